@@ -1,4 +1,4 @@
-"""The theme that was chosen in the palette, kept from one run to the next. A file that is changed later wins."""
+"""Persists the theme chosen in the command palette. A theme set later in the settings file takes precedence."""
 
 import json
 import logging
@@ -9,13 +9,13 @@ from tui.net.local_file import read_small
 
 FILE = "theme.json"
 AT_MOST = 4096
-"""Bytes of it."""
+"""Maximum size of the file in bytes."""
 
 logger = logging.getLogger(__name__)
 
 
 class ChosenTheme:
-    """What `folder` keeps; nothing where that is None. `set_theme`: of the settings file, or the default."""
+    """The theme file in `folder`; None keeps nothing. `set_theme` is the settings file's theme, or the default."""
 
     def __init__(self, folder: Path | None, set_theme: str) -> None:
         self._file = None if folder is None else folder / FILE
@@ -23,7 +23,7 @@ class ChosenTheme:
 
     @property
     def name(self) -> str:
-        """The theme to begin with: the one chosen last, unless another was set since."""
+        """The initial theme: the one chosen last, unless the settings file changed since."""
         try:
             kept = {} if self._file is None else json.loads(read_small(self._file, AT_MOST))
         except (OSError, ValueError, RecursionError):
@@ -32,7 +32,7 @@ class ChosenTheme:
         return chosen if isinstance(chosen, str) else self._set_theme
 
     def keep(self, chosen: str) -> None:
-        """The person chose this one."""
+        """Save the chosen theme; an `OSError` is logged."""
         if self._file is None:
             return
         try:

@@ -1,6 +1,6 @@
-"""Rows of the journal that cannot be what this program wrote: found when it is opened, and kept apart.
+"""Finds damaged rows when the journal is opened, and moves them to a separate file.
 
-A damaged row costs that row. It goes to a file of its own, which is never read again.
+Only damaged rows are lost. The separate file is never read again.
 """
 
 import os
@@ -16,9 +16,9 @@ from tui.core.turn_state import ABNORMAL_ENDS
 from tui.storage.database import COLUMNS, Columns
 
 LONGEST = 16 << 20
-"""Bytes of a row, but of `LARGE`; none that this program writes is longer."""
+"""Maximum bytes of a row outside `LARGE`; this program writes no longer one."""
 LARGE = frozenset({"history"})
-"""Tables whose texts are not decoded one by one at each start: what is odd in them is shown with U+FFFD."""
+"""Tables whose texts are not checked at each start: invalid UTF-8 in them is displayed as U+FFFD."""
 
 _SOUND = {
     "TEXT": "typeof({}) = 'text'",
@@ -28,13 +28,13 @@ _SOUND = {
 }
 _STATES = ", ".join(f"'{state.value}'" for state in sorted(ABNORMAL_ENDS, key=lambda state: state.value))
 _MORE = {"flights": "is_prompt(prompt)", "ends": f"state IN ({_STATES})"}
-"""What must be so beside the types."""
+"""Further SQL conditions per table."""
 
 
 def set_aside(database: sqlite3.Connection, folder: Path, new_name: Callable[[], str]) -> str | None:
-    """Move damaged rows to a file of `folder`; what was moved, in words. Raises `sqlite3.Error` or `OSError`.
+    """Move damaged rows to a new file in `folder`; returns a message, or None. Raises `sqlite3.Error` or `OSError`.
 
-    `sqlite3.DatabaseError` where the tables themselves are not those of this version.
+    Raises `sqlite3.DatabaseError` if the tables do not match this version's schema.
     """
     found = columns_of(database)
     if any(list(found.get(table, {}).items()) != list(columns.items()) for table, columns in COLUMNS.items()):

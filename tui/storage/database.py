@@ -1,6 +1,6 @@
-"""The journal's file: its tables, by version, and how it is opened. It knows nothing of what is kept in them.
+"""The journal's database: its schema by version, and how it is opened.
 
-A file of an older version is brought up to this one; one of a newer version is left alone.
+A file of an older version is migrated; a file of a newer version is not changed.
 """
 
 import re
@@ -12,9 +12,9 @@ from tui.core.sanitize import single_line
 VERSION = 6
 FILE = "journal.sqlite"
 NAMED = 40
-"""Characters of a name that are quoted."""
+"""Maximum characters of a quoted name."""
 BUSY_SECONDS = 0.5
-"""How long a write that must not be late waits for another client's; the screen stands still meanwhile."""
+"""Seconds that an urgent write waits for another client's lock; it blocks the user interface meanwhile."""
 
 _SCHEMA = """
 CREATE TABLE history (id INTEGER PRIMARY KEY, text TEXT NOT NULL, at REAL NOT NULL);
@@ -76,11 +76,11 @@ ALTER TABLE drafts ADD COLUMN changed TEXT NOT NULL DEFAULT '';
 """
 
 _STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5, _NEW_IN_6)
-"""What brings the file from each version to the next."""
+"""The migration from each version to the next."""
 
 
 Columns = dict[str, dict[str, str]]
-"""The columns of each table, in order, with the types that they are declared with."""
+"""The columns of each table, in order, with their declared types."""
 
 COLUMNS: Columns = {
     "history": {"id": "INTEGER", "text": "TEXT", "at": "REAL"},
@@ -110,32 +110,32 @@ COLUMNS: Columns = {
         }
     },
 }
-"""Those of this version, which the steps lead to."""
+"""The columns of this version, the result of all migrations."""
 
 
 _PLAIN = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX) [\w\s.,'\"()]*", re.IGNORECASE)
-"""A table or an index that evaluates nothing: no operators, no comments..."""
+"""A table or an index without expressions: no operators or comments, ..."""
 _EXPRESSION = re.compile(r"\b(CHECK|GENERATED|AS|WHERE|COLLATE|VIRTUAL|SELECT)\b", re.IGNORECASE)
-"""...none of these words..."""
+"""... none of these keywords, ..."""
 _LIST = re.compile(r"\b(KEY|UNIQUE) *\(|\(\d+\)", re.IGNORECASE)
-"""...and beside the list of columns no parenthesis but these."""
+"""... and, besides the column list, only these parentheses."""
 
 
 class SchemaTooNew(Exception):
-    """The file was written by a newer version of the program."""
+    """The file was written by a newer version of this program."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open and check the file. Raises `sqlite3.Error`, or `SchemaTooNew`."""
+    """Open, check and migrate the file. Raises `sqlite3.Error` or `SchemaTooNew`."""
     database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         database.execute("PRAGMA trusted_schema = OFF")
-        refuse_code(database)  # first: a check of the file evaluates what its schema says
+        refuse_code(database)  # first: the integrity check evaluates schema expressions
         (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
         database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")  # a crash of ours loses nothing; a power cut the newest
+        database.execute("PRAGMA synchronous = NORMAL")  # a crash loses nothing; a power cut the newest commits
         return create(database)
     except (sqlite3.Error, SchemaTooNew):
         database.close()
@@ -143,10 +143,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def refuse_code(database: sqlite3.Connection) -> None:
-    """Raises `sqlite3.DatabaseError` where the schema has more than tables and indexes of plain columns.
+    """Raises `sqlite3.DatabaseError` if the schema has more than tables and indexes of plain columns.
 
-    A trigger, a view in place of a table, a check or the expression of an index would run as part of our reads
-    and writes, for as long and with as much memory as it likes.
+    A trigger, a view in place of a table, a CHECK or an index expression would run during this program's reads and
+    writes, without a limit of time or memory.
     """
     for kind, name, sql in database.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
         text = sql if isinstance(sql, str) else ""
@@ -155,9 +155,9 @@ def refuse_code(database: sqlite3.Connection) -> None:
 
 
 def create(database: sqlite3.Connection) -> sqlite3.Connection:
-    """Bring an empty or older file to this version's shape."""
+    """Migrate an empty or older database to this version. Raises `sqlite3.Error` or `SchemaTooNew`."""
     database.isolation_level = None
-    database.text_factory = lambda raw: raw.decode("utf-8", "replace")  # a damaged text is an odd text, no failure
+    database.text_factory = lambda raw: raw.decode("utf-8", "replace")  # invalid UTF-8 raises no error
     database.execute("BEGIN IMMEDIATE")
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > VERSION:

@@ -1,11 +1,11 @@
-"""What must survive a crash: what is typed, waits or is on its way, how turns broke off, history, last sessions.
+"""Persists what must survive a crash: drafts, queued and in-flight items, turn ends, history, last sessions.
 
-It is written before the network is touched. It never stands in the way: whatever is wrong with its file costs the
-journal and is said once (`problem`), while the program goes on with a journal in memory. A damaged file or row is
-set aside, not deleted; a file of a newer version is left alone. Secrets have no place here.
+The journal is written before a request is sent. A failure of its file never stops the program: it is reported once
+(`problem`), and the journal continues in memory. A damaged file or row is moved aside, not deleted; a file of a newer
+version is not changed. The journal contains no secrets.
 
-Several clients share one file. Rows that one of them is responsible for carry its name; when it is gone (its lock
-is free), the next client that starts takes them over, and only one does.
+Several clients share one file. Owned rows carry their client's name; once that client has ended (its lock is free),
+exactly one of the clients that start later adopts them.
 """
 
 import logging
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 HISTORY_KEPT = 10_000
 HISTORY_READ = 4_000_000
-"""Characters of earlier prompts that are looked at, the newest ones."""
+"""Maximum characters of history that are read, newest prompts first."""
 
 _KEEP_DRAFT = "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?, ?)"
 _APPEND_DRAFT = (
@@ -44,13 +44,13 @@ _ENDS_KEPT = 1000
 
 Owned = Literal["flights", "queue", "answers", "aborts", "identities"]
 Step = tuple[str, tuple[object, ...]]
-"""A statement and its values."""
+"""An SQL statement and its values."""
 
 
 class Journal:
-    """What concerns one `server` in the journal of `folder`; in memory where that is None or cannot be used.
+    """The rows of one `server` in the journal of `folder`; in memory if that is None or unusable.
 
-    `wall` gives epoch seconds. `told` hears of a problem that comes up later; `problem` keeps the latest.
+    `wall` returns epoch seconds. `told` is called with each later problem; `problem` is the latest one.
     """
 
     def __init__(self, folder: Path | None, server: str, *, wall: Callable[[], float]) -> None:
@@ -58,7 +58,7 @@ class Journal:
         self._server = server
         self._me = OwnerLock(folder)
         self.problems: list[str] = []
-        """What was wrong so far, in words, the newest last."""
+        """All problems so far as messages, the newest last."""
         self.told: Callable[[str], None] = lambda problem: None
         self._file = JournalFile(folder, self._me, wall=wall, say=self._say)
 
@@ -68,23 +68,23 @@ class Journal:
 
     @property
     def behind(self) -> bool:
-        """Whether what was written lately is not on disk, because another program holds the file."""
+        """Whether recent writes are not on disk yet, because another program has locked the file."""
         return self._file.behind
 
     @property
     def in_memory_only(self) -> bool:
-        """Whether what is written now is lost when the program ends."""
+        """Whether the journal is lost when the program ends."""
         return self._file.lost
 
     def close(self) -> None:
         self._file.close()
 
     def catch_up(self) -> None:
-        """Write what the file did not take when it was to be written, if it does now; every second or so."""
+        """Retry the pending writes; called about once a second."""
         self._file.catch_up()
 
     def submit(self, queued: Queued, place: int) -> None:
-        """The person sent a prompt: in one step it stops being a draft, waits, and is history."""
+        """Move a sent prompt from the draft to the queue and the history, in one transaction."""
         self._write(
             (_ENQUEUE, self._queue_row(queued, place)),
             (_FORGET_DRAFT, self._draft_key(queued.session_id)),
@@ -92,7 +92,7 @@ class Journal:
         )
 
     def remember(self, text: str) -> None:
-        """The person changed a prompt that waits: as it reads now it is history too."""
+        """Add the new text of an edited queued prompt to the history."""
         self._write(*self._remembering(text))
 
     def history(self, limit: int = 1000) -> list[str]:
@@ -101,19 +101,19 @@ class Journal:
         return list(dict.fromkeys(text for (text,) in rows))[:limit]
 
     def save_draft(self, session_id: str, text: str, queued_id: str = "", changed: str = "") -> None:
-        """Keep what is typed and not sent, and what a waiting prompt is being changed to; "" forgets it."""
+        """Save the draft, and the new text of a queued prompt that is being edited; deletes the row if both are ""."""
         key = self._draft_key(session_id)
         kept: Step = (_KEEP_DRAFT, (*key, text, queued_id, changed))
         self._write(kept if text or changed else (_FORGET_DRAFT, key), replaces=("draft", session_id))
 
     def keep_apart(self, text: str) -> str | None:
-        """Write a text into a file of its own beside the journal; its path as it is shown, None where it cannot be."""
+        """Write a text to a new file beside the journal; returns its displayed path, or None on failure."""
         return self._file.keep_apart(str(_storable(text)))
 
     def draft(self, session_id: str) -> str:
-        """What was typed here, or by a client that is gone; a living one keeps its own.
+        """The draft of this client, joined with those of ended clients; running clients keep theirs.
 
-        What the gone ones left is this client's from now on: ask only to show it.
+        This adopts the drafts of ended clients: call it only to display the draft.
         """
         found: list[str] = []
         key = self._draft_key(session_id)
@@ -139,35 +139,35 @@ class Journal:
         return "\n".join(found)
 
     def change(self, session_id: str) -> tuple[str, str]:
-        """The waiting prompt that was being changed, and what it was to be then; after `draft`."""
+        """The id and the new text of the queued prompt that was being edited; call `draft` before."""
         query = "SELECT queued, changed FROM drafts WHERE server = ? AND session = ? AND owner = ?"
         rows = self._read(query, (str, str), *self._draft_key(session_id))
         return (rows[0][0], rows[0][1]) if rows else ("", "")
 
     def archive_draft(self, session_id: str) -> None:
-        """The person has done away with the session: what was typed for it is among the earlier prompts now."""
+        """Move the draft of a session that the user deleted to the history."""
         for text in (self.draft(session_id), self.change(session_id)[1]):
             if text:
                 self._write(*self._remembering(text))
         self._write((_FORGET_DRAFT, self._draft_key(session_id)))
 
     def has_draft(self, session_id: str) -> bool:
-        """Whether `draft` would give anything; it is left where it is."""
+        """Whether `draft` would return text; adopts nothing."""
         query = "SELECT owner FROM drafts WHERE server = ? AND session = ?"
         owners = [owner for (owner,) in self._read(query, (str,), self._server, session_id)]
         return any(owner == self._me.name or self._me.is_dead(owner) for owner in owners)
 
     def sessions_with_drafts(self) -> list[str]:
-        """The sessions for which something is typed and not sent, by whomever."""
+        """The sessions with a draft of any client."""
         query = "SELECT DISTINCT session FROM drafts WHERE server = ? AND session != ''"
         rows = self._read(query, (str,), self._server)
         return [session for (session,) in rows]
 
     def mark_in_flight(self, prompt: Prompt, queued_id: str = "", *, anyway: bool = False) -> bool:
-        """A prompt is about to be posted: in the same step it leaves the queue, or stops being a draft.
+        """Move a prompt from the queue or the draft to the flights, in one transaction, before its POST.
 
-        False, and nothing is written, where it would not be on disk: another program holds the file. `anyway`: it
-        is posted all the same, where the person was told.
+        Returns False and writes nothing if another program has locked the file. `anyway`: write it in memory and
+        return True if the user was already warned of the lock.
         """
         flight = (prompt.message_id, self._server, _encoded(prompt), self._me.name, self._wall())
         work = _transaction(
@@ -184,16 +184,16 @@ class Journal:
             self._file.write(work)
             return True
         if anyway:
-            self._file.catch_up()  # which tells
+            self._file.catch_up()  # reports the lock
         return False
 
     def set_server_id(self, prompt: Prompt) -> None:
-        """The server has the prompt under an id of its own, which `prompt` holds now."""
+        """Save the server's own id of the prompt, which `prompt` contains."""
         row = (_encoded(prompt), prompt.message_id)
         self._write(("UPDATE flights SET prompt = ? WHERE message = ?", row))
 
     def return_to_draft(self, prompt: Prompt) -> None:
-        """The server does not have the prompt: in the same step it becomes a draft again, after what is there."""
+        """Append a prompt that the server does not have to the draft, and delete its flight, in one transaction."""
         key = self._draft_key(prompt.session_id)
 
         def work(database: sqlite3.Connection) -> None:
@@ -205,11 +205,11 @@ class Journal:
         self._file.write(work)
 
     def clear_in_flight(self, message_id: str) -> None:
-        """The prompt's turn is over."""
+        """Delete the flight of a prompt whose turn ended."""
         self._write(("DELETE FROM flights WHERE message = ?", (message_id,)))
 
     def save_turn_end(self, session_id: str, prompt_id: str, state: str, reason: str) -> None:
-        """The prompt's turn broke off: the server may not tell how, or not at all."""
+        """Save the abnormal end of a prompt's turn, which the server may not record."""
         newest = "SELECT at FROM ends ORDER BY at DESC LIMIT 1 OFFSET ?"
         row = (self._server, session_id, prompt_id, state, reason, self._wall())
         self._write(
@@ -218,18 +218,18 @@ class Journal:
         )
 
     def forget_end(self, session_id: str, prompt_id: str) -> None:
-        """The prompt's turn came to a better end."""
+        """Delete the saved end of a turn that ended normally after all."""
         forget = "DELETE FROM ends WHERE server = ? AND session = ? AND prompt = ?"
         self._write((forget, (self._server, session_id, prompt_id)))
 
     def turn_ends(self, session_id: str) -> list[tuple[str, str, str]]:
-        """Turns of the session that broke off: prompt, state and reason, the oldest first."""
+        """The abnormal ends of the session's turns: prompt, state and reason, oldest first."""
         query = "SELECT prompt, state, reason FROM ends WHERE server = ? AND session = ? ORDER BY at"
         rows = self._read(query, (str, str, str), self._server, session_id)
         return [(prompt, state, reason) for prompt, state, reason in rows]
 
     def adopt_flights(self) -> list[Prompt]:
-        """Prompts whose client is gone: from now on they are this client's. Oldest first."""
+        """Adopt and return the in-flight prompts of ended clients, oldest first."""
         prompts = []
         for row in self._adopt("flights", "prompt", bytes, "at"):
             try:
@@ -239,25 +239,25 @@ class Journal:
         return prompts
 
     def enqueue(self, queued: Queued, place: int) -> None:
-        """Keep (or change) a prompt that waits."""
+        """Save or update a queued prompt."""
         self.enqueue_all([queued], place)
 
     def enqueue_all(self, waiting: Sequence[Queued], first: int) -> None:
-        """As `enqueue`, in one step; `first`: the place of the first one."""
+        """`enqueue` several prompts in one transaction; `first` is the place of the first one."""
         self._write(*((_ENQUEUE, self._queue_row(queued, place)) for place, queued in enumerate(waiting, first)))
 
     def dequeue(self, queued_id: str) -> None:
         self._write(("DELETE FROM queue WHERE id = ?", (queued_id,)))
 
     def adopt_queue(self) -> list[Queued]:
-        """Waiting prompts whose client is gone, in their order."""
+        """Adopt and return the queued prompts of ended clients, in queue order."""
         ids = self._adopt("queue", "id", str, "place")
         rows = self._read("SELECT id, session, text FROM queue", (str, str, str))
         waiting = {row[0]: Queued(*row) for row in rows}
         return [waiting[queued_id] for queued_id in ids if queued_id in waiting]
 
     def save_answer_draft(self, request_id: str, body: bytes | None) -> None:
-        """Keep a half-filled answer; None forgets it."""
+        """Save an incomplete answer; None deletes it."""
         if body is None:
             self._write((_FORGET_ANSWER_DRAFT, (self._server, request_id)), replaces=("answer", request_id))
             return
@@ -277,32 +277,32 @@ class Journal:
         return rows[0][0] if rows else None
 
     def post_answer(self, request_id: str, body: bytes) -> None:
-        """An answer is about to be sent; its draft is an answer from now on."""
+        """Save an answer before it is sent."""
         row = (request_id, self._server, body, self._me.name, self._wall())
         self._write(("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row))
 
     def settle_answer(self, request_id: str, *, keep_draft: bool = False) -> None:
-        """The server has the answer, or nobody waits for it; or (`keep_draft`) it has to be changed first."""
+        """Delete a settled answer, and its draft unless the user has to change it (`keep_draft`)."""
         forget = ("DELETE FROM answers WHERE server = ? AND request = ?", (self._server, request_id))
         self._write(forget, *([] if keep_draft else [(_FORGET_ANSWER_DRAFT, (self._server, request_id))]))
 
     def adopt_answers(self) -> list[bytes]:
-        """Answers on their way whose client is gone."""
+        """Adopt and return the unsettled answers of ended clients, oldest first."""
         return self._adopt("answers", "body", bytes, "at")
 
     def post_abort(self, session_id: str, prompt_ids: Iterable[str], *, tried: bool) -> None:
-        """The turns of these prompts are to be aborted; `tried`: a request for it may have reached the server."""
+        """Save a pending abort of these prompts' turns; `tried`: it may have reached the server."""
         for prompt_id in prompt_ids:
             row = (self._server, session_id, prompt_id, tried, self._me.name, self._wall())
             self._write(("INSERT OR REPLACE INTO aborts VALUES (?, ?, ?, ?, ?, ?)", row))
 
     def settle_abort(self, prompt_ids: Iterable[str]) -> None:
-        """The turns of these prompts are over, or the server refuses to abort them."""
+        """Delete the aborts of turns that ended or that the server refuses to abort."""
         for prompt_id in prompt_ids:
             self._write(("DELETE FROM aborts WHERE server = ? AND prompt = ?", (self._server, prompt_id)))
 
     def adopt_aborts(self) -> list[tuple[str, str, bool]]:
-        """Session, prompt and `tried` of aborts that are not settled and whose client is gone, oldest first."""
+        """Adopt and return the unsettled aborts of ended clients: session, prompt and `tried`, oldest first."""
         mine = self._adopt("aborts", "prompt", str, "at")
         query = "SELECT prompt, session, tried FROM aborts WHERE server = ?"
         rows = {row[0]: row for row in self._read(query, (str, str, int), self._server)}
@@ -312,12 +312,12 @@ class Journal:
         self._write(("INSERT OR REPLACE INTO places VALUES (?, ?)", (self._server, session_id)))
 
     def last_session(self) -> str | None:
-        """The session that was open last on the server."""
+        """The session of the server that was open last, or None."""
         rows = self._read("SELECT session FROM places WHERE server = ?", (str,), self._server)
         return rows[0][0] if rows else None
 
     def identities(self, session_id: str) -> list[str]:
-        """Who we are to the server in the session, the newest first; who a client was that is gone, we are now."""
+        """This client's identities in the session, newest first; adopts those of ended clients."""
         mine = self._adopt("identities", "id", int, "id DESC")
         query = "SELECT id, identity FROM identities WHERE session = ?"
         rows = {row: identity for row, identity in self._read(query, (int, str), session_id)}
@@ -328,7 +328,7 @@ class Journal:
         self._write(("INSERT INTO identities (server, session, identity, owner) VALUES (?, ?, ?, ?)", row))
 
     def forget_identities(self, session_id: str) -> None:
-        """We have taken leave of the session."""
+        """Delete this client's identities in a session that it left."""
         self._write(
             (
                 "DELETE FROM identities WHERE server = ? AND session = ? AND owner = ?",
@@ -354,14 +354,14 @@ class Journal:
         self.told(problem)
 
     def _write(self, *steps: Step, replaces: Hashable = None) -> None:
-        """As one transaction. `replaces`: a draft, which no key waits for; the same one may still be unwritten."""
+        """Write as one transaction. `replaces`: the key of a draft, replacing its pending write; may be late."""
         self._file.write(_transaction(*steps), key=replaces, wait=replaces is None)
 
     def _read(self, query: str, kinds: tuple[type, ...], *values: object) -> Rows:
         return self._file.read(query, tuple(map(_storable, values)), kinds)
 
     def _adopt(self, table: Owned, column: str, kind: type[T], order: str) -> list[T]:
-        """Take over the rows whose owner is gone, all or none, so that two clients never take the same."""
+        """Adopt the rows of ended owners in one transaction, so that two clients never adopt the same rows."""
         found: list[T] = []
 
         def work(database: sqlite3.Connection) -> None:
@@ -395,5 +395,5 @@ def _encoded(prompt: Prompt) -> bytes:
 
 
 def _storable(value: object) -> object:
-    """What SQLite takes: a text without half of a character, which a server's ids may hold."""
+    """The value as SQLite can store it: lone surrogates, possible in a server's ids, are escaped."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

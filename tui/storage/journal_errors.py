@@ -1,4 +1,4 @@
-"""Why the journal's file cannot be used, in words for the person, and what to do about it. No I/O."""
+"""User messages for errors of the journal's file: what is wrong and what to do about it. No I/O."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ import sqlite3
 from tui.storage.state_folder import Unsafe
 
 AT_STAKE = "prompts are still sent, but drafts, queued prompts and answers in flight are lost if Holdfast exits"
-"""What it means that nothing is written."""
+"""The consequence of a journal that is not written."""
 
 _NO_ACCESS = ("cannot be written by you", "Change its owner or its mode (chmod u+rwX)")
 _IN_THE_WAY = ("cannot be created: a file is in the way of its folder", "Move that file away")
@@ -36,7 +36,7 @@ _PASSES = (*_LOCKED, *_BY_SQLITE)
 
 
 def fault(error: Exception, path: str) -> tuple[str, str]:
-    """What is wrong with the file at `path`, as a sentence, and what to do about it."""
+    """The problem with the file at `path`, as a sentence, and what to do about it."""
     match error:
         case Unsafe():
             return error.what, error.hint
@@ -53,12 +53,12 @@ def fault(error: Exception, path: str) -> tuple[str, str]:
 
 
 def is_locked(error: Exception) -> bool:
-    """Whether another program keeps us out."""
+    """Whether another program has locked the file."""
     return isinstance(error, sqlite3.Error) and _code(error) in _LOCKED
 
 
 def passes(error: Exception) -> bool:
-    """Whether the file may take writes later on: when a lock is let go, or there is room again."""
+    """Whether the error may be temporary, as a lock or a full disk."""
     return not isinstance(error, sqlite3.Error) or _code(error) in _PASSES
 
 

@@ -1,7 +1,7 @@
-"""Writes to the journal's file, in order; and in memory for as long as the file takes none.
+"""Writes to the journal's file in order, and to memory while the file is not writable.
 
-A failure of the file costs what it keeps, never the caller: it is said once, and what could not be written is
-written later, where that can help. What another program's lock keeps out does not hold up the keys.
+File errors are not raised to the caller: they are reported once, and pending writes are retried if the error may be
+temporary. Another program's lock does not delay the user's input.
 """
 
 import logging
@@ -21,16 +21,16 @@ from tui.storage.state_folder import Unsafe
 log = logging.getLogger(__name__)
 
 BRIEFLY = 0.02
-"""Seconds that the screen may wait for another client's write."""
+"""Seconds that the user interface may be blocked by another client's write."""
 
 Work = Callable[[sqlite3.Connection], None]
 Rows = list[tuple[Any, ...]]
 
 
 class JournalFile:
-    """The file in `folder`, or a database in memory where that is None or cannot be used.
+    """The file in `folder`, or a database in memory if that is None or unusable.
 
-    `wall` gives epoch seconds; `say` hears what is wrong, once.
+    `wall` returns epoch seconds; `say` is called once with each problem.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class JournalFile:
         self._wall = wall
         self._say = say
         self.lost = False
-        """Whether what is written is lost when the program ends."""
+        """Whether writes are lost when the program ends."""
         self._place: tuple[int, int] | None = None
-        """Device and inode of the file that is open; None for none."""
+        """Device and inode of the open file; None if there is no file."""
         self._memory: sqlite3.Connection | None = None
-        """What stands in for the file while it takes no writes."""
+        """The database in memory that replaces the file while it is not writable."""
         self._late: dict[Hashable, Work] = {}
-        """What the file did not take yet, in order."""
+        """The pending writes, in order."""
         self._said = False
         self._closed = False
         try:
@@ -56,10 +56,10 @@ class JournalFile:
             self.connection = self._give_up(error)
 
     def write(self, work: Work, *, key: Hashable = None, wait: bool = True) -> None:
-        """Do `work` as one transaction: in the file, or later where another program holds it (see `behind`).
+        """Run `work` as one transaction: in the file, or later if another program has locked it (see `behind`).
 
-        One that is still to be written under the same `key` is replaced by it. `wait`: it is no draft, and worth a
-        try to write all that waits.
+        It replaces a pending write with the same `key`. `wait`: also try to write all pending writes now; false
+        for drafts.
         """
         self._follow()
         if self._memory is None:
@@ -80,18 +80,18 @@ class JournalFile:
 
     @property
     def behind(self) -> bool:
-        """Whether what was written lately is not in the file, because another program holds that."""
+        """Whether writes are pending because another program has locked the file."""
         return self._memory is not None and not self.lost
 
     @property
     def said(self) -> bool:
-        """Whether the person was told that the file takes no writes now."""
+        """Whether the user was told that the file is not writable now."""
         return self._said
 
     def write_before_sending(self, work: Work) -> bool:
-        """Do `work`, which has to be in the file before something is sent; false where it cannot be now.
+        """Run `work` in the file before a request is sent; returns False while the file is locked.
 
-        Where the file is lost for longer (which is said), it is done in memory.
+        If the file is lost (which is reported), `work` is run in memory.
         """
         self._follow()
         if self._memory is None:
@@ -108,7 +108,7 @@ class JournalFile:
         return True
 
     def take_over(self, work: Work) -> bool:
-        """Whether `work` is done, which takes what other clients left: in the file, or not at all."""
+        """Run `work`, which adopts rows of other clients, in the file only; returns whether it succeeded."""
         self._follow()
         if self._memory is None:
             try:
@@ -123,9 +123,9 @@ class JournalFile:
     def read(
         self, query: str, values: tuple[object, ...], kinds: tuple[type, ...], *, at_most: int | None = None
     ) -> Rows:
-        """The rows whose values are of these types; another is damaged, and left out.
+        """The rows whose values have these types; others are damaged and left out.
 
-        `at_most`: characters of their first values, with which the last row ends that is read.
+        `at_most`: stop after the row that reaches so many characters in the first column.
         """
         rows: Rows = []
         try:
@@ -143,9 +143,9 @@ class JournalFile:
         return sound(rows, kinds)
 
     def catch_up(self, *, seconds: float = 0.0, tell: bool = True) -> bool:
-        """Write what the file did not take yet, and see to it that it is there: whether all is written.
+        """Write the pending writes, and recreate a missing file; returns whether all is written.
 
-        `tell`: say so where it cannot be; a lock of a moment is not worth a word.
+        `tell`: also report a lock; other errors are always reported.
         """
         in_place = self._follow()
         if self._memory is None or not in_place:
@@ -171,7 +171,7 @@ class JournalFile:
         return True
 
     def close(self) -> None:
-        """Write what is left, and let go of the file."""
+        """Write the pending writes, close the file and release the owner lock."""
         if self._closed:
             return
         if self._memory is not None:
@@ -193,7 +193,7 @@ class JournalFile:
         try:
             database = self._checked(path)
         except sqlite3.OperationalError:
-            raise  # locked, read-only, full: the file itself may be whole
+            raise  # locked, read-only or full: the file may be intact
         except sqlite3.DatabaseError as error:
             aside = path.with_name(self._aside())
             for ending in ("", *state_folder.WITH_THE_JOURNAL):
@@ -224,7 +224,7 @@ class JournalFile:
         return database
 
     def keep_apart(self, text: str) -> str | None:
-        """Write a text into a new file of the folder; its path as it is shown, None where that cannot be."""
+        """Write a text to a new file in the folder; returns its displayed path, or None on failure."""
         if self._folder is None:
             return None
         path = self._folder / self._new_name("draft", ".txt")
@@ -238,7 +238,7 @@ class JournalFile:
         return state_folder.shown(path)
 
     def _aside(self) -> str:
-        """A name for what is set aside, that nothing has yet."""
+        """A new file name for damaged data."""
         return self._new_name("journal.damaged", ".sqlite")
 
     def _new_name(self, kind: str, ending: str) -> str:
@@ -248,9 +248,9 @@ class JournalFile:
         return next(name for name in names if not os.path.lexists(self._folder / name))
 
     def _follow(self) -> bool:
-        """Where the file was deleted or replaced, go on in the one that is there, with what this client had.
+        """If the file was deleted or replaced, switch to the new file and copy this client's rows into it.
 
-        False where that cannot be.
+        Returns False if that fails.
         """
         if self._place is None or self._folder is None or self._closed:
             return True
@@ -277,13 +277,13 @@ class JournalFile:
         return True
 
     def _give_up(self, error: Exception) -> sqlite3.Connection:
-        """Go on in memory for good."""
+        """Report the error and return a database in memory, permanently."""
         self._place = None
         self._tell(error)
         return create(sqlite3.connect(":memory:"))
 
     def _stand_in(self, error: Exception, *, tell: bool = True) -> None:
-        """Go on in memory: until the file takes writes again, or for good where that cannot help."""
+        """Switch to memory: until the file is writable again, or permanently if the error is not temporary."""
         if self._memory is None:
             memory = create(sqlite3.connect(":memory:"))
             try:
@@ -325,7 +325,7 @@ class JournalFile:
 
 
 def copy(source: sqlite3.Connection, target: sqlite3.Connection, owner: str | None) -> None:
-    """All rows, or the owner's and those that have none; what is there already stays. Raises `sqlite3.Error`."""
+    """Copy all rows, or only `owner`'s and unowned ones; existing rows are kept. Raises `sqlite3.Error`."""
     for table, columns in COLUMNS.items():
         mine = owner is not None and "owner" in columns
         names = ", ".join(name for name, kind in columns.items() if (name, kind) != ("id", "INTEGER"))
@@ -338,5 +338,5 @@ def copy(source: sqlite3.Connection, target: sqlite3.Connection, owner: str | No
 
 
 def sound(rows: Rows, kinds: tuple[type, ...]) -> Rows:
-    """Those whose values are of these types."""
+    """The rows whose values have these types."""
     return [row for row in rows if all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))]

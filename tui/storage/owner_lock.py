@@ -1,6 +1,6 @@
-"""Whose rows of a shared journal are: each client has a name, and holds a lock for as long as it runs.
+"""Journal row ownership by lock file: each client has a name and holds a lock while it runs.
 
-The lock goes with its process, however that ends, so that a free one means a client that is gone.
+The operating system releases the lock when the process ends, so a free lock means that its client has ended.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class OwnerLock:
-    """This client, among those that share the journal in `folder`; None: it has its journal for itself."""
+    """The lock of this client for the shared journal in `folder`; None: the journal is not shared."""
 
     def __init__(self, folder: Path | None) -> None:
         self.name = uuid.uuid4().hex
@@ -21,7 +21,7 @@ class OwnerLock:
         self._lock: int | None = None
 
     def acquire(self) -> None:
-        """From now on others see that this client runs; again, where the lock was removed. Raises `OSError`."""
+        """Create and lock this client's lock file, also again after its removal. Raises `OSError`."""
         if self._folder is None:
             return
         self._release()
@@ -31,17 +31,17 @@ class OwnerLock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_at(lock, path):
                 self._lock = lock
-            else:  # somebody swept it away before it was locked
+            else:  # another client removed the file before it was locked
                 os.close(lock)
 
     def release(self) -> None:
-        """This client is gone: what it left is for the next one."""
+        """Remove the lock file, so that other clients can adopt this client's rows."""
         if self._folder is not None and self._lock is not None:
             _lock_of(self._folder, self.name).unlink(missing_ok=True)
             self._release()
 
     def sweep(self) -> None:
-        """Remove the locks of clients that are gone, those who left nothing else too."""
+        """Remove the lock files of all ended clients."""
         if self._folder is not None:
             for path in self._folder.glob("client-*.lock"):
                 name = path.stem.removeprefix("client-")
@@ -49,9 +49,9 @@ class OwnerLock:
                     self.is_dead(name)
 
     def is_dead(self, name: str) -> bool:
-        """Whether the client of that name runs no more. What no client can be called belongs to none.
+        """Whether the client `name` has ended, and remove its lock file then; True for an invalid name.
 
-        One whose lock cannot be looked at (another user's) may run: what it is responsible for stays its own.
+        False if its lock file cannot be opened (another user's): it may run, so its rows are not adopted.
         """
         if name == self.name:
             return False
@@ -67,7 +67,7 @@ class OwnerLock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink(missing_ok=True)
-        except OSError:  # it is held, or may not be removed
+        except OSError:  # locked, or not removable
             return False
         finally:
             os.close(lock)

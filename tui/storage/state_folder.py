@@ -1,6 +1,6 @@
-"""The folder that state is kept in, and the files in it: nobody but their owner may write there.
+"""Access checks for the state folder and its files: only their owner may write them.
 
-What others can put there would be taken for what the person typed, sent or answered.
+Files written by other users would be read as the user's own drafts, prompts and answers.
 """
 
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 WITH_THE_JOURNAL = ("-wal", "-shm")
-"""What SQLite keeps beside a file, by the ending of its name."""
+"""Suffixes of the files that SQLite keeps beside a database."""
 
 
 class Unsafe(Exception):
-    """Somebody else may write what is kept: what is wrong, and what to do."""
+    """Other users may write the state: what is wrong, and what to do."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
@@ -23,7 +23,7 @@ class Unsafe(Exception):
 
 
 def prepare(folder: Path) -> str | None:
-    """Make the folder, for its owner alone; what had to be repaired, in words. Raises `OSError` or `Unsafe`."""
+    """Create the folder with mode 0700; returns a message if the mode was repaired. Raises `OSError` or `Unsafe`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
     _check_owner(folder, found)
@@ -38,9 +38,9 @@ def prepare(folder: Path) -> str | None:
 
 
 def own_file(path: Path) -> tuple[int, int]:
-    """Make the file, mode 0600, or see to it that it is one of ours; its device and inode.
+    """Create the file with mode 0600, or check that it belongs to the user; returns its device and inode.
 
-    Raises `OSError` (ELOOP for a link) or `Unsafe`.
+    Raises `OSError` (ELOOP for a symbolic link) or `Unsafe`.
     """
     for ending in WITH_THE_JOURNAL:
         beside = path.with_name(path.name + ending)
@@ -58,10 +58,10 @@ def own_file(path: Path) -> tuple[int, int]:
 
 
 def shown(path: Path) -> str:
-    """A path as the person knows it."""
+    """The path for display, with `~` for the home folder."""
     try:
         return f"~/{path.relative_to(Path.home())}"
-    except (ValueError, RuntimeError):  # not below it, or there is no home
+    except (ValueError, RuntimeError):  # not below the home folder, or there is none
         return str(path)
 
 
