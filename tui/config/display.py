@@ -1,6 +1,6 @@
-"""What a person may set about how the client looks, which keys it takes and how it calls: tables of the file.
+"""Settings of the display, the keys and the notifications, as tables of the settings file.
 
-Values only. Each has a default with which nothing need be set.
+Values only. Each setting has a default.
 """
 
 from typing import Literal
@@ -9,10 +9,10 @@ import msgspec
 
 
 class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the person is called when a request arrives, a turn ends or the line is lost: `[notify]`.
+    """`[notify]`: notifications when a request arrives, a turn ends or the connection is lost.
 
-    `when`: *unfocused* is while the terminal says that it is not looked at. `osc9`, `osc777`: desktop notices by
-    either convention; None takes the one that the terminal (TERM) is known for.
+    `when`: *unfocused* means while the terminal reports that it has no focus. `osc9`, `osc777`: desktop notifications
+    by these escape sequences; None uses the one that the terminal (TERM) supports.
     """
 
     when: Literal["unfocused", "always", "never"] = "unfocused"
@@ -23,10 +23,10 @@ class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DisplaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How it looks.
+    """The display settings.
 
-    `theme`: any of Textual's. `ascii`: nothing beyond ASCII is drawn. `links`: addresses can be clicked (OSC 8).
-    `keys`: an action of `tui.config.keymap.KEYS` → the key that it has instead, as Textual names keys.
+    `theme`: a Textual theme. `ascii`: draw only ASCII characters. `links`: make URLs clickable (OSC 8).
+    `keys`: maps actions of `tui.config.keymap.KEYS` to keys, in Textual's names.
     """
 
     theme: str = "holdfast"

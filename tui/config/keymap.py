@@ -1,6 +1,6 @@
-"""The keys that a person can choose, and what the screen calls them. Nothing else names one of them by itself.
+"""The configurable keys and their labels on the screen. Other modules take all keys and labels from here.
 
-The choice is made once, when the client starts (`set_keymap`): all that is drawn afterwards has the person's own keys.
+The keymap is set once at the start (`set_keymap`), before anything is drawn.
 """
 
 import re
@@ -20,7 +20,7 @@ KEYS = {
     "agent": "ctrl+t",
     "leave": "ctrl+q",
 }
-"""What can have another key (`[keys]` of the file), and the key that it has."""
+"""The actions with a configurable key (`[keys]` in the settings file), and their default keys."""
 
 FIXED = {
     "enter": "send",
@@ -36,7 +36,7 @@ FIXED = {
     "ctrl+s": "send now",
     "ctrl+z": "to the shell",
 }
-"""What cannot have another key, so that its key is nobody else's. Terminals send Tab as ^I, and Enter as ^M."""
+"""The reserved keys and their fixed actions. Terminals send Tab as ^I and Enter as ^M."""
 
 _MODIFIERS = r"(?:(?:ctrl|alt|shift|super|hyper|meta)\+)*"
 _TYPES_NOTHING = re.compile(
@@ -44,24 +44,24 @@ _TYPES_NOTHING = re.compile(
 )
 
 NAMED = {"Enter": "enter", "Tab": "tab", "⇧Tab": "shift+tab", "Esc": "escape", "Space": "space", "End": "end"}
-"""What hints call keys that nobody chooses, and what Textual calls them."""
+"""Labels of fixed keys in hints, and Textual's names for them."""
 
 _taken = dict(KEYS)
 
 
 def set_keymap(keys: Mapping[str, str]) -> None:
-    """Some actions have these keys from now on, as Textual names keys; all others have their own."""
+    """Set the keys of these actions, in Textual's names; all others get their default keys."""
     _taken.clear()
     _taken.update(KEYS | dict(keys))
 
 
 def first_invalid(keys: str) -> str | None:
-    """The first of an action's keys that is none, or would not be typed any more; None: it can have them all."""
+    """The first of an action's keys that is no key or types a character; None if all are valid."""
     return next((name for name in map(str.strip, keys.split(",")) if not _TYPES_NOTHING.fullmatch(name)), None)
 
 
 def find_conflict(chosen: Mapping[str, str]) -> tuple[str, str, str] | None:
-    """A key that two things would have, the action that was given it, and what else has it; None: all differ."""
+    """A key with two actions, the action it was set for, and the other action; None if all keys differ."""
     owners = dict(FIXED)
     for action, keys in sorted((KEYS | dict(chosen)).items(), key=lambda item: item[0] in chosen):
         for name in keys.split(","):
@@ -72,17 +72,17 @@ def find_conflict(chosen: Mapping[str, str]) -> tuple[str, str, str] | None:
 
 
 def key(action: str) -> str:
-    """The key of an action, as the screen names it: `F2`, `^G`."""
+    """The label of an action's key: `F2`, `^G`."""
     return label(_taken[action])
 
 
 def with_keys(words: str) -> str:
-    """`words`, in which `{action}` stands for the key of that action."""
+    """`words` with each `{action}` replaced by the label of its key."""
     return words.format_map({action: key(action) for action in _taken}) if "{" in words else words
 
 
 def label(name: str) -> str:
-    """A key that Textual calls `name`, as the screen names it."""
+    """The label of the key with the Textual name `name`."""
     first = name.partition(",")[0]
     if first.startswith("ctrl+") and len(first) == len("ctrl+") + 1:
         return f"^{first[-1].upper()}"
@@ -90,7 +90,7 @@ def label(name: str) -> str:
 
 
 def keys_in_hint(hint: str) -> tuple[str, ...]:
-    """The keys that a hint names, as Textual names them; () where it leaves a choice, as `↑ ↓` does."""
+    """The keys of a hint, in Textual's names; () if it names alternatives, as `↑ ↓` does."""
     names = tuple(_pressed(word) for word in hint.split())
     return names if all(names) and len(set(names)) == 1 else ()
 

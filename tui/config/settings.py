@@ -1,7 +1,7 @@
-"""File, environment and flags → one frozen `Settings`. A flag wins over the environment, and that over the file.
+"""Loads `Settings` from file, environment and flags. Flags override the environment, which overrides the file.
 
 The file is `settings.toml` in the platform's configuration folder. Secrets come from the environment or the file,
-never from a flag: flags are seen by everybody on the machine.
+never from a flag: flags are visible to all users of the machine.
 """
 
 import os
@@ -24,20 +24,20 @@ from tui.net.local_file import read_small
 from tui.net.url import BadAddress, normalise_url
 
 DEFAULT_URL = "http://127.0.0.1:4096"
-"""Where `opencode serve` listens when it is not told otherwise."""
+"""The default address of `opencode serve`."""
 FILE_AT_MOST = 64 * 1024
-"""Bytes of the settings file."""
+"""Maximum bytes of the settings file."""
 DOTS_AT_MOST = 32
-"""Dots in one line of it: the time that `tomllib` takes grows with the square of the parts of a dotted key."""
+"""Maximum dots in one line of the file: `tomllib` takes quadratic time in the parts of a dotted key."""
 FILE_KEYS = ("url", "user", "password", "directory", "family", "ca_file")
-"""Texts. Beside them stand those of `DisplaySettings`, and the tables."""
+"""The top-level text settings, in addition to the fields of `DisplaySettings` and the tables."""
 TABLES: Mapping[str, type[msgspec.Struct]] = {"patience": StallTimeouts, "notify": NotifySettings}
 
 AT = re.compile(r".* - at `\$\.(.+)`$")
 WRONG_TYPE = re.compile(r"Expected `(\w+)(?: \| null)?`, got `(\w+)`")
 UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 NO_CHOICE = re.compile(r"Invalid enum value (.*) - at ")
-"""How msgspec says what is wrong with a table."""
+"""msgspec's error messages for a table."""
 TYPES = {
     "str": "text",
     "int": "a number",
@@ -48,24 +48,24 @@ TYPES = {
     "dict": "a table",
     "object": "a table",
 }
-"""What a person calls them: the names of Python and of msgspec."""
+"""User-facing names of the types of Python and msgspec."""
 
 CAN_BE = "there are f1 to f24, and any with ctrl+ or alt+, as ctrl+o"
-"""Which keys an action can have."""
+"""The valid keys of an action, for error messages."""
 
 T = TypeVar("T")
 
 
 class SettingsError(Exception):
-    """A setting cannot be used; the message says which, what came and what to do."""
+    """An invalid setting; the message names the setting, its value and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a run of the client is told from outside.
+    """All settings of one run.
 
-    `user` is the Basic-auth user, None for the family's own; `server_user` the one that the environment has for a
-    server of the person's own, which is tried first; `family` is None where it is found out by asking.
+    `user` is the Basic-auth user, None for the family's default; `server_user` the user name from the
+    servers' own environment variables, which is tried first; `family` is None for auto-detection.
     """
 
     url: str = DEFAULT_URL
@@ -86,12 +86,12 @@ class Settings:
 
 
 def settings_file() -> Path:
-    """Where the settings file is looked for."""
+    """The path of the settings file."""
     return user_config_path("holdfast") / "settings.toml"
 
 
 def read_file(path: Path) -> dict[str, object]:
-    """The file's settings; empty when there is none. Raises `SettingsError`."""
+    """The file's settings; empty if there is no file. Raises `SettingsError`."""
     try:
         text = read_small(path, FILE_AT_MOST).decode()
     except FileNotFoundError:
@@ -103,7 +103,7 @@ def read_file(path: Path) -> dict[str, object]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.count(".") > DOTS_AT_MOST and not line.lstrip().startswith("#"):
             raise SettingsError(f"{path} cannot be read: line {number} has more than {DOTS_AT_MOST} dots")
-    import tomllib  # most have no such file
+    import tomllib  # deferred: most users have no file
 
     try:
         values = tomllib.loads(text)
@@ -128,7 +128,7 @@ def read_file(path: Path) -> dict[str, object]:
 
 
 def readable_by_others(path: Path) -> tuple[str, ...]:
-    """A warning where a file that holds a password can be read by others than its owner."""
+    """A warning if the file, which contains a password, is readable by other users; else ()."""
     try:
         if not path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             return ()
@@ -138,7 +138,7 @@ def readable_by_others(path: Path) -> tuple[str, ...]:
 
 
 def _called(value: object) -> str:
-    """What TOML calls a value of this type."""
+    """The user-facing name of a TOML value's type."""
     return TYPES.get(type(value).__name__, "a date")
 
 
@@ -171,7 +171,7 @@ def _table(path: Path, name: str, value: object, shape: type[T]) -> T:
 
 
 def _fault(said: str, table: str, shape: type) -> str:
-    """What msgspec `said` of a table of the file, in the words of this file."""
+    """The msgspec error `said` about a table, as a message in terms of the settings file."""
     place = AT.search(said)
     setting = ".".join(filter(None, (table, place[1].removesuffix("[...]") if place else "")))
     if found := WRONG_TYPE.match(said):
@@ -189,7 +189,7 @@ def _fault(said: str, table: str, shape: type) -> str:
 def load_settings(
     flags: Mapping[str, object], *, environment: Mapping[str, str] = os.environ, path: Path | None = None
 ) -> Settings:
-    """One `Settings` from all three sources; `flags` holds those that were given. Raises `SettingsError`."""
+    """`Settings` from file, environment and `flags`, in which None means not given. Raises `SettingsError`."""
     known = {f.name for f in fields(Settings)}
     from_file = read_file(settings_file() if path is None else path)
     values: dict[str, object] = dict(from_file)
@@ -219,4 +219,4 @@ def load_settings(
     except BadAddress as error:
         raise SettingsError(str(error)) from error
     assert set(values) <= known
-    return Settings(**values)  # type: ignore[arg-type]  # every source above gives each name its own type
+    return Settings(**values)  # type: ignore[arg-type]  # all sources provide the declared types
