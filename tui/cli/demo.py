@@ -1,4 +1,4 @@
-"""The bundled stub server as a process of its own, for `--demo`: started before the app, ended with it."""
+"""Runs the bundled stub server as a child process for `--demo`, during the app's lifetime."""
 
 import os
 import subprocess
@@ -8,14 +8,14 @@ from types import TracebackType
 from tui.config.settings import SettingsError
 
 END_WITHIN = 3.0
-"""Seconds that the stub gets to end by itself."""
+"""Seconds that the stub has to exit after SIGTERM, before it is killed."""
 
 
 class DemoServer:
-    """`with Demo() as address`: a stub server on a free port of loopback.
+    """`with DemoServer() as address`: a stub server on a free loopback port.
 
-    Its standard input is a pipe from us: the stub ends when that closes, so even our own sudden death leaves
-    nothing behind. Raises `SettingsError` when it cannot be started.
+    Its standard input is a pipe from this process: the stub exits when the pipe closes, also after a crash of this
+    process. Raises `SettingsError` if it cannot be started.
     """
 
     def __enter__(self) -> str:

@@ -1,8 +1,8 @@
-"""`holdfast doctor`: what is between this machine and an agent server, each finding with a verdict and a remedy.
+"""`holdfast doctor`: checks the path to an agent server and reports each result with a verdict and a hint.
 
-It watches the event stream for a while and asks the server's cheap questions. Whether events arrive is tried with
-a session made for that, and deleted again. No model is started: whether a held POST is padded cannot be seen so,
-and that is said.
+It watches the event stream for some time and sends only cheap requests. To test whether events arrive it creates a
+session and deletes it afterwards. It starts no model, so it cannot check the padding of a held POST, and reports
+that as unknown.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ from tui.net.errors import (
 from tui.net.http_client import Http
 
 WATCH = 30.0
-"""Seconds for which the event stream is watched."""
+"""Seconds to watch the event stream."""
 SKEWED = 5.0
-"""Seconds between two clocks from which on they are called different."""
+"""Clock skew in seconds above which it is reported."""
 CANNOT_CONNECT = 4
-"""The exit status where nobody answers."""
+"""The exit status if the server cannot be reached."""
 
 
 def not_greeted(error: NetError) -> list[CheckResult]:
-    """What the first question shows where it is not answered as by a server that lets us in."""
+    """The results of a failed handshake."""
     if isinstance(error, ConnectFailed | CertificateError | ConnectionLost | ReadTimeout | ProtocolError):
         return [CheckResult("reachable", "bad", error.message, error.hint)]
     about = "password" if isinstance(error, HttpStatusError) and error.status == 401 else "server"
@@ -46,7 +46,7 @@ def not_greeted(error: NetError) -> list[CheckResult]:
 
 
 def greeted(backend: Backend, server: ServerInfo) -> list[CheckResult]:
-    """What the first answers show."""
+    """The results of a successful handshake."""
     skew = server.clock_skew
     if skew is None:
         clock = CheckResult("clock", "unknown", "the server does not send its time")
@@ -82,15 +82,15 @@ NO_STREAM = CheckResult(
 )
 PROBE = "holdfast doctor"
 RENAMED = "holdfast doctor: a new title"
-"""The title of the session that is made to see whether its event arrives."""
+"""The second title of the test session; `PROBE` is the first."""
 DELETED_WITHIN = 10.0
-"""Seconds that its deletion may take, also when the time of the whole command is over."""
+"""Seconds that its deletion may take, also after the command's total time limit."""
 ARRIVES = 5.0
-"""Seconds that its event may take."""
+"""Seconds within which its event must arrive."""
 
 
 async def mute(backend: Backend) -> CheckResult:
-    """Whether the server answers what its sessions do, and not only its health check."""
+    """Check that the server answers session requests, not only its health check."""
     try:
         found = await backend.resync([])
     except NetError as error:
@@ -102,7 +102,7 @@ async def mute(backend: Backend) -> CheckResult:
 
 
 async def delivered(backend: Backend, beats: HeartbeatMonitor, now: Callable[[], float]) -> list[CheckResult]:
-    """Make a session, see whether the stream tells of it, and delete it."""
+    """Create a session, check that the stream reports it, and delete it."""
     if not isinstance(backend, SessionEditing):
         return []
     began = now()
@@ -121,7 +121,7 @@ async def delivered(backend: Backend, beats: HeartbeatMonitor, now: Callable[[],
 async def renamed(
     backend: SessionEditing, session: Session, beats: HeartbeatMonitor, now: Callable[[], float]
 ) -> list[CheckResult]:
-    """Rename the session that was made for a look, and see whether its stream tells of that."""
+    """Rename the test session and check that its stream reports the new title."""
     began = now()
     try:
         await backend.rename(session.id, RENAMED)
@@ -133,7 +133,7 @@ async def renamed(
 async def arrives(
     beats: HeartbeatMonitor, name: str, done: str, what: str, began: float, now: Callable[[], float]
 ) -> CheckResult:
-    """Whether the event of what was `done` comes in time."""
+    """Check that the event for what was `done` arrives within `ARRIVES` seconds."""
     try:
         async with asyncio.timeout(ARRIVES):
             await beats.arrival(name)
@@ -148,7 +148,7 @@ async def arrives(
 
 
 async def tidied(backend: SessionEditing, made: Session) -> list[CheckResult]:
-    """Delete the session that was made for a look; a finding if that fails."""
+    """Delete the test session; returns a result only if that fails."""
     try:
         await asyncio.wait_for(backend.delete(made.id), DELETED_WITHIN)
     except (NetError, TimeoutError) as error:
@@ -159,7 +159,7 @@ async def tidied(backend: SessionEditing, made: Session) -> list[CheckResult]:
 
 
 async def watch(backend: Backend, seconds: float, now: Callable[[], float] = time.monotonic) -> list[CheckResult]:
-    """Watch the event stream for `seconds`, or until the event that is awaited has had its time."""
+    """Watch the event stream for `seconds`, and at least until the test event arrives or times out."""
     try:
         if backend.traits.single_event_stream:
             return await _watch(backend, seconds, now, lambda beats: delivered(backend, beats, now))
@@ -182,7 +182,7 @@ async def _watch(
     now: Callable[[], float],
     probe: Callable[[HeartbeatMonitor], Awaitable[list[CheckResult]]],
 ) -> list[CheckResult]:
-    """Watch what `backend` has open while `probe` calls for an event. Raises `NetError`."""
+    """Watch the event stream of `backend` while `probe` triggers an event. Raises `NetError`."""
     beats = HeartbeatMonitor(now, backend.traits.heartbeat_interval)
     began = now()
     async with backend.subscribe(beats.heard) as feed:
@@ -207,7 +207,7 @@ def run(
     seconds: float,
     say: Callable[[str], None],
 ) -> int:
-    """Look at everything and say it as it is found; the exit status."""
+    """Run all checks and print each result at once; returns the exit status."""
     findings: list[CheckResult] = []
 
     def note(found: Sequence[CheckResult]) -> None:

@@ -1,4 +1,4 @@
-"""One thing that `holdfast doctor` looked at, with a verdict and, where it is not good, a remedy."""
+"""The result of one check of `holdfast doctor`."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ Verdict = Literal["good", "bad", "unknown"]
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """What was looked at, what was found, and what to do where that is not good."""
+    """What was checked, the verdict, what was found, and a hint if the verdict is not good."""
 
     what: str
     verdict: Verdict

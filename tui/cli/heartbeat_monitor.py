@@ -1,6 +1,6 @@
-"""What the beats and events of one stream show, as `holdfast doctor` watches it: regular, late, held or missing.
+"""Checks the heartbeats and events of one stream for `holdfast doctor`: regular, late, buffered or missing.
 
-It judges what it heard and asks nothing.
+It sends no requests.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from tui.core import events as e
 from tui.net.event_connection import Feed
 
 UNEVEN = 0.5
-"""A beat that comes later than its interval by more than this part of it is not regular."""
+"""Maximum delay of a regular heartbeat, as a fraction of the interval."""
 BURST = 0.05
-"""Seconds: beats that come closer together than this were held back on the way, and let go at once."""
+"""Seconds. Heartbeats closer together than this were buffered on the way."""
 
 
 class HeartbeatMonitor:
-    """The beats and events of one stream, as they arrive. `every`: the seconds from one beat to the next.
+    """Records the heartbeats and events of one stream. `every`: the heartbeat interval in seconds.
 
-    Servers count them from the stream's opening on, so that one beat that comes when it is due is proof enough.
+    Servers start the interval when the stream opens, so a single heartbeat on time is sufficient.
     """
 
     def __init__(self, now: Callable[[], float], every: float) -> None:
@@ -39,7 +39,7 @@ class HeartbeatMonitor:
         self.bytes += count
 
     async def read(self, feed: Feed) -> None:
-        """Take all that the stream carries, to its end."""
+        """Record all events until the stream ends."""
         async for event in feed.events():
             self.take(event)
 
@@ -49,7 +49,7 @@ class HeartbeatMonitor:
                 self.times.append(self._now())
             case e.Connected() | e.ServerShuttingDown():
                 pass
-            case e.SessionUpserted(session):  # which may come from a list, where streams are opened by session
+            case e.SessionUpserted(session):  # also from a list, if streams are per session
                 self.told.add(session.id)
                 self.news.set()
             case e.SessionRenamed(_, title):
@@ -59,13 +59,13 @@ class HeartbeatMonitor:
                 self.events += 1
 
     async def arrival(self, name: str) -> None:
-        """Return once the stream has brought the session of this id, or a session's new title."""
+        """Wait until the stream has reported the session with this id, or a session's new title."""
         while name not in self.told:
             self.news.clear()
             await self.news.wait()
 
     def regularity(self, watched: float) -> CheckResult:
-        """What the beats of `watched` seconds show."""
+        """The result for the heartbeats of `watched` seconds."""
         gaps = [b - a for a, b in zip(self.times, self.times[1:], strict=False)]
         if not self.bytes:
             return CheckResult(
@@ -111,7 +111,7 @@ class HeartbeatMonitor:
         )
 
     def _one(self) -> CheckResult:
-        """A single beat: on time after the stream's opening, and none overdue since."""
+        """The result for a single heartbeat: good if it was on time and none is overdue since."""
         after, since = self.times[0] - self._opened, self._now() - self.times[0]
         found = f"one, {after:.1f} s after the stream's opening"
         latest = self._every * (1 + UNEVEN) + 1
@@ -126,7 +126,7 @@ class HeartbeatMonitor:
         return CheckResult("heartbeats", "good", f"{found}, on time: this server sends one every {self._every:.0f} s")
 
     def delivery(self) -> CheckResult:
-        """What the events show by themselves, where none can be called forth."""
+        """The result for the received events, if no test event can be triggered."""
         if self.events:
             return CheckResult("events", "good", f"{self.events} delivered")
         return CheckResult("events", "unknown", "none received; perhaps nothing ran that sends any")

@@ -1,7 +1,7 @@
-"""The file of `--log`: bounded, a line an event, and nothing in it that a terminal obeys.
+"""The log file of `--log`: limited in size, one line per message, without terminal control sequences.
 
-What is logged may hold any text of a server: httpx writes the reason phrase of each response as it came. Whoever
-looks at the file does so in a terminal.
+Log messages may contain any text of a server, such as the reason phrases that httpx logs, and users read the file in
+a terminal.
 """
 
 import logging
@@ -18,26 +18,26 @@ from tui.core.sanitize import sanitize, single_line
 from tui.net.credentials import redact
 
 FILE_AT_MOST = 5_000_000
-"""Bytes of the file; then it becomes `FILE.1`, in place of the one before, and a new one is begun."""
+"""Maximum bytes of the file; it then replaces `FILE.1`, and a new file is started."""
 LINE_AT_MOST = 2_000
-"""Characters of a message..."""
+"""Maximum characters of a message."""
 TRACEBACK_AT_MOST = 20_000
-"""...and of a traceback, of which the end is kept."""
+"""Maximum characters of a traceback, of which the end is kept."""
 COUNTED_FOR = 10.0
-"""Seconds after a line was written in which the same line is only counted."""
+"""Seconds for which repeats of a written line are only counted."""
 REMEMBERED = 200
-"""Lines that are remembered for that."""
+"""Number of lines tracked for repeats."""
 
 
 class LogFile(RotatingFileHandler):
-    """Appends to `path`, for its owner alone. `now` gives seconds. `secrets` are not written."""
+    """Appends to `path` with mode 0600. `now` returns seconds. `secrets` are redacted."""
 
     def __init__(self, path: Path, now: Callable[[], float] = time.monotonic, secrets: Sequence[str] = ()) -> None:
         super().__init__(path, maxBytes=FILE_AT_MOST, backupCount=1, encoding="utf-8", delay=True)
         self.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s", secrets))
         self._now = now
         self._written: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
-        """Name, level and message of the last lines: when each was written, and how often it came since."""
+        """By name, level and message of recent lines: the time of writing, and the repeats since."""
 
     def emit(self, record: logging.LogRecord) -> None:
         now = self._now()
@@ -59,7 +59,7 @@ class LogFile(RotatingFileHandler):
         super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """A line that cannot be written is lost: the library's own way is to say so on the screen."""
+        """Drop a line that cannot be written; `logging` would print the error over the screen."""
 
     def _tell_count(self, line: tuple[str, int, str], counted: tuple[float, int]) -> None:
         name, level, message = line
@@ -72,7 +72,7 @@ class LogFile(RotatingFileHandler):
 
 
 class OneLine(logging.Formatter):
-    """A message is one line; what belongs to it is indented, so that no text can pass for another line."""
+    """Formats a message as one line; tracebacks are indented, so that no text can imitate a log line."""
 
     def __init__(self, form: str, secrets: Sequence[str]) -> None:
         super().__init__(form)

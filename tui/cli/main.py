@@ -1,4 +1,4 @@
-"""The command: flags → settings → app."""
+"""The `holdfast` command: parses flags, loads settings and runs the app or a subcommand."""
 
 import errno
 import gc
@@ -39,11 +39,11 @@ LIBRARY_VARIABLES = {
     "TEXTUAL_ANIMATIONS": ("none", "basic", "full"),
     "TEXTUAL_COLOR_SYSTEM": ("auto", "standard", "256", "truecolor"),
 }
-"""Variables of the screen's library that people use, and the values that it knows."""
+"""Textual's environment variables for users, and their valid values."""
 
 
 class SubcommandGroup(click.Command):
-    """A command with others beside it: the first word chooses."""
+    """A command with subcommands: the first argument selects one, else the command itself runs."""
 
     others: ClassVar[dict[str, click.Command]] = {}
 
@@ -59,13 +59,13 @@ class SubcommandGroup(click.Command):
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Say what cannot be said to standard output: nothing else raises these errors up to here."""
+        """Report write errors of standard output, the only source of `CANNOT_BE_SAID` errors here; exits with 1."""
         try:
             return super().main(*args, **options)
         except OSError as error:
             if error.errno not in CANNOT_BE_SAID:
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in its buffer fails no more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that flushing its buffer at exit does not fail
             click.echo(f"Error: standard output cannot be written: {error.strerror}", err=True)
             sys.exit(1)
 
@@ -75,7 +75,7 @@ class SubcommandGroup(click.Command):
 
 
 COMMAND_AT_MOST = 2_000
-"""Characters of a command that is worth copying."""
+"""Maximum characters of the printed resume command."""
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 CA_FILE = click.option(
     "--ca-file",
@@ -85,7 +85,7 @@ CA_FILE = click.option(
 
 
 SESSION_ID = re.compile(r"[\w.:-]{1,200}")
-"""What the ids of all servers that are known look like; others would be read as a path."""
+"""The format of session ids of all supported servers; other values could form a URL path."""
 
 
 @click.command(cls=SubcommandGroup, context_settings=HELP)
@@ -144,7 +144,7 @@ def main(
 
 
 def run(settings: Settings) -> int:
-    """Run the app until the person leaves; the exit status. Raises `SettingsError`."""
+    """Run the app until the user quits; returns the exit status. Raises `SettingsError`."""
     if not has_terminal():
         raise SettingsError(
             "Holdfast needs a terminal, and this is not a TTY. "
@@ -162,14 +162,14 @@ def run(settings: Settings) -> int:
 
 
 def has_terminal() -> bool:
-    """Whether keys can be read, and the screen drawn: Textual does that where errors go."""
+    """Whether standard input and standard error are terminals: Textual draws on standard error."""
     return os.isatty(0) and os.isatty(2)
 
 
 def drop_library_variables(environ: MutableMapping[str, str]) -> None:
-    """Remove what would change the screen's library instead of this program: most of it is for its developers.
+    """Remove Textual's environment variables, except valid values of `LIBRARY_VARIABLES`.
 
-    A name that it does not know, or a log file that cannot be written, would end the program with a traceback.
+    Most are for Textual's developers; an unknown value or an unwritable log file would cause a traceback.
     """
     for name in [name for name in environ if name.startswith("TEXTUAL_")]:
         if name not in LIBRARY_VARIABLES or environ[name] not in LIBRARY_VARIABLES[name]:
@@ -177,10 +177,10 @@ def drop_library_variables(environ: MutableMapping[str, str]) -> None:
 
 
 def run_app(settings: Settings) -> int:
-    """One client and one screen over it. Raises `SettingsError`."""
+    """Run the app with one client; returns the exit status. Raises `SettingsError`."""
     drop_library_variables(os.environ)
-    gc.disable()  # nothing of what is loaded now goes again
-    from tui.ui.app import HoldfastApp  # the screen's libraries take longest to load: after flags and their errors
+    gc.disable()  # imported modules are never freed
+    from tui.ui.app import HoldfastApp  # Textual is slow to import: after flags and their errors
 
     gc.enable()
 
@@ -207,20 +207,20 @@ def run_app(settings: Settings) -> int:
         warnings=settings.warnings,
         keep_theme=theme.keep,
     )
-    gc.freeze()  # what is loaded by now stays: looking at it again would hold up the screen by up to 50 ms
-    gc.set_threshold(10_000, 10, 10)  # the rest seldom: each time holds up a fast stream by 25 to 50 ms
+    gc.freeze()  # a scan of the imported modules would block the screen for up to 50 ms
+    gc.set_threshold(10_000, 10, 10)  # fewer collections: each delays a fast stream by 25 to 50 ms
     app.run()
     for error in app.boundary.errors:
         click.echo(f"A part of the screen failed: {error}. --log FILE keeps the details.", err=True)
     if app.open_session is not None and not settings.demo:
         command = session_command(settings, app.open_session)
-        if command == single_line(command, COMMAND_AT_MOST):  # else it could not be copied
+        if command == single_line(command, COMMAND_AT_MOST):  # else it cannot be copied safely
             click.echo(f"To resume: {command}")
     return app.return_code or 0
 
 
 def session_command(settings: Settings, session_id: str) -> str:
-    """The command that opens the session again, as a shell takes it."""
+    """The shell command that opens the session again, quoted."""
     words = ["holdfast", "--session", session_id]
     if settings.directory is not None:
         words += ["--directory", settings.directory]
@@ -234,16 +234,16 @@ def session_command(settings: Settings, session_id: str) -> str:
 
 
 def open_transport(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
-    """How to open the server, and as which users to try. Raises `SettingsError` for a proxy or CA of no use."""
+    """The factory of HTTP clients, and the users to try. Raises `SettingsError` for an invalid proxy or CA."""
 
     def open_http(user: str) -> "Http":
-        from tui.net.http_client import Http  # httpx takes long to load too: after the first paint
+        from tui.net.http_client import Http  # httpx is slow to import too: after the first paint
 
         return Http(settings.url, credentials=credentials(user, settings.password), ca_file=settings.ca_file)
 
     if settings.ca_file is not None or not is_loopback(settings.url):
         try:
-            open_http("")  # what is wrong with the way there is said at once
+            open_http("")  # report an invalid proxy or CA at once
         except (BadAddress, CertificateError) as error:
             raise SettingsError(str(error)) from error
     if settings.user is not None:
@@ -303,7 +303,7 @@ SubcommandGroup.others.update(status=status, doctor=doctor)
 def _asked(
     url: str | None, directory: str | None, family: str | None, ca_file: Path | None
 ) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
-    """The settings of a command without a screen, and the way to its server."""
+    """The settings, the HTTP client factory and the users of a subcommand. Raises `ClickException`."""
     try:
         settings = load_settings({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
         if is_exposed(settings.url, settings.password is not None):
@@ -316,7 +316,7 @@ def _asked(
 
 
 def credentials(user: str, password: str | None) -> Credentials | None:
-    """Who we say that we are; a password that no token can be is one for nobody in particular."""
+    """The credentials for `user`: Bearer for the token user with a valid token, else Basic; None without a password."""
     if password is None:
         return None
     if user == TOKEN and is_token(password):
@@ -325,7 +325,7 @@ def credentials(user: str, password: str | None) -> Credentials | None:
 
 
 def configure_logging(path: Path | None, settings: Settings) -> None:
-    """Log to `path` with mode 0600, or nowhere: standard error is the screen. Raises `SettingsError`."""
+    """Log to `path` with mode 0600; None: no log, since standard error is the screen. Raises `SettingsError`."""
     if path is None:
         logging.getLogger().addHandler(logging.NullHandler())
         return

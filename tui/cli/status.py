@@ -1,6 +1,6 @@
-"""`holdfast status`: one look at a server, for status bars and scripts. It asks, prints and ends.
+"""`holdfast status`: prints the status of a server once, for status bars and scripts.
 
-It changes nothing on the server and needs no screen.
+It changes nothing on the server and needs no terminal.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tui.net.http_client import Http
 ALL_WELL, SOMEONE_WAITS, CANNOT_CONNECT = 0, 3, 4
 """The command's exit statuses."""
 VERSION = 40
-"""Characters of a server's version."""
+"""Maximum characters of a server's version."""
 
 
 class SessionSummary(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class SessionSummary(msgspec.Struct, frozen=True):
 
 
 class RequestSummary(msgspec.Struct, frozen=True):
-    """One open request. `kind` is question or permission; `what` its first words."""
+    """One open request. `kind` is question or permission; `what` is its first question, or the action."""
 
     id: str
     session_id: str
@@ -46,7 +46,7 @@ class RequestSummary(msgspec.Struct, frozen=True):
 
 
 class StatusReport(msgspec.Struct, frozen=True):
-    """What one look showed. `round_trip` in milliseconds; `idle` counts the sessions that are not listed."""
+    """The status of a server. `round_trip` in milliseconds; `idle` counts the sessions that are not listed."""
 
     address: str
     family: str
@@ -62,7 +62,7 @@ class StatusReport(msgspec.Struct, frozen=True):
 
 
 async def look(address: str, backend: Backend, server: ServerInfo) -> StatusReport:
-    """Ask for all sessions, what they do and who waits. Raises `NetError`."""
+    """Fetch all sessions, their statuses and the open requests. Raises `NetError`."""
     sessions = await backend.sessions()
     places = sorted({session.directory for session in sessions} - {""})
     found = await backend.resync(places)
@@ -91,7 +91,7 @@ def run(
     as_json: bool,
     say: Callable[[str], None],
 ) -> int:
-    """Look once and say it; the exit status."""
+    """Fetch and print the status once; returns the exit status."""
     try:
         glance = asyncio.run(within(time_limit.TOTAL, _look(settings, open_http, users)))
     except NetError as error:
@@ -114,7 +114,7 @@ async def _look(settings: Settings, open_http: Callable[[str], Http], users: Seq
 
 
 def lines(glance: StatusReport) -> list[str]:
-    """The look in words, a line each."""
+    """The report as lines of text."""
     name = NAMES.get(glance.family, glance.family)
     head = f"● live  {name} {single_line(glance.version, VERSION)}  {glance.round_trip:g} ms  {glance.address}"
     rows = [f"{_glyph(one.state)} {one.state:<15}  {single_line(one.title or one.id)}" for one in glance.sessions]
@@ -124,7 +124,7 @@ def lines(glance: StatusReport) -> list[str]:
 
 
 def _session(session: Session, status: SessionStatus, *, asks: bool) -> SessionSummary:
-    """`asks`: it, or a child of it, has an open request."""
+    """The summary of a session. `asks`: it or one of its children has an open request."""
     state = "provider retry" if isinstance(status, Retrying) else "running"
     if asks:
         state = "waiting for you"

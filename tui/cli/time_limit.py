@@ -1,4 +1,4 @@
-"""A total time limit for the commands without a screen: a server can make each single answer take for ever."""
+"""A total time limit for subcommands, since timeouts per response do not limit the sum."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -7,13 +7,13 @@ from typing import TypeVar
 from tui.net.errors import NetError
 
 TOTAL = 30.0
-"""Seconds that a command waits for the server's answers, all of them together."""
+"""Total seconds that a command waits for the server's responses."""
 
 T = TypeVar("T")
 
 
 class NotInTime(NetError):
-    """The server has not answered everything within the limit."""
+    """The server did not answer all requests within the limit."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
@@ -23,7 +23,7 @@ class NotInTime(NetError):
 
 
 async def within(seconds: float, work: Awaitable[T]) -> T:
-    """What `work` gives. Raises `NotInTime` where that takes longer than `seconds`."""
+    """The result of `work`. Raises `NotInTime` if it takes longer than `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             return await work
