@@ -1,1 +1,1 @@
-"""What the client costs, measured on the machine at hand: `make bench`."""
+"""Benchmarks of the client on the local machine: `make bench`."""

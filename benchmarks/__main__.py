@@ -1,4 +1,4 @@
-"""`make bench`: every measurement that has a target, as one table. `make bench ONLY=streams` takes single ones."""
+"""`make bench`: runs all benchmarks with a target and prints one table. `make bench ONLY=streams` selects some."""
 
 import time
 from collections.abc import Callable

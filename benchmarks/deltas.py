@@ -1,6 +1,6 @@
-"""What one delta costs, in a short message and in a long one, and in a short transcript and in a long one.
+"""CPU time per delta, in a short and a long message, and in a short and a long transcript.
 
-CPU time of the client in a terminal, over a few seconds amid a turn of 200 deltas a second.
+It is measured on the client in a terminal, over a few seconds of a turn with 200 deltas per second.
 """
 
 import time
@@ -13,9 +13,9 @@ from benchmarks.table import Row, at_most_times
 TIMES = 1.5
 RATE = 200
 LEAD = 2.0
-"""Seconds of deltas before those that count."""
+"""Seconds of deltas before the measurement starts."""
 SHAPES = {"prose": "prose", "code": "an open fence"}
-"""What a message is made of, as the stub calls it and as the table does."""
+"""The content of a message: the stub's name for it, and its label in the table."""
 
 
 def rows(
@@ -27,7 +27,7 @@ def rows(
     seconds: float = 4.0,
     lead: float = LEAD,
 ) -> list[Row]:
-    """`small` and `large` are sizes of a message in KB, `short` and `long` lengths of a transcript in messages."""
+    """The table rows. `small` and `large`: message sizes in KB; `short` and `long`: transcript lengths in messages."""
     found = []
     for shape, name in shapes.items():
         little, much = (milliseconds(shape, kilobytes, 0, seconds, lead) for kilobytes in (small, large))
@@ -42,7 +42,7 @@ def _row(what: str, much: float, little: float, beside: str) -> Row:
 
 
 def milliseconds(shape: str, kilobytes: int, past: int, seconds: float, lead: float) -> float:
-    """CPU time of one delta to a message of so many KB, under so many earlier messages that are all here."""
+    """CPU milliseconds per delta of a message of `kilobytes`, after `past` earlier messages in the transcript."""
     count = int((lead + seconds + 3) * RATE)
     with bench_stub() as (stub, home):
         options = ("--session", session_with(stub.http, "PLAIN"))

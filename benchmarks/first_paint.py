@@ -1,8 +1,8 @@
-"""How soon a person sees something: `holdfast ADDRESS` beside a Textual application that does nothing.
+"""Time to first paint: `holdfast ADDRESS` compared with an empty Textual application.
 
-Both run in turn, after one run each that only warms caches. The clock starts at the spawn and is read as each
-piece of output arrives. What counts is the harder moment on our side: words on the screen, beside the empty app's
-first painted cell, which is all that it ever does.
+Both run alternately, after one warm-up run each. The clock starts at the spawn and is read when each piece of output
+arrives. The stricter moment is used for Holdfast: the first text on its screen, compared with the empty app's first
+painted cell.
 """
 
 import statistics
@@ -16,7 +16,7 @@ TARGET = 1.5
 
 
 def rows(runs: int = 12) -> list[Row]:
-    """First paint of both, `runs` times each; the medians."""
+    """Measure the first paint of both `runs` times; returns the row of the medians."""
     empty: list[float] = []
     ours: list[float] = []
     with bench_stub() as (stub, home):

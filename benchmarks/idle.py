@@ -1,7 +1,7 @@
-"""What the client costs while nothing happens: CPU time of `holdfast ADDRESS`, connected.
+"""CPU time of a connected, idle client (`holdfast ADDRESS`).
 
-An empty Textual application in a terminal of the same size runs beside it, at the same time. The server is the
-stub, with its heartbeats as in ordinary use.
+An empty Textual application runs at the same time in a terminal of the same size, for comparison. The server is the
+stub, with heartbeats at the normal interval.
 """
 
 import time
@@ -13,13 +13,13 @@ from benchmarks.table import Row, at_most
 from tests.processes import clean_environment
 
 TARGET = 0.5
-"""Per cent of one core."""
+"""Percent of one core."""
 SETTLE = 5.0
-"""Seconds that both are left alone before the measurement begins."""
+"""Seconds between start and measurement."""
 
 
 def rows(seconds: float = 20.0, settle: float = SETTLE) -> list[Row]:
-    """Both, idle for so long."""
+    """Measure both while they are idle for `seconds`."""
     with bench_stub() as (stub, home):
         with (
             Recording(EMPTY_APP, env=clean_environment(home), cwd=home) as empty,

@@ -1,6 +1,6 @@
-"""What the kernel has counted for a program and all that it started: CPU time and memory. Linux only: /proc.
+"""CPU time and memory of a process and its descendants, from /proc (Linux only).
 
-It only reads; a process that ends between two looks is left out of the second.
+A process that ends between two reads is skipped.
 """
 
 import os
@@ -9,25 +9,25 @@ from pathlib import Path
 
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
-"""Units of /proc/PID/stat in a second."""
+"""Clock ticks per second, the time unit of /proc/PID/stat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Megabytes. `peak` is the largest resident set so far, `pss` the proportional set now."""
+    """Memory in megabytes: `peak` is the maximum resident set size, `pss` the current proportional set size."""
 
     peak: float
     pss: float
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time that the process has used so far in the threads that it has now, to the microsecond."""
+    """CPU seconds of the process's current threads, precise to the microsecond."""
     threads = (PROC / str(pid) / "task").glob("*/schedstat")
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def tree(root: int) -> list[int]:
-    """The process and all that descends from it, `root` first."""
+    """The ids of the process and its descendants, `root` first."""
     children: dict[int, list[int]] = {}
     for status in PROC.glob("[0-9]*/stat"):
         try:
@@ -42,7 +42,7 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_of_tree(root: int) -> float:
-    """CPU seconds of the process, of all that runs under it and of what has ended there, to 10 ms."""
+    """CPU seconds of the process and its descendants, including ended ones, precise to 10 ms."""
     total = 0
     for pid in tree(root):
         try:
@@ -53,7 +53,7 @@ def cpu_of_tree(root: int) -> float:
 
 
 def memory_of_tree(root: int) -> Memory:
-    """Of the process and of all that runs under it, summed."""
+    """The summed memory of the process and its descendants."""
     peak = pss = 0
     for pid in tree(root):
         try:
@@ -65,7 +65,7 @@ def memory_of_tree(root: int) -> Memory:
 
 
 def _fields(status: Path) -> list[str]:
-    """What follows the program's name, which may hold spaces and brackets: state, parent, …"""
+    """The fields after the program's name, which may contain spaces and parentheses: state, parent, …"""
     return status.read_text().rpartition(")")[2].split()
 
 

@@ -1,4 +1,4 @@
-"""How soon a session is on the screen, and what it takes, when it is short and when it is very long.
+"""Time and memory to open a short and a very long session.
 
 The stub has both sessions. The clock starts at the spawn of `holdfast --session ID` and stops when the newest
 answer is on the screen.
@@ -15,7 +15,7 @@ MEGABYTES = 120.0
 
 
 def rows(few: int = 50, many: int = 5000, runs: int = 5) -> list[Row]:
-    """A session of `few` messages beside one of `many`, opened in turn; the medians."""
+    """Open sessions of `few` and of `many` messages alternately; returns the rows of the medians and the memory."""
     short: list[float] = []
     long: list[float] = []
     megabytes = 0.0

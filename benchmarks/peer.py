@@ -1,7 +1,7 @@
-"""`make bench-peer`: Holdfast beside `opencode attach`, on one real opencode server with a scripted model.
+"""`make bench-peer`: compares Holdfast with `opencode attach`, on one real opencode server with a scripted model.
 
-Both run in terminals of 120×40, one after the other, and each plays the same four streams in a session of its own.
-What runs as several processes is summed over all of them. The server is that of `make real`, or the one on PATH.
+Both run in terminals of 120×40, one after the other, each with the same four streams in a separate session. The
+figures are summed over all processes of a program. The server is that of `make real`, or the one on PATH.
 """
 
 import re
@@ -28,7 +28,7 @@ INSTALLED = Path(__file__).parents[1] / ".real-servers/node_modules/.bin/opencod
 
 
 def opencode() -> Path:
-    """The program. Raises ClickException where there is none."""
+    """The path of the opencode executable. Raises `ClickException` if there is none."""
     found = INSTALLED if INSTALLED.exists() else shutil.which("opencode")
     if found is None:
         raise click.ClickException(
@@ -39,14 +39,14 @@ def opencode() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the measured programs find what they need."""
+    """The executable of opencode, the server's address and the home folder of the measured programs."""
 
     program: Path
     address: str
     home: Path
 
     def attach(self) -> Recording:
-        """opencode's own client, as soon as it is spawned."""
+        """Spawn opencode's own client."""
         env = clean_environment(self.home) | {"OPENCODE_DISABLE_AUTOUPDATE": "1"}
         return Recording((str(self.program), "attach", self.address), env=env, cwd=self.home)
 
@@ -55,7 +55,7 @@ class Places:
 
 
 def attach_prompt(recording: Recording, text: str) -> float:
-    """Type a prompt into `opencode attach` and send it; the moment of that."""
+    """Type a prompt into `opencode attach` and send it; returns the time of sending."""
     recording.type(text)
     recording.wait_for(re.compile(rf"┃  {text}"))
     recording.press("enter")
@@ -63,7 +63,7 @@ def attach_prompt(recording: Recording, text: str) -> float:
 
 
 def rows(streams: Sequence[Stream] = STREAMS, runs: int = 3) -> list[Row]:
-    """First paint `runs` times, and each of the streams, of both."""
+    """Measure the first paint of both `runs` times, and each stream once."""
     program = opencode()
     with (
         TemporaryDirectory() as folder,
@@ -95,7 +95,7 @@ def rows(streams: Sequence[Stream] = STREAMS, runs: int = 3) -> list[Row]:
 
 
 def _first_paint(places: Places, runs: int) -> list[Row]:
-    """Of opencode the first painted cell counts, of Holdfast the first words."""
+    """Time opencode's first painted cell and Holdfast's first text."""
     ours: list[float] = []
     theirs: list[float] = []
     for run in range(runs + 1):

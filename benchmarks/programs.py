@@ -1,4 +1,4 @@
-"""What is measured: the client, an empty application beside it, and the server that both may talk to."""
+"""The measured programs: the client, an empty Textual application, and the stub server."""
 
 import sys
 import time
@@ -16,14 +16,14 @@ from tests.processes import clean_environment
 
 EMPTY_APP = (sys.executable, "-c", "from textual.app import App; App().run()")
 TURN_BEGINS = 60.0
-"""Seconds within which a prompt that was sent must have begun its turn."""
+"""Seconds within which a sent prompt must start its turn."""
 ASK_EVERY = 0.1
-"""Seconds between two questions to the server whether a turn has ended."""
+"""Seconds between two polls of the server for running turns."""
 
 
 @contextmanager
 def bench_stub() -> Iterator[tuple[Stub, Path]]:
-    """The stub, and an empty folder for those who talk to it."""
+    """A running stub, and an empty home folder for its clients."""
     with TemporaryDirectory() as folder:
         home = Path(folder)
         with running_stub(home / "stub") as stub:
@@ -31,19 +31,19 @@ def bench_stub() -> Iterator[tuple[Stub, Path]]:
 
 
 def client(address: str, home: Path, *args: str) -> Recording:
-    """Holdfast in a terminal, not connected yet."""
+    """Spawn Holdfast in a terminal."""
     return Recording((COMMAND, address, *args), env=clean_environment(home), cwd=home)
 
 
 def connected(address: str, home: Path, *args: str) -> Recording:
-    """Holdfast in a terminal, its line up."""
+    """Spawn Holdfast in a terminal and wait until it is connected."""
     recording = client(address, home, *args)
     recording.wait_for("● live")
     return recording
 
 
 def prompt(recording: Recording, text: str) -> float:
-    """Type a prompt into Holdfast and send it; the moment of that."""
+    """Type a prompt into Holdfast and send it; returns the time of sending."""
     recording.type(text)
     recording.wait_for(f"› {text}")
     recording.press("enter")
@@ -51,7 +51,7 @@ def prompt(recording: Recording, text: str) -> float:
 
 
 def session_with(http: httpx.Client, words: str) -> str:
-    """A session in which a turn has already played `words`; its id."""
+    """Create a session with a finished turn of the stub script `words`; returns its id."""
     session: str = http.post("/session", json={}).json()["id"]
     parts = [{"type": "text", "text": words}]
     http.post(f"/session/{session}/message", json={"parts": parts}, timeout=120).raise_for_status()
@@ -59,7 +59,7 @@ def session_with(http: httpx.Client, words: str) -> str:
 
 
 class Turns:
-    """Whether a turn runs on the server, in any of its sessions' directories."""
+    """Detects running turns on the server, in the directories of its newest sessions."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
@@ -72,11 +72,11 @@ class Turns:
         )
 
     def wait_for_begin(self) -> None:
-        """Return once a turn runs; TimeoutError when none does in time."""
+        """Wait until a turn runs. Raises `TimeoutError` after `TURN_BEGINS` seconds."""
         self._wait(running=True, within=TURN_BEGINS)
 
     def wait_for_one(self, *, within: float) -> None:
-        """Return once a turn has begun and ended; TimeoutError when it does either not in time."""
+        """Wait until a turn has started and ended. Raises `TimeoutError`."""
         self.wait_for_begin()
         self._wait(running=False, within=within)
 

@@ -1,6 +1,6 @@
-"""A program in a terminal, of which every piece of output is kept with the moment of its coming.
+"""Runs a program in a terminal and records its output with timestamps.
 
-Nothing is drawn while a measurement runs: what the screen showed at a moment is worked out when it is asked for.
+The screen is not drawn during a measurement; its content at a given time is computed on request.
 """
 
 import os
@@ -22,17 +22,17 @@ from tests.waiting import PATIENCE
 
 COLUMNS, LINES = 120, 40
 LOOK_EVERY = 0.02
-"""Seconds between two looks at what has come."""
+"""Seconds between two checks for new output."""
 
 Shown = Callable[[pyte.Screen], bool]
 
 
 class NeverShown(Exception):
-    """The screen was never as it was waited for."""
+    """The screen did not reach the expected state in time."""
 
 
 class Recording:
-    """One run of a command in a pty. `started` is the moment of its spawn; all moments are of `perf_counter`."""
+    """One run of a command in a pty. `started` is the time of the spawn; all times are of `perf_counter`."""
 
     def __init__(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> None:
         self.pieces: list[tuple[float, bytes]] = []
@@ -60,27 +60,27 @@ class Recording:
         self._child.send(text)
 
     def press(self, key: str) -> None:
-        """A key by its name in `KEYS`."""
+        """Send a key by its name in `KEYS`."""
         self._child.send(KEYS[key])
 
     def text(self) -> str:
-        """The screen as it is now."""
+        """The current text of the screen."""
         for _, data in self.pieces[self._drawn :]:
             self._drawing.feed(data)
             self._drawn += 1
         return "\n".join(self._drawing.lines())
 
     def wait_for(self, wanted: str | re.Pattern[str], *, within: float = PATIENCE) -> float:
-        """The moment at which the screen showed `wanted`, drawn at once as it comes."""
+        """The time when the screen showed `wanted`; draws output as it arrives. Raises `NeverShown`."""
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         return self._wait(lambda _: pattern.search("\n".join(self._drawing.lines())) is not None, within, 0.0)
 
     def moment(self, shown: Shown, *, within: float = PATIENCE, quiet: float = 0.3) -> float:
-        """The moment at which the screen was so, drawn only once nothing has come for `quiet` seconds."""
+        """The time when `shown` became true; draws only after `quiet` seconds without output. Raises `NeverShown`."""
         return self._wait(shown, within, quiet)
 
     def longest_gap(self, start: float, end: float) -> float:
-        """Seconds for which the screen stood still at most, between two moments."""
+        """The longest time without output between `start` and `end`, in seconds."""
         return longest_gap([moment for moment, _ in self.pieces if start < moment < end], start, end)
 
     def _wait(self, shown: Shown, within: float, quiet: float) -> float:
@@ -102,7 +102,7 @@ class Recording:
         while True:
             try:
                 data = os.read(self._child.child_fd, 65536)
-            except OSError:  # EIO: nobody holds the other end any more (Linux)
+            except OSError:  # EIO: the other end is closed (Linux)
                 return
             if not data:
                 return
@@ -110,16 +110,16 @@ class Recording:
 
 
 def longest_gap(moments: Sequence[float], start: float, end: float) -> float:
-    """The longest time between two neighbours, the start and the end among them."""
+    """The longest interval between consecutive moments, including `start` and `end`."""
     edges = [start, *moments, end]
     return max(late - early for early, late in pairwise(edges))
 
 
 def painted(screen: pyte.Screen) -> bool:
-    """A cell was painted, be it only with a background."""
+    """Whether any cell has text or a background color."""
     return any(cell.bg != "default" or cell.data != " " for line in screen.buffer.values() for cell in line.values())
 
 
 def worded(screen: pyte.Screen) -> bool:
-    """There are words on it."""
+    """Whether the screen shows any letter."""
     return any(any(map(str.isalpha, line)) for line in screen.display)

@@ -1,7 +1,7 @@
-"""How soon the client is live again once the line is back: as somebody looks at it, or acts.
+"""Time to reconnect after an outage: with the focus, on gaining the focus, and on F5.
 
-A relay between client and stub drops the line for a few seconds. The clock starts when it lets connections through
-again, and the person acts at that moment, or does nothing.
+A relay between client and stub drops the connection for a few seconds. The clock starts when the relay accepts
+connections again; the user's action is sent at that time.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from tests.chaos.relay import Relay
 
 TARGET = 1.0
 ACTS = {"the terminal has the focus": None, "it gets the focus": "focus in", "F5": "f5"}
-"""What the person does, and by which key."""
+"""The user's actions and their keys; None: no action."""
 PROOF = 2.5
-"""Seconds, two beats, that the line is up before it is lost: one that never lasts is tried less and less often."""
+"""Seconds (two heartbeats) of connection before each outage: short connections increase the client's backoff."""
 STEP = 0.25
-"""Seconds by which each outage is longer than the one before: tries come in a rhythm of their own."""
+"""Seconds by which each outage is longer than the previous one, to vary its phase relative to the retries."""
 
 
 def rows(runs: int = 3, outage: float = 4.0) -> list[Row]:
-    """The slowest of so many losses of the line, each so many seconds long."""
+    """The slowest reconnect of `runs` outages of at least `outage` seconds, per action."""
     found: dict[str, list[float]] = {act: [] for act in ACTS}
     with bench_stub() as (stub, home), line_to(stub.address) as line:
         config = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
@@ -63,7 +63,7 @@ def _recover(recording: Recording, line: "Line", outage: float, key: str | None)
 
 
 class Line:
-    """A relay in a loop of its own."""
+    """A relay that runs in the event loop of another thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, relay: Relay) -> None:
         self._loop = loop
@@ -74,7 +74,7 @@ class Line:
         return f"http://127.0.0.1:{self._relay.port}"
 
     def drop(self) -> None:
-        """Nothing comes through, and what was open is reset."""
+        """Refuse new connections and reset open ones."""
         self._do(self._relay.refuse)
         self._do(lambda: self._relay.sever("reset"))
 
@@ -93,7 +93,7 @@ class Line:
 
 @contextmanager
 def line_to(address: str) -> Iterator[Line]:
-    """A line to the server at `address`, up."""
+    """A relay to the server at `address` that accepts connections."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="relay", daemon=True)
     thread.start()

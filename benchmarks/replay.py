@@ -1,6 +1,6 @@
-"""A server that answers every request with the same event stream, from a file: the least that a server can cost.
+"""A minimal server that answers every request with the same event stream from a file.
 
-Run as a program of its own, it prints its address and serves until its standard input ends.
+It runs as a separate process, prints its address and serves until its standard input ends.
 """
 
 import asyncio

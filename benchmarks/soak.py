@@ -1,8 +1,8 @@
-"""One turn, held for long: does the client's memory stay flat?
+"""Checks that the client's memory stays constant during one long turn.
 
-Simulated: two hours of a turn that waits for an answer, padded every half minute, on a clock that jumps over all
-waiting; the bytes go over real sockets. Real: the command in a terminal, a question open for eight minutes, then
-two minutes of a turn that runs on. Memory is the process's resident set, from /proc (Linux only), after a warm-up.
+Simulated: two hours of a turn that waits for an answer, with padding every half minute, in virtual time over real
+sockets. Real: the command in a terminal, with a question open for eight minutes, then two minutes of a running
+turn. Memory is the process's resident set size, from /proc (Linux only), after a warm-up.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ from tui.core.turn_state import TurnState
 from tui.net.http_client import Http
 
 ALLOWED = 5.0
-"""Megabytes by which memory may rise or fall."""
+"""Maximum change of memory in megabytes."""
 SAMPLE = 15.0
 
 
 def resident(pid: int | str) -> float:
-    """Megabytes that the process holds in memory."""
+    """The resident set size of the process in megabytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -41,7 +41,7 @@ def resident(pid: int | str) -> float:
 
 
 def simulated(hours: float) -> tuple[Turn, list[float]]:
-    """The turn of so many virtual hours, and the memory of this process every ten virtual minutes of it."""
+    """Run a turn of `hours` in virtual time; returns it and this process's memory every ten virtual minutes."""
     return run(lambda loop: _held(loop, hours * 3600))
 
 
@@ -74,7 +74,7 @@ async def _held(loop: VirtualTime, seconds: float) -> tuple[Turn, list[float]]:
 
 
 def real(minutes: float, open_for: float) -> list[float]:
-    """Memory of the command every quarter of a minute, while a question is open and a turn runs after it."""
+    """The command's memory every `SAMPLE` seconds, during an open question and a running turn after it."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         with (
@@ -103,7 +103,7 @@ def _watch(pid: int, seconds: float) -> list[float]:
 
 
 def spread(memory: list[float], warm_up: int) -> float:
-    """Megabytes between the lowest and the highest after the first `warm_up` samples."""
+    """The difference in megabytes between maximum and minimum after the first `warm_up` samples."""
     later = memory[warm_up:]
     return max(later) - min(later)
 

@@ -1,7 +1,7 @@
-"""What the client costs while an agent speaks: CPU time and memory over whole turns, in a terminal.
+"""CPU time and memory of the client in a terminal during whole streamed turns.
 
-The four streams are those at which `opencode attach` 1.18.33 was measured on a machine of two cores: its figures
-give the targets here. `benchmarks.peer` measures both side by side.
+The targets are derived from measurements of `opencode attach` 1.18.33 with the same four streams on a machine with
+two cores. `benchmarks.peer` measures both programs.
 """
 
 import time
@@ -14,20 +14,20 @@ from benchmarks.recording import Recording
 from benchmarks.table import Row, at_most
 
 SETTLE = 1.0
-"""Seconds after a turn's end that belong to it: its last words are drawn."""
+"""Seconds after a turn's end that are included, so that its last text is drawn."""
 CPU_SHARE = 0.4
 MEMORY_SHARE = 0.35
 PEER_MEGABYTES = 250.0
-"""The least that `opencode attach` was seen to take; it took 330 at most."""
+"""The minimum measured memory of `opencode attach`; the maximum was 330."""
 FROZEN = 150.0
-"""Milliseconds that the screen may stand still while text comes."""
+"""Maximum milliseconds without a screen update while text arrives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A turn: `words` have it played, by the stub as by the real servers' scripted model.
+    """A scripted turn: the prompt `words` starts it in the stub and in the real servers' scripted model.
 
-    `seconds` is how long it lasts; `peer` are the CPU seconds that `opencode attach` was seen to take for it.
+    `seconds` is its duration; `peer` the measured CPU seconds of `opencode attach` for it.
     """
 
     what: str
@@ -47,7 +47,7 @@ FASTEST = STREAMS[2]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one turn: CPU seconds, memory after it, and for how many seconds the screen stood still at most."""
+    """The cost of one turn: CPU seconds, memory after it, and the longest time without output in seconds."""
 
     cpu: float
     memory: Memory
@@ -55,7 +55,7 @@ class Cost:
 
 
 def cost(recording: Recording, stream: Stream, turns: Turns, send: Callable[[Recording, str], float]) -> Cost:
-    """What the program in `recording` takes for a stream; `send` sends a prompt, and gives the moment of that."""
+    """The cost of a stream for the program in `recording`; `send` sends a prompt and returns the time of sending."""
     before = cpu_of_tree(recording.pid)
     begun = send(recording, stream.words)
     turns.wait_for_one(within=3 * stream.seconds + 20)
@@ -66,7 +66,7 @@ def cost(recording: Recording, stream: Stream, turns: Turns, send: Callable[[Rec
 
 
 def rows(streams: Sequence[Stream] = STREAMS) -> list[Row]:
-    """Each stream in a client of its own."""
+    """Measure each stream with a separate client."""
     found = []
     for stream in streams:
         with bench_stub() as (stub, home), connected(stub.address, home) as recording:

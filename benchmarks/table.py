@@ -1,4 +1,4 @@
-"""What was measured, row by row, and the one table of it: Markdown, padded so that it reads in a terminal too."""
+"""The rows of measurements, and their Markdown table, padded for terminals."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ HEAD = ("what", "measured", "beside it", "ratio", "target", "met")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement. `met` is None where nothing is promised."""
+    """One measurement. `met` is None if there is no target."""
 
     what: str
     measured: str
@@ -24,7 +24,7 @@ class Row:
 
 
 def at_most(what: str, value: float, limit: float, unit: str, *, digits: int = 2, beside: str = "") -> Row:
-    """A figure that has a limit of its own."""
+    """A row with an absolute limit."""
     return Row(
         what,
         f"{value:.{digits}f} {unit}",
@@ -37,7 +37,7 @@ def at_most(what: str, value: float, limit: float, unit: str, *, digits: int = 2
 def at_most_times(
     what: str, value: float, other: float, limit: float, unit: str, *, beside: str, digits: int = 2
 ) -> Row:
-    """A figure beside that of something else, measured in the same run; `limit` is on their ratio."""
+    """A row that compares `value` with `other`, measured in the same run; `limit` applies to their ratio."""
     ratio = value / other
     return Row(
         what,
@@ -50,7 +50,7 @@ def at_most_times(
 
 
 def table(rows: Iterable[Row]) -> str:
-    """The rows under their head, as Markdown."""
+    """The header and the rows as a Markdown table."""
     cells: list[Sequence[str]] = [HEAD, *(row.cells for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(HEAD))]
     lines = [

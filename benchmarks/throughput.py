@@ -1,7 +1,7 @@
-"""How many events a second link and store take in, without a screen, beside bare httpx-sse and `json.loads`.
+"""Events per second of event connection and store, without a screen, compared with httpx-sse and `json.loads`.
 
-Both read the same bytes, a turn that the stub played, from the same server, by turns, in this process; what counts
-is its CPU time, in which no server and no screen has a share.
+Both read the same recorded turn of the stub from the same server, alternately, in this process. The CPU time of this
+process is measured, which includes neither server nor screen.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ TIMES = 4.0
 
 
 def rows(events: int = 20_000, rounds: int = 5) -> list[Row]:
-    """A stream of so many deltas, read so many times by each."""
+    """Read a stream of `events` deltas `rounds` times with each; returns the row of the medians."""
     with TemporaryDirectory() as folder:
         home = Path(folder)
         session, stream = recorded(events)
@@ -58,7 +58,7 @@ def rows(events: int = 20_000, rounds: int = 5) -> list[Row]:
 
 
 def recorded(events: int) -> tuple[str, bytes]:
-    """A session's id, and `/global/event` while a turn of so many deltas runs in it."""
+    """Record `/global/event` during a turn of `events` deltas; returns the session's id and the bytes."""
     taken = bytearray()
     with bench_stub() as (stub, _):
         session: str = stub.http.post("/session", json={}).json()["id"]
@@ -74,7 +74,7 @@ def recorded(events: int) -> tuple[str, bytes]:
 
 @contextmanager
 def replaying(stream: Path, home: Path) -> Iterator[str]:
-    """The address of a server of its own that sends what is in the file."""
+    """The address of a server process that sends the content of the file."""
     command = [sys.executable, "-m", "benchmarks.replay", str(stream)]
     env = clean_environment(home) | {"PYTHONPATH": str(Path(__file__).parents[1])}
     with running(command, env=env, cwd=home, log=home / "replay.stderr") as process:
@@ -82,7 +82,7 @@ def replaying(stream: Path, home: Path) -> Iterator[str]:
 
 
 async def read_bare(address: str) -> int:
-    """The least that a client can do: decode and parse."""
+    """Decode and parse the stream with httpx-sse and `json.loads`; returns the number of events."""
     count = 0
     async with httpx.AsyncClient(trust_env=False) as http:
         async with httpx_sse.aconnect_sse(http, "GET", f"{address}/global/event") as source:
@@ -93,7 +93,7 @@ async def read_bare(address: str) -> int:
 
 
 async def read_by_link(address: str, session: str) -> int:
-    """What the client does with the same bytes, up to the changes that it would tell its screen."""
+    """Apply the stream to a store through the event connection; returns the number of events."""
     store = Store()
     store.open_transcript(session)
     ended = asyncio.Event()
@@ -130,7 +130,7 @@ async def read_by_link(address: str, session: str) -> int:
 
 
 def _cpu(read: Callable[[], Awaitable[int]], count: int) -> float:
-    """CPU seconds for one event."""
+    """CPU seconds per event. Raises `RuntimeError` if fewer than half of `count` events arrive."""
 
     async def reading() -> float:
         before = time.process_time()
