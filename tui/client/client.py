@@ -290,7 +290,7 @@ class Client:
         return self._link.input_priority.pause
 
     def on_user_input(self) -> None:
-        """Record a key press: it counts as focus, and retries the connection if none was recorded before."""
+        """Record a key press: it counts as focus, and retries a lost connection if the client had no focus before."""
         watched = self._link.watched
         self._link.on_user_input()
         if not watched and self.line().state is ConnectionState.RECONNECTING:

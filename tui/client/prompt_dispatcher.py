@@ -118,7 +118,7 @@ class PromptDispatcher:
         self._notify(QueueChanged(session_id))
 
     def release(self, session_id: str, reason: str | None = None) -> None:
-        """Let what is held go on, or (`reason`) what is held for this."""
+        """Release the session's held prompts, or only those held for `reason`, and post what can be posted now."""
         self._queue.release(session_id, reason)
         self._accept_undo(session_id)
         self._advance(session_id)

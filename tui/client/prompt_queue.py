@@ -1,8 +1,8 @@
 """The client-side queue of prompts per session: ordered, editable, persistent across restarts.
 
-After a failed or aborted turn the queued prompts are held until the user releases, edits or removes them; an abort by
-the user holds them at once. A prompt that is added later is not held and is placed before the held ones: the queue is
-always in sending order.
+After a turn that did not finish normally the queued prompts are held until the user releases, sends or removes them;
+an abort by the user holds them at once. A prompt that is added later is not held and is placed before the held ones:
+the queue is always in sending order.
 """
 
 import uuid

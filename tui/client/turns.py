@@ -180,7 +180,7 @@ class TurnTracker:
         return turn_of(self._turns.get(session_id, ()), prompt_id)
 
     def follow(self, session_id: str, prompt_id: str) -> Turn:
-        """Follow another client's turn that an earlier run observed; polls find its outcome."""
+        """Start to follow a turn of another client and return it; polls find its outcome."""
         self._store.open_transcript(session_id)
         turn = Turn.follow(session_id, prompt_id, self._clock(), unwatched=True)
         self._add(turn)
