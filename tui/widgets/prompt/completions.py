@@ -1,7 +1,7 @@
-"""What the word at the cursor may become: a short list above the prompt, narrowed while the word grows.
+"""Completion list above the prompt for the word at the cursor, filtered while the word grows.
 
-It never has the focus: the prompt hands it keys and asks it what is marked. What it offers was fetched for a word;
-nothing is taken from it for another word than the one that stands before the cursor.
+It never has the focus: the prompt passes it keys and reads the selection. Completions were fetched for one word; they
+are applied only if that word is still before the cursor.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,18 +15,18 @@ from tui.core.sanitize import single_line
 from tui.widgets.base.static_text import MUTED, StaticText, spread
 
 ROWS = 6
-"""Names shown at once..."""
+"""Maximum rows shown..."""
 OF_SCREEN = 5
-"""...and at most one of so many rows of the screen."""
+"""...and the maximum as a fraction of the screen's rows: one of so many."""
 ABOUT = 200
-"""Characters of what is said about a name."""
+"""Maximum characters of a description."""
 
 
 class CompletionList(StaticText):
-    """Takes no room while it is closed. `take` gets the name on which the person clicked."""
+    """Takes no space while closed. `take` is called with the name that the user clicks."""
 
     class Switched(Message):
-        """It opened or closed, or Enter means something else now."""
+        """The list opened or closed, or the meaning of Enter changed."""
 
     def __init__(self, take: Callable[[str], None], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -46,7 +46,7 @@ class CompletionList(StaticText):
         return bool(self._fitting)
 
     def offer(self, word: str, offered: Sequence[CatalogItem]) -> None:
-        """These are what `word` may become, the likeliest first; none at all closes it."""
+        """Show the completions of `word`, most likely first; an empty list closes it."""
         kept = self.marked(word) if self._moved else None
         self._word, self._offered_for, self._offered = word, word, offered
         names = [one.name for one in offered]
@@ -54,7 +54,7 @@ class CompletionList(StaticText):
         self._show(offered, names.index(kept) if kept in names else 0)
 
     def narrow(self, word: str) -> None:
-        """The word is this one now; what it may become is being asked for."""
+        """Filter the list for a changed word, while its completions are being fetched."""
         fitting = [one for one in self._offered if _fits(one.name, word)]
         if word != self._word and word[:1] == self._word[:1] and fitting:
             self._word, self._moved = word, False
@@ -65,16 +65,16 @@ class CompletionList(StaticText):
         self._show((), 0)
 
     def move(self, rows: int) -> None:
-        """Mark another name; from either end on to the other."""
+        """Move the selection by `rows`, wrapping around at both ends."""
         self._moved = True
         self._show(self._fitting, (self._at + rows) % max(1, len(self._fitting)))
 
     def marked(self, word: str) -> str | None:
-        """The name that is marked, if the list is of `word`."""
+        """Return the selected name if the list is for `word`, else None."""
         return self._fitting[self._at].name if self._fitting and word == self._word else None
 
     def entered(self, word: str) -> str | None:
-        """The name that Enter takes; None where Enter sends, because nothing shows that the word is unfinished."""
+        """Return the name that Enter inserts; None if Enter submits, as the word may be complete."""
         name = self.marked(word)
         if name is None or self._moved:
             return name
@@ -97,7 +97,7 @@ class CompletionList(StaticText):
 
     @property
     def _first(self) -> int:
-        """The first name in sight."""
+        """Index of the first visible name."""
         return max(0, min(self._at - self._rows // 2, len(self._fitting) - self._rows))
 
     def _show(self, fitting: Sequence[CatalogItem], at: int) -> None:
@@ -126,6 +126,6 @@ class CompletionList(StaticText):
 
 
 def _fits(name: str, word: str) -> bool:
-    """Whether a name has the letters of the word: a command at its beginning, a file anywhere."""
+    """Whether the name matches the word: a command by prefix, a file by substring."""
     letters = word[1:].casefold()
     return name.casefold().startswith(letters) if word[:1] == "/" else letters in name.casefold()

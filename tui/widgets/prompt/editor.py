@@ -1,4 +1,4 @@
-"""A box for words of one's own: Enter is done, Ctrl-J is a new line. Pasted text stays as it is, or is refused."""
+"""Multi-line text field: Enter submits, Ctrl-J inserts a newline. Pasted text is inserted unchanged, or refused."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tui.widgets.prompt.text_limit import CHARACTERS_AT_MOST, LINE_AT_MOST, LINE
 
 
 class Editor(TextArea, Guarded):
-    """A text area that ends with Enter."""
+    """A text area in which Enter submits."""
 
     @dataclass
     class Submitted(Message):
@@ -29,13 +29,13 @@ class Editor(TextArea, Guarded):
 
     @dataclass
     class Cut(Message):
-        """These words went from here to the clipboard."""
+        """This text was cut to the clipboard."""
 
         text: str
 
     @dataclass
     class Refused(Message):
-        """So many characters were not inserted, because there would be too many."""
+        """Text of this many characters was refused, as the field would exceed its limits."""
 
         characters: int
 
@@ -47,16 +47,16 @@ class Editor(TextArea, Guarded):
 
         self.cursor_blink = False
         self.keep_long: Callable[[str], bool] = lambda text: False
-        """Keeps a text that is too long for the box somewhere else; false where that cannot be."""
+        """Saves a text that is too long for the field elsewhere; returns False on failure."""
 
     def load_text(self, text: str) -> None:
-        """As Textual's; `text` may come from a file that another program wrote, and be of any length."""
+        """Load `text`, which may be of any length, as it may come from a file of another program."""
         if not fits(text) and self.keep_long(text):
             text = ""
         super().load_text(sanitize(text))
 
     def edit(self, edit: Edit) -> EditResult:
-        """As Textual's; nothing is changed where the text would become too long."""
+        """Edit as Textual does, unless the text would exceed the limits."""
         if edit.text and not self._takes(edit):
             self.post_message(self.Refused(len(edit.text)))
             return EditResult(self.selection.end, "")
@@ -71,7 +71,7 @@ class Editor(TextArea, Guarded):
         return line <= LINE_AT_MOST and lines <= LINES_AT_MOST and characters <= CHARACTERS_AT_MOST
 
     def action_cut(self) -> None:
-        """What is selected, else the line. Where there is nothing, the clipboard keeps what it has."""
+        """Cut the selection, else the line. If there is nothing to cut, the clipboard is unchanged."""
         before = self.text
         if before:
             super().action_cut()
@@ -79,7 +79,7 @@ class Editor(TextArea, Guarded):
             self.post_message(self.Cut(self.app.clipboard))
 
     def on_paste(self, event: events.Paste) -> None:
-        """It is written here, and nowhere above."""
+        """Stop the event: the text area inserts it, the ancestors must not."""
         event.stop()
 
     def on_key(self, event: events.Key) -> None:

@@ -1,4 +1,4 @@
-"""The prompts that wait in this client, above the box: which, why, and what can be done about it."""
+"""List of queued prompts above the prompt field: their state and the actions on them."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from tui.widgets.base.static_text import MUTED, StaticText, spread
 from tui.widgets.status.footer import Keys
 
 ROWS = 4
-"""Prompts shown at once, on a screen that has room for them."""
+"""Maximum prompts shown, on a screen with enough rows."""
 
 
 def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True, unsaved: bool = False) -> Content:
-    """Why nothing is sent now. `held`: why some of the queue, or `all_held`, is. `unsaved`: it cannot be saved."""
+    """Return why nothing is sent. `held`: why some, or `all_held`, are held. `unsaved`: saving failed."""
     if unsaved:
         return Content.styled("· waiting until it can be saved", "$warning")
     if held:
@@ -30,7 +30,7 @@ def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True, uns
 
 
 class QueueList(StaticText, can_focus=True):
-    """One line a prompt, in the order in which they will be sent. Takes no room while nothing waits."""
+    """One line per prompt, in the order of sending. Hidden while the queue is empty."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", show=False),
@@ -61,7 +61,7 @@ class QueueList(StaticText, can_focus=True):
         queued: Queued
 
     class Emptied(Message):
-        """Nothing waits any more, and the list had the keys."""
+        """The queue became empty while the list had the focus."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -81,7 +81,7 @@ class QueueList(StaticText, can_focus=True):
     def show_waiting(
         self, waiting: Sequence[Queued], why: Content, edited: str | None = None, held: Collection[str] = ()
     ) -> None:
-        """Show the session's queue; `edited` stands in the prompt, `held` are not sent by themselves (ids)."""
+        """Show the session's queue. `edited`: id of the prompt being edited; `held`: ids not sent automatically."""
         self._waiting, self._why, self._edited, self._held = waiting, why, edited, held
         self._cursor = max(0, min(self._cursor, len(waiting) - 1))
         if not waiting and self.has_focus:
@@ -91,13 +91,13 @@ class QueueList(StaticText, can_focus=True):
             self._draw()
 
     def show_reach(self, within: bool) -> None:
-        """Whether ⇧Tab leads here from where the keys are."""
+        """Set whether Shift+Tab moves the focus to this list."""
         if within != self._within_reach:
             self._within_reach = within
             self._draw()
 
     def show_room(self, small: bool) -> None:
-        """A small screen has room for one line, and for the prompt at the cursor while that is looked at."""
+        """Set whether the screen is small: one line, and the selected prompt while the list has the focus."""
         if small != self._small:
             self._small = small
             self._draw()
@@ -116,7 +116,7 @@ class QueueList(StaticText, can_focus=True):
         self._want(self.SendNowWanted)
 
     def _want(self, wanted: Callable[[Queued], Message]) -> None:
-        """Ask for this to be done to the prompt at the cursor, unless it has just gone."""
+        """Post a message for the selected prompt, unless the queue is empty."""
         if self._waiting:
             self.post_message(wanted(self._waiting[self._cursor]))
 
@@ -135,7 +135,7 @@ class QueueList(StaticText, can_focus=True):
 
     @property
     def _first(self) -> int:
-        """The first row in sight."""
+        """Index of the first visible prompt."""
         return max(0, min(self._cursor - self._rows // 2, len(self._waiting) - self._rows))
 
     @property
@@ -154,7 +154,7 @@ class QueueList(StaticText, can_focus=True):
         self.show(Content("\n").join(rows))
 
     def _head(self, width: int) -> list[Content]:
-        """How many wait, why, and the key that lets them go on, which stays in sight: in a second line if need be."""
+        """Return the count, the reason and the release key, which always stays visible: in a second line if needed."""
         count = len(self._waiting)
         why = Content.assemble((" 1 prompt " if count == 1 else f" {count} prompts ", "bold"), self._why)
         held = self._held and self._edited is None
@@ -182,10 +182,10 @@ class QueueList(StaticText, can_focus=True):
 
     @property
     def some_held(self) -> bool:
-        """Whether something here is not sent by itself: a new prompt goes before that."""
+        """Whether some of the prompts are held: a new prompt is sent before them."""
         return any(queued.id in self._held for queued in self._waiting)
 
     @property
     def all_held(self) -> bool:
-        """Whether nothing here is sent by itself."""
+        """Whether all of the prompts are held."""
         return all(queued.id in self._held for queued in self._waiting)

@@ -1,17 +1,17 @@
-"""How much text a field takes. Each key lays out its whole line anew, and a new text all of its lines."""
+"""Text limits of fields. Each key lays out its line again, and a new text lays out all lines."""
 
 from tui.core.changes import Notice
 
 CHARACTERS_AT_MOST = 200_000
 LINES_AT_MOST = 5_000
 LINE_AT_MOST = 100_000
-"""Characters of one line."""
+"""Maximum characters of one line."""
 INPUT_AT_MOST = 10_000
-"""Characters that are pasted into a field of one line."""
+"""Maximum characters pasted into a single-line field."""
 
 
 def fits(text: str) -> bool:
-    """Whether a field can hold it without a delay of each key."""
+    """Whether the text is within the limits of a field."""
     return (
         len(text) <= CHARACTERS_AT_MOST
         and text.count("\n") < LINES_AT_MOST
@@ -20,12 +20,12 @@ def fits(text: str) -> bool:
 
 
 def longest_line(text: str) -> int:
-    """Characters of it."""
+    """Return the length of the longest line in characters."""
     return max(map(len, text.split("\n")))
 
 
 def not_inserted(characters: int, *, one_line: bool = False) -> Notice:
-    """What is said of a text of so many characters that was refused."""
+    """Return the notice for a refused text of so many characters."""
     came = "1 character was" if characters == 1 else f"{characters:,} characters were"
     if one_line:
         return Notice(f"{came} not inserted: this field takes at most {INPUT_AT_MOST:,} at once.", "warning")
