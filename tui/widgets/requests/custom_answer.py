@@ -1,7 +1,7 @@
-"""A form that can open a field for words of one's own. No key of a burst is lost on the way into it or out of it.
+"""A form with a text field that opens on demand. No queued key is lost when it opens or closes.
 
-Keys come to a widget's queue before it is known which of them opens or closes the field. So the focus moves only
-once the queue of the one that gives it away is empty; until then that one hands its keys on.
+Keys reach a widget's queue before it is known which of them opens or closes the field. So focus moves only when the
+source's queue is empty; until then the source forwards its keys.
 """
 
 from typing import Protocol
@@ -17,27 +17,27 @@ from tui.widgets.prompt.editor import Editor
 
 
 class KeyOwner(Protocol):
-    """What holds the form, and knows whose the keys are."""
+    """Owner of the form; decides where keys go."""
 
     @property
     def gives_keys_away(self) -> bool:
-        """Whether keys that still come to the form are for whoever gets them just now."""
+        """Whether keys that reach the form belong to the target of a focus transfer."""
 
     def hand_on(self, event: events.Key | events.Paste) -> None:
-        """To that one, or to the prompt."""
+        """Forward an event to that target, or to the prompt."""
 
     @property
     def may_write(self) -> bool:
-        """Whether text that comes to the form is for it: not just after it appeared, nor after it was answered."""
+        """Whether the form accepts text: not just after it appeared, nor after it was answered."""
 
     def guards(self, event: events.Key) -> bool:
-        """Whether the form must not act on this key."""
+        """Whether the form must ignore this key."""
 
 
 class Field(Editor):
-    """The field. Enter is the form's at once; while the field closes, so is every key.
+    """The text field. The form handles Enter, and every key while the field closes.
 
-    While the form goes, its keys are handed on like the form's.
+    While the form closes, keys are forwarded like those of the form.
     """
 
     def on_key(self, event: events.Key) -> None:
@@ -58,7 +58,7 @@ class Field(Editor):
 
 
 class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
-    """Opens `editor`, and closes it. What its words mean is for the form: `words_ready`."""
+    """Opens and closes `editor`. Subclasses handle its text in `words_ready`."""
 
     def __init__(self, editor: Field, keeper: KeyOwner) -> None:
         super().__init__()
@@ -66,22 +66,22 @@ class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
         self._moves = False
 
     def words_ready(self, words: str) -> None:
-        """Enter in the field."""
+        """Handle Enter in the field."""
         raise NotImplementedError
 
     def open_words(self) -> None:
-        """Let the person write."""
+        """Open the field and move the focus to it."""
         self.editor.display = True
         self.editor.move_cursor(self.editor.document.end)
         self._move_focus(self, self.editor)
 
     def close_words(self) -> None:
-        """The form itself has the keys again."""
+        """Close the field and move the focus to the form."""
         self.editor.display = False
         self._move_focus(self.editor if self.editor.has_focus else self, self)
 
     def draw_cursor(self) -> None:
-        """The keys came here, or went: the row that they are for is marked only while they are here."""
+        """Redraw the cursor after a focus change: it is shown only while the form has the focus."""
         raise NotImplementedError
 
     def on_mount(self) -> None:
@@ -90,16 +90,16 @@ class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
 
     @property
     def has_keys(self) -> bool:
-        """Whether a key is meant for the form itself."""
+        """Whether keys are meant for the form itself."""
         return self.has_focus if self.editor.display else self.has_focus or self.editor.has_focus
 
     @property
     def takes_text(self) -> bool:
-        """Whether there is nothing here but the field, which any text opens."""
+        """Whether the form has only the field, so that typing opens it."""
         return False
 
     def on_paste(self, event: events.Paste) -> None:
-        """Only the field takes words."""
+        """Insert the paste if the form accepts text, else forward it."""
         event.stop()
         opens = self._moves and self.editor.display
         if self.keeper.may_write and (opens or self.takes_text):
@@ -110,7 +110,7 @@ class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
             self.keeper.hand_on(event)
 
     def wrote(self, event: events.Key) -> bool:
-        """Whether the key opened the field, as its first character."""
+        """Open the field if the key is its first character; return whether it did."""
         if not (self.takes_text and self.has_keys and not self.editor.display and self.keeper.may_write):
             return False
         if not event.is_printable or event.key == "space":
@@ -119,21 +119,21 @@ class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
         return self.took(event)
 
     async def acted(self, event: events.Key) -> bool:
-        """Whether the key is bound here; it is done at once. Textual would look at the keys behind it first."""
+        """Run the key's binding at once and return whether it has one. Textual would handle queued keys first."""
         bound = self._bindings.key_to_bindings.get(event.key) if self.has_keys else None
         if bound:
             await self.run_action(bound[0].action)
         return bool(bound)
 
     def show_row(self, row: Widget) -> None:
-        """Bring a row into sight, with all that stands above it where there is room for both."""
+        """Scroll a row into view, with everything above it if both fit."""
         if row.virtual_region.bottom <= self.size.height:
             self.scroll_home(animate=False)
         else:
             row.scroll_visible(animate=False)
 
     def brought(self, row: Widget) -> bool:
-        """Whether a row had to be brought into sight: nobody answers with what cannot be seen."""
+        """Scroll a hidden row into view and return True: the user must see a row before choosing it."""
         top, bottom = row.virtual_region.y - self.scroll_y, row.virtual_region.bottom - self.scroll_y
         if top >= 0 and min(bottom, top + 1) <= self.size.height:
             return False
@@ -141,7 +141,7 @@ class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
         return True
 
     def took(self, event: events.Key) -> bool:
-        """Whether the key was meant for the field, which opens just now."""
+        """Handle a key for the field while it opens; return whether it was one."""
         if not (self._moves and self.editor.display):
             return False
         if event.key == "enter":
@@ -162,7 +162,7 @@ class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
 
     def _hand_over(self, giver: Widget, taker: Widget) -> None:
         if not self.is_attached or taker is not (self.editor if self.editor.display else self):
-            return  # another move began meanwhile
+            return  # another focus move started meanwhile
         if has_messages(giver):
             giver.call_later(self._hand_over, giver, taker)
             return

@@ -1,4 +1,4 @@
-"""How the sending of an answer fares, in words for the line under its form."""
+"""Status of sending an answer, as text for the line below its form."""
 
 from typing import assert_never
 
@@ -11,7 +11,7 @@ from tui.widgets.base.static_text import MUTED
 
 
 def progress_text(fare: ReplyStatusChanged) -> Content:
-    """One line: where it is, and what the person can do about it."""
+    """Return one line: the status, and what the user can do."""
     because = f" ({single_line(fare.reason)})" if fare.reason else ""
     match fare.state:
         case "sending":

@@ -1,4 +1,4 @@
-"""One row to choose: a number, a mark, a label and what it means."""
+"""One option of a form: number, mark, label and description."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ from tui.widgets.text.blocks import Paragraph
 from tui.widgets.text.lines_view import LinesView
 
 NARROW = 60
-"""Cells of a screen below which what a label means stands under it."""
+"""Screen width in cells below which the description is shown under the label."""
 LABEL_AT_MOST = 28
-"""Cells up to which labels make a column of their own."""
+"""Maximum width in cells of the label column."""
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """What a row shows. `mark` is `[x]`, `( )` or nothing."""
+    """Content of a row. `mark` is `[x]`, `( )` or ""."""
 
     label: str
     about: str = ""
@@ -27,13 +27,13 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 def label_column(labels: list[str]) -> int:
-    """The width of the column of `labels`, in cells."""
+    """Return the width in cells of the column of `labels`."""
     widths = [Content(label).cell_length for label in labels]
     return min(LABEL_AT_MOST, max(widths, default=0))
 
 
 class OptionRow(LinesView):
-    """One row. A click says which."""
+    """Widget of one option; a click posts its row."""
 
     @dataclass
     class Clicked(Message):
@@ -44,7 +44,7 @@ class OptionRow(LinesView):
         self.row = row
 
     def show_choice(self, choice: Choice, column: int, *, cursor: bool, marked: bool = True) -> None:
-        """`cursor`: it is the row of the cursor; `marked`: the keys are there, so that it is pointed at."""
+        """Update the row. `cursor`: it is at the cursor; `marked`: the form has the focus, so the cursor is shown."""
         number = str(self.row + 1) if self.row < 9 else " "
         mark = f"{choice.mark} " if choice.mark else ""
         first = f" {'›' if cursor and marked else ' '} {number} {mark}"

@@ -1,7 +1,7 @@
-"""What became of each request, told once, in one line.
+"""One line about the outcome of each request, reported once.
 
-Two voices tell of it in either order: the sending of our answer (`ReplyStatusChanged`) and the server's own word
-(`RequestClosed`). Whoever speaks last must not tell it again, and an answer of somebody else is called that.
+Two events report it, in either order: the status of the client's answer (`ReplyStatusChanged`) and the server's event
+(`RequestClosed`). The outcome is reported once, and an answer of another client is labelled so.
 """
 
 from typing import assert_never
@@ -23,11 +23,11 @@ REPLIES: dict[PermissionReply, str] = {
 }
 
 REMEMBERED = 500
-"""Requests whose end is kept in mind, so that it is not told twice."""
+"""Maximum reported requests remembered, to report each once."""
 
 
 class Outcomes:
-    """Turns what is heard of requests into lines, at most one for each."""
+    """Converts request events to outcome lines, at most one per request."""
 
     def __init__(self) -> None:
         self._ours: dict[str, Content] = {}
@@ -35,12 +35,12 @@ class Outcomes:
         self._told: dict[str, None] = {}
 
     def sent(self, request: Request, what: Answers | PermissionReply | None, why: str = "") -> None:
-        """Our answer is on its way; None is a rejection. `why` goes along with a rejection."""
+        """Record that an answer is being sent; None is a rejection. `why` is the reason of a rejection."""
         self._told.pop(request.id, None)
         self._ours[request.id] = summary(request, what, why)
 
     def changed(self, change: ReplyStatusChanged) -> Content | None:
-        """How our sending fares; a line if that is the end of it."""
+        """Handle a status change of the client's answer; return a line if it is final."""
         request_id = change.request.id
         because = f": {single_line(change.reason)}" if change.reason else ""
         match change.state:
@@ -75,7 +75,7 @@ class Outcomes:
                 assert_never(change.state)
 
     def closed(self, closed: RequestClosed) -> Content | None:
-        """The server's word; a line unless our own sending is still to report."""
+        """Handle the server's event; return a line unless the client's answer is still unreported."""
         self._theirs[closed.request.id] = closed
         if closed.request.id in self._ours:
             return None
@@ -93,7 +93,7 @@ class Outcomes:
 
 
 def summary(request: Request, what: Answers | PermissionReply | None, why: str = "") -> Content:
-    """Our own answer, in short."""
+    """Return a summary of the client's own answer."""
     match request:
         case QuestionRequest():
             if what is None or isinstance(what, str):
@@ -126,7 +126,7 @@ def _elsewhere(closed: RequestClosed) -> Content:
 
 
 def _scope(request: PermissionRequest, reply: PermissionReply | None) -> str:
-    """What the reply was about: a lasting yes covers the patterns that the request named for it."""
+    """Return what the reply covers: with "always", the patterns that the request offered."""
     covered = " · ".join(request.always) if reply == "always" else ""
     action = single_line(request.action)
     return f"{action}: {single_line(covered)}" if covered else action

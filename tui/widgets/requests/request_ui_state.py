@@ -1,4 +1,4 @@
-"""What is known of the open requests beside what the server says, whichever part of the screen shows them."""
+"""UI state of the open requests, shared by all panels that show them."""
 
 from typing import TypeAlias
 
@@ -11,9 +11,9 @@ RequestDraft: TypeAlias = AnswerDraft | PermissionDraft
 
 
 class RequestUiState(msgspec.Struct):
-    """By the request's id: since when it waits (the client's clock), the half-filled answer, how an answer fares.
+    """By request id: when it appeared (client's clock), the draft of its answer, the status of its answer.
 
-    `told`: the draft as it was last handed out to be kept. `line_up`: else nobody knows which of them still wait.
+    `told`: the draft as last saved. `line_up`: whether connected; if not, requests may no longer be open.
     """
 
     since: dict[str, float] = {}
@@ -23,7 +23,7 @@ class RequestUiState(msgspec.Struct):
     line_up: bool = True
 
     def forget(self, request_id: str) -> None:
-        """The request is closed: nothing of it is of more use."""
+        """Discard the state of a closed request."""
         self.since.pop(request_id, None)
         self.drafts.pop(request_id, None)
         self.told.pop(request_id, None)
