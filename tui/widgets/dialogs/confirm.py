@@ -1,4 +1,4 @@
-"""A question of our own before something that cannot be taken back."""
+"""Confirmation dialog before an action that cannot be undone."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from tui.widgets.status.footer import Keys, hints_of
 
 
 class Confirm(Dialog[bool]):
-    """Enter or y does it; Esc and n do not, nor any other letter, which goes where it was meant to go."""
+    """Enter and y confirm; Esc and n cancel. Any other letter cancels and is passed to the screen below."""
 
     KEYS_OF: ClassVar[tuple[str, Keys]] = (
         "this dialog",
@@ -43,13 +43,13 @@ class Confirm(Dialog[bool]):
             yield StaticText(hints_of(keys), classes="keys")
 
     def on_paste(self, event: events.Paste) -> None:
-        """So does a paste, which answers nothing."""
+        """Cancel and pass the paste to the screen below."""
         super().on_paste(event)
-        event.prevent_default()  # Textual would call the base class's as well
+        event.prevent_default()  # Textual would call the base class's handler too
         self.dismiss(False)
 
     def on_key(self, event: events.Key) -> None:
-        """Whoever goes on writing did not mean to be asked."""
+        """Cancel if the user types text, which was meant for the screen below."""
         if self._words or (event.is_printable and event.key not in self.active_bindings):
             event.stop()
             event.prevent_default()
@@ -59,7 +59,7 @@ class Confirm(Dialog[bool]):
                 self._words.append(events.Key(event.key, event.character))
 
     def _leave(self) -> None:
-        """Hand the words on once all that came here are read: what comes from then on stands behind them."""
+        """Dismiss and forward the typed keys, after all keys queued here are read, to keep their order."""
         if has_messages(self):
             self.call_later(self._leave)
             return

@@ -1,6 +1,6 @@
-"""One of several things that the server offers: filter by typing, take with Enter.
+"""Dialog that selects one item of a list: type to filter, Enter to select.
 
-Enter and Esc are done before the next key is looked at: what is typed after them is for the screen below.
+Enter and Esc take effect before the next key is handled: later keys go to the screen below.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import Keys, hints_of
 
 LISTED_AT_MOST = 200
-"""Names listed at once; the others are counted, and found by filtering."""
+"""Maximum names listed; the others are counted, and found by filtering."""
 
 
 class Picker(Dialog[None]):
-    """`take` gets the name of what was chosen."""
+    """Calls `take` with the name of the selected item."""
 
     KEYS_OF: ClassVar[tuple[str, Keys]] = (
         "the list",
@@ -75,7 +75,7 @@ class Picker(Dialog[None]):
         self._listed_for = self._filter_box.value
         wanted = self._listed_for.casefold().split()
         fitting = [one for one in self._offered if all(word in f"{one.name} {one.about}".casefold() for word in wanted)]
-        fitting.sort(key=lambda one: one.name != self._current or bool(wanted))  # the current one is listed at all
+        fitting.sort(key=lambda one: one.name != self._current or bool(wanted))  # list the current one
         self._listed = fitting[:LISTED_AT_MOST]
         more = len(fitting) - len(self._listed)
         self._more.display = more > 0
@@ -99,7 +99,7 @@ class Picker(Dialog[None]):
             self._take(self._listed[at].name)
 
     async def _typed(self) -> None:
-        """Wait until the keys before this one are in the box."""
+        """Wait until the filter has handled the keys queued before this one."""
         typed = asyncio.Event()
         if self._filter_box.has_focus and self._filter_box.call_later(typed.set):
             await typed.wait()

@@ -1,4 +1,4 @@
-"""Earlier prompts of all sessions, searched by typing."""
+"""Dialog that searches the prompt history of all sessions."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -20,7 +20,7 @@ LISTED_AT_MOST = 200
 
 
 class PromptHistory(Dialog[str | None]):
-    """Dismissed with the prompt that was chosen. `history`: the newest first."""
+    """Dismissed with the selected prompt. `history`: newest first."""
 
     KEYS_OF: ClassVar[tuple[str, Keys]] = (
         "the earlier prompts",
@@ -63,7 +63,7 @@ class PromptHistory(Dialog[str | None]):
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
-        """List the prompts that have all the words, the newest first."""
+        """List the prompts that contain all words of the filter, newest first."""
         wanted = self._filter_box.value.casefold().split()
         found = [text for text in self._history if all(word in text.casefold() for word in wanted)]
         self._listed = found[:LISTED_AT_MOST]

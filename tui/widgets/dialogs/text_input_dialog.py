@@ -1,4 +1,4 @@
-"""One line of the person's own words, asked for in a dialog."""
+"""Dialog with a single-line text field."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from tui.widgets.status.footer import Keys, hints_of
 
 
 class TextInputDialog(Dialog[str | None]):
-    """Dismissed with the words, or with None when they were left as they are, emptied, or given up."""
+    """Dismissed with the text; None if it is unchanged or empty, or the dialog was cancelled."""
 
     KEYS_OF: ClassVar[tuple[str, Keys]] = (
         "this dialog",
