@@ -1,4 +1,4 @@
-"""The app: which screen, which keys, and what the person's doing asks of the client. No I/O of its own."""
+"""The Textual app: screens, keys, and the client calls for the user's actions. It does no I/O itself."""
 
 import asyncio
 import logging
@@ -54,27 +54,27 @@ if TYPE_CHECKING:
     from tui.widgets.dialogs.session_picker import SessionPicker
 
 ABORT_WITHIN = 3.0
-"""Seconds between the two Esc that abort a turn."""
+"""Seconds within which a second Esc aborts the turn."""
 ENDING = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGABRT),
     *(signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
 )
-"""Signals that end a program, and by default leave the terminal as it is: mouse reports on, no echo."""
+"""Signals that end a program and by default leave the terminal in raw mode with mouse reports on."""
 TMUX_KEEPS = "If it did not arrive: tmux forwards it with `set -g set-clipboard on`."
 SEVERAL_LINES = Notice("Pasted several lines: press Enter to send.")
 MADE_WITHIN = 2.0
-"""Seconds that leaving waits for the session of a first prompt: else nobody would know of it."""
+"""Seconds that the exit waits for the session of a first prompt, which would otherwise be unknown here."""
 NOT_CONNECTED = Notice("Not connected: nothing was sent, your text stays here.", "warning")
 NOT_SENT = Notice("Connected. Your prompt was not sent: press Enter to send it.", "warning")
 TITLES_WITHIN = 3.0
-"""Seconds for the titles of sessions that something of an earlier run is told of."""
+"""Seconds to wait for session titles before notifying what an earlier run left."""
 TOUR = "Give me the tour."
 BELOW_DIALOGS = ("sessions", "release", "inbox", "agent", "editor", "command_palette")
-"""Actions whose keys come before all others on the main screen, and mean nothing while a dialog is open."""
+"""Actions whose keys have priority on the main screen and are disabled while a dialog is open."""
 
 
 class HoldfastApp(App[None]):
-    """One client on one screen."""
+    """The app: one client on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "holdfast"
@@ -102,9 +102,9 @@ class HoldfastApp(App[None]):
         warnings: Sequence[str] = (),
         keep_theme: Callable[[str], None] = lambda theme: None,
     ) -> None:
-        """`session` is opened once the line is up; `resume`: the one used last; `demo`: a tour is started.
+        """`session` is opened once connected; `resume`: the last used one; `demo`: start a tour.
 
-        `warnings` are told once the screen is up; `keep_theme` hears which theme the person chose.
+        `warnings` are shown after startup; `keep_theme` is called with the theme that the user chooses.
         """
         self._more_filters: list[LineFilter] = []
         super().__init__(driver_class=InputDriver)
@@ -134,13 +134,13 @@ class HoldfastApp(App[None]):
         self._begun = self._leaving = self._copy_explained = self._up = False
         self._making: asyncio.Task[Session] | None = None
         self._made_last: str | None = None
-        """The session that was made for the first prompt after the client was left."""
+        """Id of the session that was created for the first prompt during the exit."""
         self._to_abort: Turn | None = None
         self._abort_until = float("-inf")
         self._refused = ""
-        """The prompt that Enter did not send, because there was no connection yet."""
+        """The prompt that was not sent because there was no connection yet."""
         self._early: list[events.Key | events.Paste | TextBurst] = []
-        """What came before any part of the screen had the focus."""
+        """Input received before any widget had the focus."""
         self.register_theme(HOLDFAST)
         self._set_look(look)
         self.terminal = TerminalEscapes(self._write, notify, os.environ)
@@ -155,7 +155,7 @@ class HoldfastApp(App[None]):
         self._more_filters = filters_of(look, (lambda: self.theme_variables) if self.no_color else None)
 
     def run_worker(self, work: WorkType[Any], *args: Any, **options: Any) -> Worker[Any]:
-        """As Textual's; a coroutine whose worker is cancelled before it begins is closed, never awaited."""
+        """Start a worker; close a coroutine whose worker is cancelled before it starts, to avoid a warning."""
         worker: Worker[Any] = super().run_worker(work, *args, **options)
         if asyncio.iscoroutine(work) and worker._task is not None:
             worker._task.add_done_callback(lambda _: work.close())
@@ -176,7 +176,7 @@ class HoldfastApp(App[None]):
         if action in BELOW_DIALOGS and self.screen is not self.main:
             return False
         if action == "help" and isinstance(self.screen, ModalScreen) and self.screen.id == "help":
-            return False  # it closes itself
+            return False  # the help dialog handles its own key
         return super().check_action(action, parameters)
 
     def get_default_screen(self) -> Screen[None]:
@@ -192,7 +192,7 @@ class HoldfastApp(App[None]):
             watch_stops(lambda: loop.call_soon_threadsafe(self._resumed, self))
 
     async def on_ready(self) -> None:
-        """The first frame is on the screen: now connect."""
+        """After the first frame: connect to the server."""
         self._up = True
         self.client.subscribe(self._hear)
         self.client.start()
@@ -206,7 +206,7 @@ class HoldfastApp(App[None]):
             await (self.on_text_burst(event) if isinstance(event, TextBurst) else self.on_event(event))
 
     def _hear(self, change: Change) -> None:
-        """What the client tells: its own work must not fail by what the screen makes of it."""
+        """Handle a change of the client; exceptions of the screen must not reach the client."""
         with self.boundary.guard():
             self.presenter.on_change(change)
         with self.boundary.guard():
@@ -222,7 +222,7 @@ class HoldfastApp(App[None]):
         self.presenter.redraw(transcript)
 
     async def _dispatch_message(self, message: Message) -> None:
-        """As in `Guarded`: the app's own message loop goes on too."""
+        """As `Guarded`: the app's message loop survives exceptions."""
         if not self._up:
             await super()._dispatch_message(message)
             return
@@ -230,7 +230,7 @@ class HoldfastApp(App[None]):
             await super()._dispatch_message(message)
 
     def _handle_exception(self, error: Exception) -> None:
-        """Textual brings every exception here. Before the screen is up the app ends, with the traceback."""
+        """Textual's handler of all exceptions. Before startup completes, exit with the traceback."""
         if self._up:
             self.boundary.caught(error)
         else:
@@ -242,7 +242,7 @@ class HoldfastApp(App[None]):
         await self.client.close()
 
     async def _keep_first_prompt(self) -> None:
-        """A session that is being made for the first prompt gets its words, so that the way back leads to both."""
+        """Wait for a session that is being created for the first prompt, and save the prompt as its draft."""
         if self._making is None or not self.writing.waits_for_session:
             return
         done, _ = await asyncio.wait([self._making], timeout=MADE_WITHIN)
@@ -252,7 +252,7 @@ class HoldfastApp(App[None]):
 
     @property
     def open_session(self) -> str | None:
-        """The session on the screen, where it can be opened again."""
+        """The session to resume at the next start; None if there is none."""
         return self._made_last or (None if self.presenter.gone else self.presenter.session_id)
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
@@ -264,7 +264,7 @@ class HoldfastApp(App[None]):
         super().exit(*args, **kwargs)
 
     def _resumed(self, _: App[Any]) -> None:
-        """Back from the shell: the terminal has forgotten what stood there, and time has passed."""
+        """Redraw and check the connection after the process was suspended."""
         self.refresh(layout=True)
         self.presenter.tick()
         self.client.verify_now()
@@ -279,20 +279,20 @@ class HoldfastApp(App[None]):
         self.call_later(self._give_keys)
 
     def _give_keys(self) -> None:
-        """What had the keys before may have gone while nobody looked: then nobody has them."""
+        """Restore the focus if the focused widget was removed while the terminal was not focused."""
         if self.screen.focused is None:
             self.screen.focus_next(self.screen.AUTO_FOCUS or "*")
 
     def _notice(self, notice: Notice) -> None:
         if notice.sticky or self.screen is self.main:
             self.main.notices.add(notice)
-        else:  # a dialog is above it
+        else:  # a dialog covers it
             self.notify(excerpt(notice.text), severity=notice.severity, markup=False)
 
     # Sessions
 
     def _take_up(self) -> None:
-        """Go on where the last run left off, if it was asked for, or something was left unfinished there."""
+        """Resume the last session if requested, or if it has unfinished prompts or drafts."""
         place = None if self._demo else self.client.journal.last_session()
         if self._wanted is None and place is not None and (self._resume or self.writing.unfinished(place)):
             self._wanted = place
@@ -321,7 +321,7 @@ class HoldfastApp(App[None]):
             wanted = await self.sessions.newest()
         if wanted is not None:
             self.writing.open(wanted, carry=True)
-            self._begun = await self.sessions.open(wanted)  # if not, then when the line comes up again
+            self._begun = await self.sessions.open(wanted)  # on failure, retried on the next connection
             if not self._begun:
                 self.writing.open(wanted)
 
@@ -329,7 +329,7 @@ class HoldfastApp(App[None]):
         try:
             await self.client.list_sessions()
         except NetError:
-            return  # told without titles, in a moment
+            return  # shown without titles, after a timeout
         self.writing.tell_left_elsewhere()
 
     async def _send_in_new_session(self, text: str) -> None:
@@ -350,10 +350,10 @@ class HoldfastApp(App[None]):
             if not self.presenter.stopped:
                 self.writing.release_held(sent=sent)
 
-    # What the person does
+    # User actions
 
     async def on_event(self, event: events.Event) -> None:
-        """Every key and paste, before anything has it: a field takes each character, and each line."""
+        """Handle every key and paste first, so that fields accept all characters and lines."""
         if not self._up and isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self._early.append(event)
             return
@@ -367,7 +367,7 @@ class HoldfastApp(App[None]):
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             adapt(event, single_line=isinstance(self.focused, Input))
             if self._to_abort is not None and not (isinstance(event, events.Key) and event.key == "escape"):
-                self._to_abort = None  # only Esc twice in a row aborts
+                self._to_abort = None  # only two consecutive Esc abort
                 self.presenter.arm_abort(None, self._abort_until)
             if isinstance(event, events.Key) and self._edits(event.key) and self.focused is not None:
                 send(self.focused, event)
@@ -375,12 +375,12 @@ class HoldfastApp(App[None]):
         await super().on_event(event)
 
     def _edits(self, key: str) -> bool:
-        """Whether the key only edits the field that has the focus, and no part takes it before."""
+        """Whether the key only edits the focused field and no priority binding uses it."""
         chain = (bindings.key_to_bindings.get(key, ()) for _, bindings in self.screen._binding_chain)
         return edits(self.focused, key) and not any(binding.priority for bound in chain for binding in bound)
 
     async def on_text_burst(self, event: TextBurst) -> None:
-        """Keys, where each of them is one or a field takes them; else words, which no part takes for its keys."""
+        """Handle a burst as keys if the focused part takes keys or a field accepts them; else as a paste."""
         if not self._up:
             self._early.append(event)
         elif footer_hints.are_keys(self.screen, event):
@@ -423,7 +423,7 @@ class HoldfastApp(App[None]):
             self.choosing.look_up_names(text)
 
     def _send_first(self, text: str) -> None:
-        """There is no session yet, or none any more: the words wait for one."""
+        """There is no session, or it was deleted: hold the prompt and create a session."""
         if not text.strip():
             return
         if not self.client.line().up:
@@ -474,7 +474,7 @@ class HoldfastApp(App[None]):
             self.sessions.say(error)
 
     def _leave_gone(self, session_id: str, queued_id: str | None = None) -> None:
-        """Take what waits for a session that is gone into a new one, and send one of it there, or all."""
+        """Move the queue of a deleted session to a new one, and send one of its prompts there, or all."""
         if not self._leaving:
             self._leaving = True
             self.run_worker(self._take_to_new_session(session_id, queued_id), group="session")
@@ -520,11 +520,11 @@ class HoldfastApp(App[None]):
         try:
             await self.client.load_older(session_id)
         except NetError as error:
-            logging.getLogger(__name__).info("older messages: %s", error.message)  # the transcript says so too
+            logging.getLogger(__name__).info("older messages: %s", error.message)  # also shown in the transcript
 
     @on(MainScreen.AbortPressed)
     def action_abort(self) -> None:
-        """The first time says so, the second within seconds aborts the turn that ran at the first."""
+        """Ask to press Esc again; on the second call in time, abort the turn that ran at the first."""
         session_id = self.presenter.session_id
         turn = self.client.turn(session_id or "")
         now, armed = self.client.now(), self._to_abort
@@ -540,7 +540,7 @@ class HoldfastApp(App[None]):
         self.presenter.arm_abort(self._to_abort, self._abort_until)
 
     def action_press(self, *names: str) -> None:
-        """A hint was clicked: as if its keys were pressed."""
+        """Press the keys of a clicked hint."""
         for name in names:
             self.post_message(events.Key(name, name if len(name) == 1 else None))
 
@@ -574,7 +574,7 @@ class HoldfastApp(App[None]):
         self._after_keys(self.choosing.editor)
 
     def _after_keys(self, act: Callable[[], object]) -> None:
-        """Call this once the keys before this one have done what they do, also where they go on to the prompt."""
+        """Call `act` after the keys queued before it, including those forwarded to the prompt."""
 
         def moved() -> None:
             if self.main.panel.handover.target is None:
@@ -648,14 +648,14 @@ class HoldfastApp(App[None]):
             self.call_later(self._notice, Notice(TMUX_KEEPS))
 
     def action_leave(self) -> None:
-        """Leave, once the keys before this one have done what they do: one of them may send a prompt."""
+        """Quit after the keys queued before this one: one of them may send a prompt."""
         leave: Callable[[], object] = self._leave
         for node in reversed((self.focused or self.screen).ancestors_with_self):
             leave = partial(node.call_later, leave)
         leave()
 
     def _leave(self) -> None:
-        """Leave; while a turn runs or prompts wait, say so first. Twice in a row leaves."""
+        """Quit; with running turns or queued prompts, ask for confirmation. A second call quits."""
         from tui.widgets.dialogs.confirm import Confirm
 
         found = warnings(self.client, demo=self._demo, beginning=self.writing.beginning)
