@@ -11,12 +11,13 @@ SERVERS := .real-servers
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test check chaos hostile real screenshots bench bench-peer soak clean
+.PHONY: help run test check docs chaos hostile real screenshots bench bench-peer soak clean
 
 help:
 	@echo 'make run          the client, on a scripted server of its own'
 	@echo 'make test         the whole suite, but for what needs npm'
 	@echo 'make check        format, lint, types and import contracts'
+	@echo 'make docs         docs/keys.md and the keys of the README, from the table of keys'
 	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200; a client killed at 20 points;'
 	@echo '                  10,000 examples of damaged JSON for each family'
 	@echo 'make hostile      every attack on every route, and the table of them in docs/security.md; make test plays a tenth'
@@ -38,6 +39,9 @@ check: $(SET_UP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(SET_UP)
+	$(BIN)/python -m tests.documented_keys
 
 chaos: $(SET_UP)
 	$(BIN)/pytest tests/chaos --schedules=2000 -n 2

@@ -4,16 +4,35 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
 
 from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
 from tests.fake_client import FakeClient
 from tests.widgets.requests.test_panel import asked
 from tui.config.display import DisplaySettings
-from tui.config.keymap import KEYS, key, keys_in_hint, label, set_keymap, with_keys
+from tui.config.keymap import KEYS, Hint, commands, help_lines, hints, key, label, names_of, set_keymap
+from tui.config.keys import EVERYWHERE, PARTS, TABLE, Scope
 from tui.core import events as e
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Todo
+from tui.ui.app import HoldfastApp
+from tui.ui.main_screen import MainScreen
+from tui.widgets.base.bindings import bindings
+from tui.widgets.dialogs.confirm import Confirm
+from tui.widgets.dialogs.help import COLUMN, Help
+from tui.widgets.dialogs.inbox import Inbox
+from tui.widgets.dialogs.picker import Picker
+from tui.widgets.dialogs.prompt_history import PromptHistory
+from tui.widgets.dialogs.session_picker import SessionPicker
+from tui.widgets.dialogs.text_input_dialog import TextInputDialog
+from tui.widgets.prompt.queue_list import QueueList
+from tui.widgets.requests.permission import PermissionForm
+from tui.widgets.requests.question import QuestionForm
+from tui.widgets.transcript.foldable import Foldable
+from tui.widgets.transcript.search_bar import SearchBar
+from tui.widgets.transcript.view import TranscriptView
 
 OTHER = {action: f"f{number}" for number, action in enumerate(KEYS, start=13)}
 """Every action has a key that no default is."""
@@ -70,7 +89,7 @@ async def test_the_palette_names_theirs() -> None:
     async with on_stage(look=DisplaySettings(keys=OTHER)) as stage:
         about = [command.help for command in stage.app.get_system_commands(stage.app.screen)]
         assert not [words for words in about if DEFAULTS.search(words)]
-        assert f"Who waits for you, in any session ({label(OTHER['inbox'])})" in about
+        assert f"What needs your answer, in any session ({label(OTHER['inbox'])})" in about
 
 
 async def test_a_key_that_the_prompt_would_take_is_theirs() -> None:
@@ -117,23 +136,73 @@ async def test_every_key_of_ours_does_something(action: str) -> None:
 
 
 def test_how_keys_are_named_and_pressed() -> None:
-    set_keymap({"help": "ctrl+h"})
+    set_keymap({"help": "ctrl+h, f9"})
     assert key("help") == "^H"
-    assert with_keys("{help} or {inbox}") == "^H or F3"
-    assert keys_in_hint("{help}") == ("ctrl+h",)
-    assert keys_in_hint("Esc Esc") == ("escape", "escape")
-    assert keys_in_hint("⇧Tab") == ("shift+tab",)
-    assert keys_in_hint("^J") == ("ctrl+j",)
-    assert keys_in_hint("x") == ("x",)
-    assert keys_in_hint("↑ ↓") == ()
-    assert keys_in_hint("← →") == ()
-    assert keys_in_hint("n p") == ()
+    assert hints(Scope.APP, "help", "abort") == (
+        Hint("^H", "help", ("ctrl+h",)),
+        Hint("Esc Esc", "abort", ("escape", "escape")),
+    )
+    assert hints(Scope.MAIN, "next_part(-1)")[0][::2] == ("⇧Tab", ("shift+tab",))
+    assert hints(Scope.EDITOR, "newline")[0][::2] == ("^J", ("ctrl+j",))
+    assert hints(Scope.QUESTION, "move(-1)", "move(1)") == (Hint("↑ ↓", "move"),), "a click cannot tell which"
+    assert Hint("↑ ↓ k j", "move") in help_lines(Scope.QUESTION)
+    assert help_lines(Scope.APP)[0][:2] == ("^H F9", "help: the keys of the focused part")
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_each_scope_is_in_the_help_or_has_keys_for_the_footer_only(scope: Scope) -> None:
+    listed = scope in EVERYWHERE or any(scope in scopes for scopes in PARTS.values())
+    assert listed or not [row for row in TABLE if row.scope is scope and row.help]
+
+
+def test_the_help_fits_beside_its_keys() -> None:
+    """In a dialog of 64 cells."""
+    lines = [hint for scopes in (EVERYWHERE, *PARTS.values()) for hint in help_lines(*scopes)]
+    assert [hint for hint in lines if len(hint.label) >= COLUMN or len(hint.what) > 60 - COLUMN - 2] == []
+
+
+BOUND: list[tuple[Scope, type[DOMNode]]] = [
+    (Scope.APP, HoldfastApp),
+    (Scope.MAIN, MainScreen),
+    (Scope.QUEUE, QueueList),
+    (Scope.TRANSCRIPT, TranscriptView),
+    (Scope.TOOL_CALL, Foldable),
+    (Scope.QUESTION, QuestionForm),
+    (Scope.PERMISSION, PermissionForm),
+    (Scope.SEARCH, SearchBar),
+    (Scope.SESSIONS, SessionPicker),
+    (Scope.HISTORY, PromptHistory),
+    (Scope.INBOX, Inbox),
+    (Scope.PICKER, Picker),
+    (Scope.CONFIRM, Confirm),
+    (Scope.TEXT_INPUT, TextInputDialog),
+    (Scope.HELP, Help),
+]
+
+
+@pytest.mark.parametrize(("scope", "widget"), BOUND, ids=lambda value: getattr(value, "name", ""))
+def test_each_row_is_bound_to_an_action_that_exists(scope: Scope, widget: type[DOMNode]) -> None:
+    bound = {binding.key: binding for binding in bindings(scope) if isinstance(binding, Binding)}
+    for row in TABLE:
+        if row.scope is scope and row.action and " " not in row.keys:
+            assert set(filter(None, names_of(row))) <= set(bound)
+    for binding in bound.values():
+        owner, _, name = binding.action.partition("(")[0].rpartition(".")
+        assert hasattr(MainScreen if owner else widget, f"action_{name}"), binding.action
+    assert set(bound) <= {binding.key for binding in widget.BINDINGS if isinstance(binding, Binding)}
+
+
+def test_each_command_has_an_action() -> None:
+    assert [action for _, _, action in commands() if not hasattr(HoldfastApp, f"action_{action}")] == [
+        "fold", "plan", "copy_code", "search", "follow",
+    ]  # fmt: skip
+    assert all(hasattr(MainScreen, f"action_{action}") for action in ("fold", "plan", "copy_code", "search", "follow"))
 
 
 async def test_a_hint_is_clicked() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
-        for hint, folded in (("Esc fold", True), ("F4 answer", False)):
+        for hint, folded in (("Esc collapse", True), ("F4 answer", False)):
             await stage.shows(hint)
             line = stage.text.split("\n")[-1]
             await stage.pilot.click(stage.main.key_hints, offset=(line.index(hint) + 1, 0))

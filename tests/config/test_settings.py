@@ -192,7 +192,7 @@ def test_how_it_looks_and_calls_is_read(file: Path) -> None:
     ("text", "named"),
     [
         ("ascii = 3", "ascii must be true or false, not a number$"),
-        ('[keys]\nfly = "f9"', "'fly' is not an action"),
+        ('[keys]\nfly = "f9"', "unknown action 'fly'; there are help, sessions, inbox"),
         (
             '[keys]\ninbox = "f2"',
             r"\[keys\] 'f2' is the key of both inbox and sessions; choose another for inbox$",
@@ -207,7 +207,12 @@ def test_how_it_looks_and_calls_is_read(file: Path) -> None:
         ('[keys]\ninbox = "shift+a"', r"'shift\+a' cannot be the key of inbox"),
         ('[keys]\ninbox = "f25"', "'f25' cannot be the key of inbox"),
         ('[keys]\ninbox = "ctrl+"', r"'ctrl\+' cannot be the key of inbox"),
-        ('[keys]\ninbox = "ctrl+i"', r"'ctrl\+i' is the key of both inbox and the next part"),
+        ('[keys]\ninbox = "ctrl+i"', r"'ctrl\+i' is the key of both inbox and next part"),
+        ('[keys]\ninbox = "ctrl+m"', r"'ctrl\+m' is the key of both inbox and send"),
+        ('[keys]\ninbox = "ctrl+h"', r"'ctrl\+h' is the key of both inbox and delete left"),
+        ('[keys]\ninbox = "alt+enter"', r"'alt\+enter' is the key of both inbox and newline"),
+        ('[keys]\ninbox = "ctrl+c"', r"'ctrl\+c' is the key of both inbox and copy or leave"),
+        ('[keys]\ninbox = "f9, ctrl+z"', r"'ctrl\+z' is the key of both inbox and suspend process"),
         ("[keys]\ninbox = 3", "keys must be text in quotes, not a number$"),
         ('[notify]\nwhen = "later"', "notify.when must be one of 'unfocused', 'always', 'never', not 'later'$"),
         ('[notify]\nosc9 = "yes"', "notify.osc9 must be true or false, not text$"),

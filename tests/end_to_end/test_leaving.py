@@ -21,7 +21,7 @@ QUIT = "\x11"
 def leave(terminal: Terminal, keys: str) -> None:
     """^Q, and again where it asks first."""
     terminal.type(keys)
-    block_until(lambda: terminal.ended or "Leave?" in terminal.text())
+    block_until(lambda: terminal.ended or "Quit?" in terminal.text())
     if not terminal.ended:
         terminal.type(QUIT)
     terminal.wait_for_end()
@@ -76,7 +76,7 @@ def test_a_prompt_that_was_just_sent_is_asked_about(holdfast: Holdfast, stub: St
     terminal.type("SLOW run0")
     terminal.wait_for("› SLOW run0")
     terminal.type("\r\x11")
-    terminal.wait_for("Leave?")
+    terminal.wait_for("Quit?")
 
 
 def test_leaving_a_first_prompt_asks_first(holdfast: Holdfast, stub: StartStub) -> None:
@@ -86,6 +86,6 @@ def test_leaving_a_first_prompt_asks_first(holdfast: Holdfast, stub: StartStub) 
     terminal.type("SLOW run0")
     terminal.wait_for("› SLOW run0")
     terminal.type("\r\x11")
-    terminal.wait_for("Leave?")
+    terminal.wait_for("Quit?")
     terminal.press("escape")
     block_until(lambda: prompts(server) == ["SLOW run0"])

@@ -105,7 +105,7 @@ def test_after_ctrl_z_and_fg_the_screen_is_whole_and_the_line_is_live(holdfast: 
     terminal.wait_for("› typed")
     assert not terminal.is_cooked()
     terminal.press("ctrl+q")
-    terminal.wait_for("Leave?")
+    terminal.wait_for("Quit?")
     terminal.press("enter")
     terminal.wait_for_end()
     assert terminal.is_cooked()

@@ -28,7 +28,7 @@ def test_the_demo_shows_the_tour_and_takes_its_server_with_it(holdfast: Holdfast
     assert httpx.get(f"{address}/global/health", trust_env=False, timeout=PATIENCE).is_success
 
     terminal.press("ctrl+q")
-    terminal.wait_for("Leave?")
+    terminal.wait_for("Quit?")
     terminal.press("enter")
     assert terminal.wait_for_end() == 0
     with pytest.raises(httpx.ConnectError):

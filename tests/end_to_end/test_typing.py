@@ -144,11 +144,11 @@ def test_lines_that_come_at_once_at_a_confirmation_are_one_draft(holdfast: Holdf
     connect(terminal)
     send(terminal, "SLOW")
     terminal.press("ctrl+q")
-    terminal.wait_for("Leave?")
+    terminal.wait_for("Quit?")
     terminal.type("\x1b[200~yes\nno\x1b[201~")
     terminal.wait_for(re.compile(r"› yes\n +no"))
     terminal.press("ctrl+q")
-    terminal.wait_for("Leave?")
+    terminal.wait_for("Quit?")
     terminal.type("one\rtwo")
     terminal.wait_for(re.compile(r"› yes\n +noone\n +two"))
     assert prompts(server) == ["SLOW"]

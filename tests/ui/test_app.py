@@ -502,9 +502,9 @@ async def test_over_a_dialog_no_second_one_opens_and_the_line_can_be_tried() -> 
         (["f3"], "In the inbox"),
         (["ctrl+r"], "In the earlier prompts"),
         (["ctrl+t"], "In the list"),
-        (["ctrl+p"], "In the list of commands"),
-        (["f2", "ctrl+x"], "In this dialog"),
-        (["f2", "ctrl+r"], "In this dialog"),
+        (["ctrl+p"], "In the command list"),
+        (["f2", "ctrl+x"], "In the confirmation"),
+        (["f2", "ctrl+r"], "In the text field"),
     ],
 )
 async def test_f1_tells_the_keys_of_every_dialog_and_leads_back_to_it(keys: list[str], words: str) -> None:
@@ -616,7 +616,7 @@ async def test_help_lists_the_keys_of_the_part_that_has_them() -> None:
 async def test_the_palette_knows_our_commands() -> None:
     async with on_stage() as stage:
         await stage.press("ctrl+p")
-        for name in ("Try the line now", "New session", "Theme", "Inbox", "Copy code", "Editor"):
+        for name in ("Reconnect", "New session", "Theme", "Inbox", "Copy code", "Editor"):
             await stage.press("ctrl+u", *name)
             await stage.shows(f"  {name}  ")
 
@@ -645,7 +645,7 @@ async def test_the_keys_of_the_moment_are_shown() -> None:
         await stage.press(*"more")
         await stage.shows("Enter send after the turn  ^S send now")
         await stage.press("tab")
-        await stage.shows("j k next tool call")
+        await stage.shows("j k tool calls")
 
 
 async def test_what_is_cut_is_said_each_time_and_can_be_put_back() -> None:
@@ -666,10 +666,10 @@ async def test_the_turn_can_be_seen_to_be_aborted_while_prompts_wait() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.run_turn()
         await stage.press(*"more", "enter")
-        await stage.shows("⇧Tab what waits  Esc Esc abort", "F1 help")
+        await stage.shows("⇧Tab queue  Esc Esc abort", "F1 help")
         await stage.hides("Enter send")
         await stage.press("a")
-        await stage.shows("Enter send after these  ^S send now  ⇧Tab what waits  Esc Esc abort", "F1 help")
+        await stage.shows("Enter send after these  ^S send now  ⇧Tab queue  Esc Esc abort", "F1 help")
 
 
 @pytest.mark.parametrize("word", ["/zz", "see @READ"])

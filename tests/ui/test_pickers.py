@@ -67,7 +67,7 @@ async def test_names_are_listed_while_one_is_typed_and_narrowed() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await stage.press(*"see @s")
         await stage.shows(
-            "› @src/store.py", "  @src/session.py", "@tests/", "Enter take it  ↑ ↓ choose  Esc close the list"
+            "› @src/store.py", "  @src/session.py", "@tests/", "Enter choose  ↑ ↓ move  Esc close the list"
         )
         await stage.press(*"rc/se")
         await stage.shows("› @src/session.py")
@@ -96,7 +96,7 @@ async def test_enter_takes_what_is_not_whole_and_sends_what_is() -> None:
         await stage.press("enter")
         assert stage.main.prompt.text == "/init "
         await stage.press("backspace")
-        await stage.shows("› /init  set up", "Tab take it  ↑ ↓ choose  Esc close the list  Enter send")
+        await stage.shows("› /init  set up", "Tab choose  ↑ ↓ move  Esc close the list  Enter send")
         await stage.press("enter")
         assert stage.client.calls("send") == [(talk.SESSION, "/init")]
 

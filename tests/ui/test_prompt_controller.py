@@ -77,7 +77,7 @@ async def test_a_held_queue_says_why_and_goes_on_at_a_key() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, "next")
         await end_turn(stage, TurnState.FAILED, "no model")
-        await stage.shows("1 prompt · held: an earlier turn failed · F8 lets it go on")
+        await stage.shows("1 prompt · paused: an earlier turn failed · F8 resume queue")
         assert stage.client.calls("send") == []
         await stage.press("f8")
         assert stage.client.calls("send") == [(talk.SESSION, "next")]
@@ -88,8 +88,8 @@ async def test_the_key_of_a_held_queue_is_in_sight_however_long_the_reason_is(si
     async with on_stage(size=size) as stage:
         await queue(stage, "next", "and then")
         stage.client.prompts.hold(talk.SESSION, "an earlier turn finished before it could be aborted")
-        await stage.shows("2 prompts · held: an", "F8 lets it go on")
-        [head, *more] = [line for line in stage.text.split("\n") if "held: an" in line or "F8 lets" in line]
+        await stage.shows("2 prompts · paused:", "F8 resume queue")
+        [head, *more] = [line for line in stage.text.split("\n") if "paused:" in line or "F8 resume" in line]
         assert len(more) == (size[1] >= 20)
         if size[0] == 80:
             assert head.rstrip().endswith("before it could be aborted")
@@ -99,7 +99,7 @@ async def test_a_click_finds_the_prompt_below_a_reason_of_two_lines() -> None:
     async with on_stage(size=(60, 20)) as stage:
         await queue(stage, "next", "and then")
         stage.client.prompts.hold(talk.SESSION, "an earlier turn finished before it could be aborted")
-        await stage.shows("F8 lets it go on")
+        await stage.shows("F8 resume queue")
         await stage.pilot.click("#queue", offset=(8, 3))
         await stage.press("enter")
         await stage.until(lambda: stage.main.prompt.text == "and then")
@@ -121,18 +121,18 @@ async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, "old", "older")
         await end_turn(stage, TurnState.ABORTED)
-        await stage.shows("⇧Tab what is held", "F8 let it go on")
+        await stage.shows("⇧Tab queue", "F8 resume queue")
         await stage.hides("Esc Esc")
         await stage.hides("Enter send")
         await stage.press(*"new")
-        await stage.shows("Enter send before these", "⇧Tab what is held", "F8 let it go on")
+        await stage.shows("Enter send before these", "⇧Tab queue", "F8 resume queue")
         await stage.press("enter")
         assert stage.client.calls("send") == [(talk.SESSION, "new")]
-        await stage.shows("2 prompts · held: an earlier turn was aborted · F8 lets it go on", "1 old", "2 older")
+        await stage.shows("2 prompts · paused: an earlier turn was aborted · F8 resume queue", "1 old", "2 older")
         await stage.press(*"newer", "enter")
-        await stage.shows("3 prompts · some held", "1 newer", "2 old", "3 older")
+        await stage.shows("3 prompts · some paused", "1 newer", "2 old", "3 older")
         await stage.press(*"x")
-        await stage.shows("Enter send before what is held")
+        await stage.shows("Enter send before the paused ones")
         await stage.press("backspace")
         await end_turn(stage)
         assert stage.client.calls("send")[1:] == [(talk.SESSION, "newer")]
@@ -286,7 +286,7 @@ async def test_a_waiting_prompt_is_changed_in_its_place() -> None:
         await queue(stage, "one", "two")
         await stage.press(*"half", "shift+tab", "up", "enter")
         await stage.until(lambda: stage.main.prompt.text == "one")
-        await stage.shows("in the prompt", "Enter put it back in its place", "one of them is being changed")
+        await stage.shows("in the prompt", "Enter save", "one of them is being changed")
         await stage.press("end", "1", "enter")
         await stage.until(lambda: waiting(stage) == ["one1", "two"])
         assert stage.main.prompt.text == "half"
@@ -739,7 +739,7 @@ async def test_a_plain_start_opens_the_last_session_where_something_is_unfinishe
         await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
         words = {
             "flight": "“the prompt” was under way when the last run ended. Checking its status…",
-            "queue": "held: from an earlier run · F8 lets it go on",
+            "queue": "paused: from an earlier run · F8 resume queue",
             "draft": "half",
         }
         await stage.shows(words[left])

@@ -81,7 +81,7 @@ async def review(stage: Stage) -> None:
 async def own_words(stage: Stage) -> None:
     await asked(stage)
     await stage.press("3", *"DuckDB")
-    await stage.shows("DuckDB", "take these words")
+    await stage.shows("DuckDB", "Enter confirm")
 
 
 async def answer_retried(stage: Stage) -> None:
@@ -151,13 +151,13 @@ async def held(stage: Stage) -> None:
     assert turn is not None
     turn.state, turn.reason, turn.ended = TurnState.FAILED, "the model is overloaded", stage.client.now()
     stage.client.turn_moved(turn)
-    await stage.shows("F8 lets it go on")
+    await stage.shows("F8 resume queue")
 
 
 async def changing(stage: Stage) -> None:
     await queued(stage)
     await stage.press("enter")
-    await stage.shows("in the prompt", "Enter put it back")
+    await stage.shows("in the prompt", "Enter save")
 
 
 async def earlier(stage: Stage) -> None:
@@ -199,13 +199,13 @@ async def sessions(stage: Stage) -> None:
 async def leaving(stage: Stage) -> None:
     await live_turn(stage)
     await stage.press("ctrl+q")
-    await stage.shows("Leave?")
+    await stage.shows("Quit?")
 
 
 async def completing(stage: Stage) -> None:
     await live_turn(stage)
     await stage.press(*"then see @s")
-    await stage.shows("› @src/store.py", "Enter take it")
+    await stage.shows("› @src/store.py", "Enter choose")
 
 
 async def helping(stage: Stage) -> None:

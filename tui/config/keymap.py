@@ -1,103 +1,133 @@
-"""The configurable keys and their labels on the screen. Other modules take all keys and labels from here.
+"""What `tui.config.keys` says, with the keys that the person chose: names on the screen, hints, lookups, conflicts.
 
-The keymap is set once at the start (`set_keymap`), before anything is drawn.
+The choice is made once, when the client starts (`set_keymap`): all that is drawn afterwards shows it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, groupby, zip_longest
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
 
-KEYS = {
-    "help": "f1",
-    "sessions": "f2",
-    "inbox": "f3",
-    "fold": "f4",
-    "retry": "f5",
-    "plan": "f6",
-    "copy_code": "f7",
-    "release": "f8",
-    "search": "ctrl+f",
-    "editor": "ctrl+g",
-    "agent": "ctrl+t",
-    "leave": "ctrl+q",
-}
-"""The actions with a configurable key (`[keys]` in the settings file), and their default keys."""
+from tui.config.keys import EVERYWHERE, TABLE, Key, Scope
 
-FIXED = {
-    "enter": "send",
-    "tab": "the next part",
-    "shift+tab": "the part before",
-    "escape": "back",
-    "ctrl+c": "copy or quit",
-    "ctrl+i": "the next part",
-    "ctrl+j": "newline",
-    "ctrl+m": "send",
-    "ctrl+p": "everything by name",
-    "ctrl+r": "earlier prompts",
-    "ctrl+s": "send now",
-    "ctrl+z": "to the shell",
+KEYS = {row.action: row.keys for row in TABLE if row.rebindable}
+"""The actions that can have another key (`[keys]` of the settings file), and their default keys."""
+
+SENT_AS = {"ctrl+h": "backspace", "ctrl+i": "tab", "ctrl+m": "enter"}
+"""Keys that a terminal sends as another key: they never arrive."""
+
+RESERVED = {
+    name: row.action.partition("(")[0].replace("_", " ")
+    for row in reversed(TABLE)
+    if row.scope in (*EVERYWHERE, Scope.PROMPT, Scope.EDITOR) and not row.rebindable
+    for name in row.keys.split(",")
 }
-"""The reserved keys and their fixed actions. Terminals send Tab as ^I and Enter as ^M."""
+"""Keys that no action can be given, and what they do."""
 
 _MODIFIERS = r"(?:(?:ctrl|alt|shift|super|hyper|meta)\+)*"
 _TYPES_NOTHING = re.compile(
     rf"{_MODIFIERS}f(?:[1-9]|1\d|2[0-4])|{_MODIFIERS}(?:ctrl|alt|super|hyper|meta)\+(?:shift\+)?[a-z0-9_]+"
 )
+_LABELS = {
+    "escape": "Esc", "shift+tab": "⇧Tab", "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "pageup": "PgUp", "pagedown": "PgDn", "ctrl+end": "^End",
+}  # fmt: skip
 
-NAMED = {"Enter": "enter", "Tab": "tab", "⇧Tab": "shift+tab", "Esc": "escape", "Space": "space", "End": "end"}
-"""Labels of fixed keys in hints, and Textual's names for them."""
+_current = dict(KEYS)
 
-_taken = dict(KEYS)
+
+class Hint(NamedTuple):
+    """How a key is shown, what it does, and what a click on it presses (nothing where several keys are meant)."""
+
+    label: str
+    what: str
+    pressed: tuple[str, ...] = ()
+
+
+Keys: TypeAlias = tuple[Hint, ...]
+"""The most needed first."""
 
 
 def set_keymap(keys: Mapping[str, str]) -> None:
-    """Set the keys of these actions, in Textual's names; all others get their default keys."""
-    _taken.clear()
-    _taken.update(KEYS | dict(keys))
+    """Give some actions these keys, as Textual names keys; all others have their default keys."""
+    _current.clear()
+    _current.update(KEYS | dict(keys))
 
 
 def first_invalid(keys: str) -> str | None:
-    """The first of an action's keys that is no key or types a character; None if all are valid."""
+    """The first of an action's keys that is not a key, or that types a character; None: all can be used."""
     return next((name for name in map(str.strip, keys.split(",")) if not _TYPES_NOTHING.fullmatch(name)), None)
 
 
 def find_conflict(chosen: Mapping[str, str]) -> tuple[str, str, str] | None:
-    """A key with two actions, the action it was set for, and the other action; None if all keys differ."""
-    owners = dict(FIXED)
+    """A key that two actions would have, the action that was given it, and what else has it; None: all differ."""
+    owners = dict(RESERVED)
     for action, keys in sorted((KEYS | dict(chosen)).items(), key=lambda item: item[0] in chosen):
-        for name in keys.split(","):
-            other = owners.setdefault(name.strip(), action)
+        for name in map(str.strip, keys.split(",")):
+            other = owners.setdefault(SENT_AS.get(name, name), action)
             if other != action:
-                return name.strip(), action, other
+                return name, action, other
     return None
 
 
 def key(action: str) -> str:
-    """The label of an action's key: `F2`, `^G`."""
-    return label(_taken[action])
-
-
-def with_keys(words: str) -> str:
-    """`words` with each `{action}` replaced by the label of its key."""
-    return words.format_map({action: key(action) for action in _taken}) if "{" in words else words
+    """The key of an action that can have another, as the screen shows it: `F2`, `^G`."""
+    return label(_current[action].partition(",")[0])
 
 
 def label(name: str) -> str:
-    """The label of the key with the Textual name `name`."""
-    first = name.partition(",")[0]
-    if first.startswith("ctrl+") and len(first) == len("ctrl+") + 1:
-        return f"^{first[-1].upper()}"
-    return first.upper() if first[:1] == "f" and first[1:].isdecimal() else first.replace("+", "-").capitalize()
+    """A key that Textual calls `name`, as the screen shows it."""
+    if " " in name:  # one after the other
+        return " ".join(map(label, name.split()))
+    if name in _LABELS or len(name) == 1:
+        return _LABELS.get(name, name)
+    if name.startswith("ctrl+") and len(name) == len("ctrl+") + 1:
+        return f"^{name[-1].upper()}"
+    return name.upper() if name[0] == "f" and name[1:].isdecimal() else name.replace("+", "-").capitalize()
 
 
-def keys_in_hint(hint: str) -> tuple[str, ...]:
-    """The keys of a hint, in Textual's names; () if it names alternatives, as `↑ ↓` does."""
-    names = tuple(_pressed(word) for word in hint.split())
-    return names if all(names) and len(set(names)) == 1 else ()
+def rebindable_action(row: Key) -> str:
+    """The action whose key a row has, where that can be another; else ""."""
+    return row.keys.strip("{}") if row.keys.startswith("{") else row.action if row.rebindable else ""
 
 
-def _pressed(word: str) -> str:
-    if word.startswith("{"):
-        return _taken[word.strip("{}")].partition(",")[0]
-    if word.startswith("^") and len(word) == 2:
-        return f"ctrl+{word[1].lower()}"
-    return NAMED.get(word, word if len(word) == 1 and word.isascii() else "")
+def names_of(row: Key) -> list[str]:
+    """The keys of a row as Textual names them, the preferred one first."""
+    chosen = rebindable_action(row)
+    keys = _current[chosen] if chosen else row.keys
+    return [name.strip() for name in keys.split(",")] if keys else []
+
+
+def action_of(scope: Scope, name: str) -> str:
+    """What the key that Textual calls `name` does in a scope; "" for none."""
+    return next((row.action for row in TABLE if row.scope is scope and name in names_of(row)), "")
+
+
+def hints(scope: Scope, *actions: str) -> Keys:
+    """The footer's words for these actions; neighbours with the same words share a hint."""
+    rows = {row.action: row for row in reversed(TABLE) if row.scope is scope and row.footer}
+    return tuple(_joined((rows[action], rows[action].footer, names_of(rows[action])[:1]) for action in actions))
+
+
+def help_lines(*scopes: Scope) -> Keys:
+    """All keys of these scopes, with the help's words."""
+    rows = (row for row in TABLE if row.scope in scopes and row.help)
+    return tuple(_joined((row, row.help, names_of(row)) for row in rows))
+
+
+def _joined(rows: Iterable[tuple[Key, str, list[str]]]) -> Iterator[Hint]:
+    for what, group in groupby(rows, key=itemgetter(1)):
+        names = [(row, keys) for row, _, keys in group]
+        shown = [[row.shown] if row.shown else [label(key) for key in keys] for row, keys in names]
+        one = names[0][1] if len(names) == 1 else []
+        yield Hint(" ".join(filter(None, chain(*zip_longest(*shown)))), what, tuple(one[0].split()) if one else ())
+
+
+def commands() -> Iterator[tuple[str, str, str]]:
+    """Of each command of the palette: the name, the description with its key, and the action."""
+    for row in TABLE:
+        if row.command is not None:
+            name, about = row.command
+            shown = label(names_of(row)[0]) if row.keys else ""
+            yield name, f"{about} ({shown})" if shown else about, row.action

@@ -146,7 +146,7 @@ def _look(path: Path, values: object) -> DisplaySettings:
     look = _table(path, "", values, DisplaySettings)
     for action, keys in look.keys.items():
         if action not in KEYS:
-            raise SettingsError(f"{path}: [keys] {single_line(action)!r} is not an action; known: {', '.join(KEYS)}")
+            raise SettingsError(f"{path}: [keys] unknown action {single_line(action)!r}; there are {', '.join(KEYS)}")
         if (typed := first_invalid(keys)) is not None:
             raise SettingsError(f"{path}: [keys] {single_line(typed)!r} cannot be the key of {action}; {CAN_BE}")
     shared = find_conflict(look.keys)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
@@ -19,7 +19,8 @@ from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkType
 
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, NotifySettings
-from tui.config.keymap import KEYS, set_keymap
+from tui.config.keymap import set_keymap
+from tui.config.keys import Scope
 from tui.core.changes import Change, Notice
 from tui.core.sanitize import excerpt, sanitize, single_line
 from tui.net.errors import NetError
@@ -38,6 +39,7 @@ from tui.ui.session_controller import SessionController
 from tui.ui.terminal_input import InputDriver, PasteTooLong, TextBurst, adapt
 from tui.ui.termination import end_on
 from tui.ui.theme import HOLDFAST
+from tui.widgets.base.bindings import bindings
 from tui.widgets.focus.key_delivery import edits, send
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.prompt.prompt import PromptBox
@@ -78,18 +80,7 @@ class HoldfastApp(App[None]):
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "holdfast"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(KEYS["help"], "help", "help", show=False, priority=True, id="help"),
-        Binding(KEYS["sessions"], "sessions", "sessions", show=False, priority=True, id="sessions"),
-        Binding(KEYS["release"], "release", "resume queue", show=False, priority=True, id="release"),
-        Binding("ctrl+z", "suspend_process", "to the shell", show=False, priority=True),
-        Binding(KEYS["inbox"], "inbox", "inbox", show=False, priority=True, id="inbox"),
-        Binding(KEYS["agent"], "agent", "agent", show=False, priority=True, id="agent"),
-        Binding(KEYS["editor"], "editor", "editor", show=False, priority=True, id="editor"),
-        Binding(KEYS["retry"], "retry", "retry the connection now", show=False, priority=True, id="retry"),
-        Binding(KEYS["leave"], "leave", "quit", show=False, priority=True, id="leave"),
-        Binding("ctrl+c", "copy_or_leave", "copy or quit", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.APP)
 
     def __init__(
         self,
@@ -570,6 +561,15 @@ class HoldfastApp(App[None]):
     def action_agent(self) -> None:
         self.choosing.agent()
 
+    def action_model(self) -> None:
+        self.choosing.model()
+
+    def action_undo(self) -> None:
+        self.sessions.undo()
+
+    def action_redo(self) -> None:
+        self.sessions.redo()
+
     def action_editor(self) -> None:
         self._after_keys(self.choosing.editor)
 
@@ -610,7 +610,7 @@ class HoldfastApp(App[None]):
     def action_help(self) -> None:
         from tui.widgets.dialogs.help import Help
 
-        self.push_screen(Help(*footer_hints.of_screen(self.screen, self.main), self._server_at))
+        self.push_screen(Help(footer_hints.part_of(self.screen, self.main), self._server_at))
 
     @property
     def _server_at(self) -> str:
@@ -662,7 +662,7 @@ class HoldfastApp(App[None]):
         if not found or isinstance(self.screen, Confirm):
             self.exit()
             return
-        self.push_screen(Confirm("Leave?", "\n".join(found), "leave"), lambda yes: self.exit() if yes else None)
+        self.push_screen(Confirm("Quit?", "\n".join(found), "quit"), lambda yes: self.exit() if yes else None)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         from tui.ui.command_palette import commands

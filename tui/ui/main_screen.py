@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.config.keymap import KEYS, key
+from tui.config.keymap import key
+from tui.config.keys import Scope
 from tui.core.changes import Notice
 from tui.core.store import Store
 from tui.ui import footer_hints
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.replaced import Replaced
 from tui.widgets.base.static_text import SkipsCoveredBackground, StaticText
 from tui.widgets.prompt.completions import CompletionList
@@ -70,15 +72,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     AUTO_FOCUS = "#prompt"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (SMALL, "-tall")]  # noqa: RUF012 (Textual's own is not a ClassVar)
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "next_part", "next part", show=False),
-        Binding("shift+tab", "next_part(-1)", "part before", show=False),
-        Binding("escape", "back", "back", show=False),
-        Binding(KEYS["fold"], "fold", "fold or unfold", show=False, priority=True, id="fold"),
-        Binding(KEYS["search"], "search", "search", show=False, priority=True, id="search"),
-        Binding(KEYS["copy_code"], "copy_code", "copy code", show=False, priority=True, id="copy_code"),
-        Binding(KEYS["plan"], "plan", "the whole plan", show=False, priority=True, id="plan"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.MAIN)
 
     class AbortPressed(Message):
         """Esc was pressed in the prompt, to abort the turn."""
@@ -375,14 +369,14 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             case "down":
                 self.transcript.scroll_page_down(animate=False)
             case "end":
-                self.transcript.follow()
+                self.action_follow()
 
     @on(TranscriptView.ReadingMoved)
     def _reading_moved(self) -> None:
         self.unread.show_unread(self.transcript.following, self.transcript.unread)
 
     @on(events.Click, "#unread")
-    def _unread_clicked(self) -> None:
+    def action_follow(self) -> None:
         self.transcript.follow()
 
     @on(CompletionList.Switched)

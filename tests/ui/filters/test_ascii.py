@@ -39,7 +39,7 @@ async def test_the_whole_screen_is_ascii() -> None:
 async def test_the_arrows_of_a_hint_read_as_no_other_key() -> None:
     async with on_stage(look=DisplaySettings(ascii=True)) as stage:
         await asked(stage, talk.CHOICES)
-        await stage.shows("^ v move", "Esc fold")
+        await stage.shows("^ v move", "Esc collapse")
         assert "^v" not in stage.text
 
 
@@ -76,6 +76,6 @@ async def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_palette_is_drawn_with_lines_as_all_else(ascii_only: bool) -> None:
     async with on_stage(size=(80, 24), look=DisplaySettings(ascii=ascii_only)) as stage:
         await stage.press("ctrl+p")
-        await stage.shows("Who waits for you")
+        await stage.shows("What needs your answer")
         assert stage.text.isascii() is ascii_only
         assert not [drawn for drawn in ("??", "_" * 20, "🔎", "▔", "▁" * 20) if drawn in stage.text], stage.text

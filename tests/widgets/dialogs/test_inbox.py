@@ -204,7 +204,7 @@ async def test_the_keys_are_those_of_the_step_that_is_answered(size: tuple[int, 
         await stage.press("right")
         await stage.shows("Enter send", "← back")
         await stage.press("left", "left", "3")
-        await stage.shows("Enter take these words", "Esc back to the options")
+        await stage.shows("Enter confirm", "Esc back to the options")
         await stage.hides("o open the session")
         await stage.press("escape", "escape")
         await stage.shows("Enter answer")

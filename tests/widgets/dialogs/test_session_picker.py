@@ -235,7 +235,7 @@ async def test_what_waits_for_a_session_that_is_gone_is_sent_in_a_new_one() -> N
         stage.client.feed(e.SessionDeleted(talk.SESSION))
         turn.state, turn.ended = TurnState.INTERRUPTED, stage.client.now()
         stage.client.turn_moved(turn)
-        await stage.shows(GONE, "2 prompts · held", "F8 let it go on")
+        await stage.shows(GONE, "2 prompts · paused", "F8 resume queue")
         await stage.press("f8")
         await stage.until(lambda: stage.client.calls("send"))
         [(session_id, words)] = stage.client.calls("send")
@@ -252,10 +252,10 @@ async def test_one_that_waits_for_a_session_that_is_gone_is_sent_alone() -> None
         stage.client.turns.turns.clear()
         stage.client.feed(e.SessionDeleted(talk.SESSION))
         stage.client.prompts.dispatch_ready()
-        await stage.shows("2 prompts · held: its session no longer exists on the server")
+        await stage.shows("2 prompts · paused: its session no longer exists on the server")
         await stage.press("shift+tab", "down", "ctrl+s")
         await stage.until(lambda: [words for _, words in stage.client.calls("send")] == ["two"])
-        await stage.shows("1 prompt · held: its session no longer exists", "1 one")
+        await stage.shows("1 prompt · paused: its session no longer exists", "1 one")
 
 
 async def test_a_session_that_is_gone_is_listed_for_the_words_in_it() -> None:

@@ -213,12 +213,12 @@ async def test_the_last_line_names_a_key_that_answers_only_once_it_does() -> Non
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
-        await stage.shows("Esc fold")
+        await stage.shows("Esc collapse")
         assert "Enter send" not in stage.text
         assert "x reject" not in stage.text
         stage.app.presenter.stop()  # no other tick draws the last line
         stage.client.advance(GRACE)
-        await stage.shows("Enter send", "Esc fold", "x reject")
+        await stage.shows("Enter send", "Esc collapse", "x reject")
 
 
 async def test_the_last_line_names_the_keys_of_the_next_question_at_once() -> None:
@@ -235,7 +235,7 @@ async def test_the_last_line_names_the_keys_of_the_next_question_at_once() -> No
 async def test_no_key_that_answers_is_named_for_a_moment_before(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage() as stage:
         named: list[str] = []
-        monkeypatch.setattr(HintBar, "show_keys", lambda self, keys, waiting: named.extend(key for key, _ in keys))
+        monkeypatch.setattr(HintBar, "show_keys", lambda self, keys, waiting: named.extend(hint.label for hint in keys))
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
         await stage.press("up")
@@ -273,7 +273,7 @@ async def test_a_field_opened_by_the_mouse_in_the_grace_names_its_own_keys() -> 
         stage.client.feed(e.RequestOpened(WORDS_ONLY))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
         await stage.pilot.click(next(iter(stage.main.panel.query(OptionRow))))
-        await stage.shows("Enter take these words", "Esc back")
+        await stage.shows("Enter confirm", "Esc back")
 
 
 async def test_a_request_takes_no_keys_from_somebody_who_writes() -> None:

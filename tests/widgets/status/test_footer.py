@@ -1,21 +1,22 @@
 import pytest
 from textual.content import Content
 
+from tui.config.keymap import Hint
 from tui.widgets.base.static_text import spread
-from tui.widgets.status.footer import hints
+from tui.widgets.status.footer import footer_line
 
-KEYS = (("Enter", "next"), ("↑ ↓", "move"), ("Esc", "fold"), ("x", "reject"))
+KEYS = (Hint("Enter", "next"), Hint("↑ ↓", "move"), Hint("Esc", "collapse"), Hint("x", "reject"))
 
 
 def test_all_keys_where_there_is_room() -> None:
-    words = hints(KEYS, 120).plain
-    for expected in ("Enter next", "x reject", "F2 sessions", "F3 inbox", "^P everything", "F1 help"):
+    words = footer_line(KEYS, 120).plain
+    for expected in ("Enter next", "x reject", "F2 sessions", "F3 inbox", "^P commands", "F1 help"):
         assert expected in words
 
 
 @pytest.mark.parametrize("width", [60, 50, 20])
 def test_a_narrow_screen_keeps_the_first_keys_and_help(width: int) -> None:
-    words = hints(KEYS, width).plain
+    words = footer_line(KEYS, width).plain
     assert words.strip().startswith("Enter next") or width == 20
     assert words.endswith("F1 help")
     assert "F2" not in words
@@ -24,7 +25,7 @@ def test_a_narrow_screen_keeps_the_first_keys_and_help(width: int) -> None:
 
 @pytest.mark.parametrize("width", [120, 60, 50])
 def test_who_waits_is_counted_at_any_width(width: int) -> None:
-    words = hints(KEYS, width, waiting=2).plain
+    words = footer_line(KEYS, width, waiting=2).plain
     assert "F3 inbox (2)" in words
     assert len(words) <= width
 

@@ -54,7 +54,7 @@ async def test_the_keys_of_the_search_are_those_of_the_moment_and_of_the_help() 
     async with on_stage() as stage:
         await long_talk(stage)
         await stage.press("ctrl+f", *"hay")
-        await stage.shows("Enter place before", "Esc leave")
+        await stage.shows("Enter previous match", "Esc close")
         await stage.press("f1")
         await stage.shows("In the search", "search older pages")
         await stage.press("escape", "escape")

@@ -4,33 +4,26 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 
+from tui.config.keymap import hints
+from tui.config.keys import Scope
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import StaticText
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.focus.focus_transfer import has_messages
-from tui.widgets.status.footer import Keys, hints_of
+from tui.widgets.status.footer import hint_line
 
 
 class Confirm(Dialog[bool]):
     """Enter and y confirm; Esc and n cancel. Any other letter cancels and is passed to the screen below."""
 
-    KEYS_OF: ClassVar[tuple[str, Keys]] = (
-        "this dialog",
-        (
-            ("Enter y", "do it"),
-            ("Esc n", "leave it as it is"),
-            ("letters", "leave it as it is, and go on writing"),
-        ),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,y", "answer(True)", "yes", show=False),
-        Binding("escape,n", "answer(False)", "no", show=False),
-    ]
+    PART = "the confirmation"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.CONFIRM)
 
-    def __init__(self, title: str, text: str, yes: str, no: str = "stay") -> None:
+    def __init__(self, title: str, text: str, yes: str, no: str = "cancel") -> None:
         super().__init__()
         self._title, self._text, self._yes, self._no = title, text, yes, no
         self._words: list[events.Key] = []
@@ -39,8 +32,9 @@ class Confirm(Dialog[bool]):
         with Vertical(classes="dialog"):
             yield StaticText(Content.styled(self._title, "bold"), classes="title")
             yield StaticText(self._text)
-            keys = (("Enter", self._yes, "screen.answer(True)"), ("Esc", self._no, "screen.answer(False)"))
-            yield StaticText(hints_of(keys), classes="keys")
+            yes, no = hints(Scope.CONFIRM, "answer(True)", "answer(False)")
+            keys = hint_line((yes._replace(what=self._yes), no._replace(what=self._no)))
+            yield StaticText(keys, classes="keys")
 
     def on_paste(self, event: events.Paste) -> None:
         """Cancel and pass the paste to the screen below."""

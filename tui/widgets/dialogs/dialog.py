@@ -7,7 +7,6 @@ from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.status.footer import Keys
 
 T = TypeVar("T")
 
@@ -20,8 +19,8 @@ VAST = 160
 class Dialog(ModalScreen[T], Guarded):
     """A modal screen whose one child is a container with the class `dialog`."""
 
-    KEYS_OF: ClassVar[tuple[str, Keys]] = ("this dialog", (("Esc", "close"),))
-    """What the help calls it, and all of its keys."""
+    PART: ClassVar[str]
+    """Which of `PARTS` it is: what the help calls it, and whose keys it lists."""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy"), (VAST, "-vast")]  # noqa: RUF012 (Textual's own is not a ClassVar)
     DEFAULT_CSS: ClassVar[str] = """
     Dialog {

@@ -3,31 +3,15 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
-from tui.config.keymap import KEYS, with_keys
+from tui.config.keymap import Keys, help_lines
+from tui.config.keys import EVERYWHERE, PARTS, Scope
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import MUTED, StaticText
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import Keys
-
-EVERYWHERE: Keys = (
-    ("{help}", "this page"),
-    ("{sessions}", "sessions"),
-    ("{inbox}", "inbox: who waits for you, in any session"),
-    ("{fold}", "fold or unfold the question"),
-    ("{retry}", "try the line again now"),
-    ("{plan}", "the agent's whole plan, or one line of it"),
-    ("{copy_code}", "copy the code in sight; again, the block above"),
-    ("{release}", "let waiting prompts go on that are held"),
-    ("{search}", "search the transcript"),
-    ("Esc Esc", "abort the turn, within 3 seconds"),
-    ("^Z", "to the shell; fg comes back"),
-    ("^P", "all by name: Undo, Redo, Model, Theme, …"),
-    ("{leave} ^C", "quit; asks first while a turn runs"),
-)
-
 
 TALL = 36
 """Rows of a screen on which all of it can stand with room between."""
@@ -45,15 +29,14 @@ class Help(Dialog[None]):
     """
     VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012 (Textual's own is not a ClassVar)
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q", "dismiss", "close", show=False),
-        Binding(KEYS["help"], "dismiss", "close", show=False, id="help"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.HELP)
 
-    def __init__(self, part: str, keys: Keys, server: str = "") -> None:
-        """`server`: who is there, and where; "" while that is not known."""
+    PART = "the help"
+
+    def __init__(self, part: str, server: str = "") -> None:
+        """`part`: one of `PARTS`. `server`: what it is, and its address; "" while that is not known."""
         super().__init__(id="help")
-        self._part, self._keys, self._server = part, keys, server
+        self._part, self._server = part, server
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -61,14 +44,14 @@ class Help(Dialog[None]):
                 if self._server:
                     yield StaticText(Content.styled(f"{self._server}\n", MUTED))
                 yield StaticText(Content.styled(f"In {self._part}", "bold"), classes="title")
-                yield StaticText(_list(self._keys))
+                yield StaticText(_list(help_lines(*PARTS[self._part])))
                 yield StaticText(Content.styled("\nEverywhere", "bold"), classes="title")
-                yield StaticText(_list(EVERYWHERE))
+                yield StaticText(_list(help_lines(*EVERYWHERE)))
             yield StaticText(Content.assemble(("Esc", "bold"), (" close", MUTED)), classes="keys")
 
 
 def _list(keys: Keys) -> Content:
-    rows = ((f"  {with_keys(key):<{COLUMN}}", what) for key, what in keys)
+    rows = ((f"  {hint.label:<{COLUMN}}", hint.what) for hint in keys)
     return Content("\n").join(
         Content.assemble((name, "bold $primary"), (what, "$foreground 80%")) for name, what in rows
     )

@@ -5,29 +5,31 @@ one step: from the answer to the list, from the list to where one was; it reject
 """
 
 from collections.abc import Callable
+from itertools import chain
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui.config.keymap import KEYS
+from tui.config.keymap import Keys, hints
+from tui.config.keys import Scope
 from tui.core.model import PermissionRequest, Request, Session
 from tui.core.sanitize import single_line
 from tui.core.store import Store
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.format import span
 from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, StaticText, spread
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.requests.panel import FOLD, RequestPanel
+from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.requests.request_ui_state import RequestUiState
-from tui.widgets.status.footer import Keys, fitting
+from tui.widgets.status.footer import fitting
 
 NOBODY = "Nobody waits for you."
-BACK, OPEN = ("Esc", "back"), ("o", "open the session")
 AGENT = 40
 """Characters of an agent's name."""
 NOT_KNOWN = "Who waits for you is unknown while the line is down."
@@ -51,23 +53,8 @@ class Inbox(Dialog[str | None]):
         .fare { height: auto; }
     }
     """
-    KEYS_OF: ClassVar[tuple[str, Keys]] = (
-        "the inbox",
-        (
-            ("↑ ↓", "move"),
-            ("Enter Tab", "to the answer; Tab or Esc back to the list"),
-            ("o", "open the session"),
-            ("1 … 9 Space", "in the answer: as in a question"),
-            ("x", "in the answer: reject, after asking"),
-            ("{inbox} Esc", "close"),
-        ),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "close", show=False),
-        Binding(KEYS["inbox"], "dismiss", "close", show=False, id="inbox"),
-        Binding("tab", "switch", "list or answer", show=False),
-        Binding("o", "open", "open the session", show=False),
-    ]
+    PART = "the inbox"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.INBOX)
 
     def __init__(
         self,
@@ -117,12 +104,11 @@ class Inbox(Dialog[str | None]):
     def _keys_of_now(self) -> Keys:
         panel = self._panel
         if not panel.has_focus_within:
-            return (("Enter", "answer"), OPEN, BACK) if self._listed else (BACK,)
-        after_back = () if panel.grace.runs or self.focused is not panel.open_form else (OPEN,)
-        keys: list[tuple[str, str]] = []
-        for hint in panel.keys:
-            keys += (BACK, *after_back) if hint == FOLD else (hint,)
-        return tuple(keys)
+            return hints(Scope.INBOX, "switch", "open", "dismiss") if self._listed else hints(Scope.INBOX, "dismiss")
+        opens = not panel.grace.runs and self.focused is panel.open_form
+        back = hints(Scope.INBOX, "dismiss", *(("open",) if opens else ()))
+        fold = hints(Scope.REQUEST, "fold")[0]
+        return tuple(chain.from_iterable(back if hint == fold else (hint,) for hint in panel.keys))
 
     def draw(self) -> None:
         """Bring it up to date; the request that is looked at stays, wherever it stands now."""

@@ -9,17 +9,20 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from tui.config.keymap import hints
+from tui.config.keys import Scope
 from tui.core.model import CatalogItem
 from tui.core.sanitize import single_line
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import MUTED, StaticText
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import Keys, hints_of
+from tui.widgets.status.footer import hint_line
 
 LISTED_AT_MOST = 200
 """Maximum names listed; the others are counted, and found by filtering."""
@@ -28,21 +31,8 @@ LISTED_AT_MOST = 200
 class Picker(Dialog[None]):
     """Calls `take` with the name of the selected item."""
 
-    KEYS_OF: ClassVar[tuple[str, Keys]] = (
-        "the list",
-        (
-            ("letters", "filter"),
-            ("↑ ↓ Tab", "move"),
-            ("Enter", "take it"),
-            ("Esc", "leave it"),
-        ),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", "take it", show=False, priority=True),
-        Binding("escape", "dismiss", "close", show=False, priority=True),
-        Binding("down,tab", "move(1)", "down", show=False, priority=True),
-        Binding("up,shift+tab", "move(-1)", "up", show=False, priority=True),
-    ]
+    PART = "the list"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.PICKER)
 
     def __init__(
         self, title: str, offered: Sequence[CatalogItem], take: Callable[[str], None], current: str | None = None
@@ -61,10 +51,7 @@ class Picker(Dialog[None]):
             yield self._filter_box
             yield self._options
             yield self._more
-            yield StaticText(
-                hints_of((("Enter", "take it", "screen.take"), ("Esc", "leave it", "screen.dismiss"))),
-                classes="keys",
-            )
+            yield StaticText(hint_line(hints(Scope.PICKER, "take", "dismiss")), classes="keys")
 
     def on_mount(self) -> None:
         self._options.can_focus = False

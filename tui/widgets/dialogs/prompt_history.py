@@ -5,16 +5,19 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from tui.config.keymap import hints
+from tui.config.keys import Scope
 from tui.core.sanitize import single_line
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import MUTED, StaticText, spread
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import Keys, hints_of
+from tui.widgets.status.footer import hint_line
 
 LISTED_AT_MOST = 200
 
@@ -22,20 +25,8 @@ LISTED_AT_MOST = 200
 class PromptHistory(Dialog[str | None]):
     """Dismissed with the selected prompt. `history`: newest first."""
 
-    KEYS_OF: ClassVar[tuple[str, Keys]] = (
-        "the earlier prompts",
-        (
-            ("letters", "filter"),
-            ("↑ ↓", "move"),
-            ("Enter", "put it in the prompt"),
-            ("^R Esc", "close"),
-        ),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+r", "dismiss", "close", show=False),
-        Binding("down", "move(1)", "down", show=False),
-        Binding("up", "move(-1)", "up", show=False),
-    ]
+    PART = "the earlier prompts"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.HISTORY)
 
     def __init__(self, history: Sequence[str]) -> None:
         super().__init__()
@@ -49,10 +40,7 @@ class PromptHistory(Dialog[str | None]):
             yield StaticText(Content.styled("Earlier prompts", "bold"), classes="title")
             yield self._filter_box
             yield self._options
-            yield StaticText(
-                hints_of((("Enter", "put it in the prompt", "screen.take"), ("Esc", "close", "screen.dismiss"))),
-                classes="keys",
-            )
+            yield StaticText(hint_line(hints(Scope.HISTORY, "take", "dismiss")), classes="keys")
 
     def on_mount(self) -> None:
         self._options.can_focus = False

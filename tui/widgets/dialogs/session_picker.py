@@ -10,22 +10,24 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from tui.config.keymap import KEYS
+from tui.config.keymap import hints
+from tui.config.keys import Scope
 from tui.core.model import Session
 from tui.core.sanitize import single_line
 from tui.core.session_state import SessionState
 from tui.core.store import Store
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.format import span
 from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, ONE_ROW, StaticText, spread
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import Keys, hints_of
+from tui.widgets.status.footer import hint_line
 
 LISTED_AT_MOST = 200
 """Sessions listed at first; more, as the reader comes to the end of the list."""
@@ -64,27 +66,8 @@ class New:
 class SessionPicker(Dialog[Open | New | None]):
     """Dismissed with what was chosen. `standing_of` gives a session's standing, `server_now` epoch seconds."""
 
-    KEYS_OF: ClassVar[tuple[str, Keys]] = (
-        "the sessions",
-        (
-            ("letters", "filter, by title, folder or state"),
-            ("↑ ↓", "move"),
-            ("Enter", "open"),
-            ("^N", "new session"),
-            ("^R ^O ^X", "rename, copy, delete, where the server lets you"),
-            ("{sessions} Esc", "close"),
-        ),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "close", show=False),
-        Binding(KEYS["sessions"], "dismiss", "close", show=False, id="sessions"),
-        Binding("ctrl+n", "new", "new session", show=False, priority=True),
-        Binding("ctrl+r", "rename", "rename", show=False, priority=True),
-        Binding("ctrl+o", "fork", "copy", show=False, priority=True),
-        Binding("ctrl+x", "delete", "delete", show=False, priority=True),
-        Binding("down", "move(1)", "down", show=False),
-        Binding("up", "move(-1)", "up", show=False),
-    ]
+    PART = "the sessions"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.SESSIONS)
 
     @dataclass
     class RenameWanted(Message):
@@ -131,7 +114,7 @@ class SessionPicker(Dialog[Open | New | None]):
         self._unreadable = 0
         self.more: Callable[[str, str | None], None] = lambda search, cursor: None
         """Asks for a page of the sessions whose title holds `search`."""
-        self._title = StaticText(Content.styled("SessionController", "bold"), classes="title")
+        self._title = StaticText(Content.styled("Sessions", "bold"), classes="title")
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
 
@@ -140,18 +123,9 @@ class SessionPicker(Dialog[Open | New | None]):
             yield self._title
             yield self._filter_box
             yield self._options
-            edits = (
-                ("^R", "rename", "screen.rename"),
-                ("^O", "copy", "screen.fork"),
-                ("^X", "delete", "screen.delete"),
-            )
-            keys = (
-                ("Enter", "open", "screen.open"),
-                ("^N", "new", "screen.new"),
-                *(edits if self._edits else ()),
-                ("Esc", "close", "screen.dismiss"),
-            )
-            yield StaticText(hints_of(keys), classes="keys")
+            edits = ("rename", "fork", "delete") if self._edits else ()
+            keys = hints(Scope.SESSIONS, "open", "new", *edits, "dismiss")
+            yield StaticText(hint_line(keys), classes="keys")
 
     def on_mount(self) -> None:
         self.draw()

@@ -4,27 +4,24 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
 
+from tui.config.keymap import hints
+from tui.config.keys import Scope
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import StaticText
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import Keys, hints_of
+from tui.widgets.status.footer import hint_line
 
 
 class TextInputDialog(Dialog[str | None]):
     """Dismissed with the text; None if it is unchanged or empty, or the dialog was cancelled."""
 
-    KEYS_OF: ClassVar[tuple[str, Keys]] = (
-        "this dialog",
-        (
-            ("Enter", "take these words"),
-            ("Esc", "leave it as it was"),
-        ),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "leave it", show=False)]
+    PART = "the text field"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TEXT_INPUT)
 
     def __init__(self, title: str, words: str, verb: str) -> None:
         super().__init__()
@@ -34,8 +31,9 @@ class TextInputDialog(Dialog[str | None]):
         with Vertical(classes="dialog"):
             yield StaticText(Content.styled(self._title, "bold"), classes="title")
             yield Input(self._words, compact=True)
-            keys = (("Enter", self._verb, "screen.take"), ("Esc", "leave it", "screen.dismiss"))
-            yield StaticText(hints_of(keys), classes="keys")
+            confirm, cancel = hints(Scope.TEXT_INPUT, "take", "dismiss")
+            keys = hint_line((confirm._replace(what=self._verb), cancel))
+            yield StaticText(keys, classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()

@@ -8,6 +8,8 @@ from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult
 
+from tui.config.keymap import action_of
+from tui.config.keys import Scope
 from tui.core.sanitize import sanitize
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.prompt.text_limit import CHARACTERS_AT_MOST, LINE_AT_MOST, LINES_AT_MOST, fits, longest_line
@@ -83,12 +85,11 @@ class Editor(TextArea, Guarded):
         event.stop()
 
     def on_key(self, event: events.Key) -> None:
-        match event.key:
-            case "enter":
-                self.post_message(self.Submitted(self, self.text))
-            case "ctrl+j" | "shift+enter" | "alt+enter":
-                self.insert("\n")
-            case _:
-                return
+        if event.key == "enter":
+            self.post_message(self.Submitted(self, self.text))
+        elif action_of(Scope.EDITOR, event.key) == "newline":
+            self.insert("\n")
+        else:
+            return
         event.stop()
         event.prevent_default()

@@ -7,17 +7,18 @@ was being written then lies aside, and comes back.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from textual import events, on
 from textual.message import Message
 
+from tui.config.keymap import action_of
+from tui.config.keys import Scope
 from tui.core.model import CatalogItem
 from tui.widgets.focus.input_guard import InputGuard
 from tui.widgets.prompt.completions import CompletionList
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.prompt.text_limit import fits
-from tui.widgets.status.footer import Keys
 
 UNFINISHED_NAME = re.compile(r"(?:^|\s)@\S*$")
 UNFINISHED_COMMAND = re.compile(r"^/\S*$")
@@ -25,21 +26,6 @@ UNFINISHED_COMMAND = re.compile(r"^/\S*$")
 
 class PromptBox(Editor):
     """The box at the bottom, with earlier prompts behind it (Up and Down)."""
-
-    KEYS: ClassVar[Keys] = (
-        ("Enter", "send; while a turn runs, wait for its end"),
-        ("^S", "send now, into the turn that runs"),
-        ("^J", "newline"),
-        ("↑ ^R", "earlier prompts, from the first line; search"),
-        ("@… Tab", "a file of the project, from the list"),
-        ("/… Tab", "a command of the server, from the list"),
-        ("{agent} {editor}", "choose the agent, write in your editor"),
-        ("^X ^V", "cut a line, or what is selected; put it back"),
-        ("PgUp PgDn", "scroll the transcript"),
-        ("Tab", "to the question, then to the transcript"),
-        ("⇧Tab", "to the prompts that wait"),
-        ("Esc Esc", "abort the turn"),
-    )
 
     @dataclass
     class ScrollWanted(Message):
@@ -248,44 +234,44 @@ class PromptBox(Editor):
         listed, word = self.completions, self.unfinished
         if event.is_printable and self.grace.runs:
             (self.grace.begin if self._rest_comes else self.grace.cancel)()
-        match event.key:
-            case "enter" if self.grace.runs:
+        match action_of(Scope.PROMPT, event.key):
+            case "send" if self.grace.runs:
                 self.grace.begin()
                 if self.has_words:
                     self.post_message(self.EnterIgnored())
-            case "enter" if name := listed.entered(word):
+            case "send" if name := listed.entered(word):
                 self._take(name)
-            case "tab" if name := listed.marked(word):
+            case "complete" if name := listed.marked(word):
                 self._take(name)
-            case "tab" if word:
+            case "complete" if word:
                 self._asked_for = word
                 self.post_message(self.OffersWanted(word, finish=True))
-            case "escape" if listed.is_open:
+            case "cancel_edit" if listed.is_open:
                 self._list_left = True
                 listed.close()
-            case "up" | "down" if listed.is_open:
+            case "earlier" | "later" if listed.is_open:
                 listed.move(-1 if event.key == "up" else 1)
-            case "enter":
+            case "send":
                 self.submit(self.text)
-            case "pageup":
+            case "page_up":
                 self.post_message(self.ScrollWanted("up"))
-            case "pagedown":
+            case "page_down":
                 self.post_message(self.ScrollWanted("down"))
-            case "ctrl+end":
+            case "follow":
                 self.post_message(self.ScrollWanted("end"))
-            case "end" if not self.text:
+            case "follow_if_empty" if not self.text:
                 self.post_message(self.ScrollWanted("end"))
-            case "ctrl+s":
+            case "send_now":
                 self.post_message(self.SendNow())
-            case "ctrl+r":
+            case "history":
                 self.post_message(self.SearchWanted())
-            case "escape" if self.edited is not None:
+            case "cancel_edit" if self.edited is not None:
                 changed = self.change
                 self.put_back()
                 self.post_message(self.EditLeft(changed[1] if changed else ""))
-            case "up" if self.cursor_location[0] == 0 and self.edited is None and self._recall(self._at + 1):
+            case "earlier" if self.cursor_location[0] == 0 and self.edited is None and self._recall(self._at + 1):
                 pass
-            case "down" if self._at_last_line and self._aside is not None and self.edited is None:
+            case "later" if self._at_last_line and self._aside is not None and self.edited is None:
                 self._recall(max(0, self._at - 1))
             case _:
                 return

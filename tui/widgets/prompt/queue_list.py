@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
 from tui.config.keymap import key
+from tui.config.keys import Scope
 from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Queued
 from tui.core.sanitize import single_line
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import MUTED, StaticText, spread
-from tui.widgets.status.footer import Keys
 
 ROWS = 4
 """Maximum prompts shown, on a screen with enough rows."""
@@ -25,28 +26,14 @@ def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True, uns
     if unsaved:
         return Content.styled("· waiting until it can be saved", "$warning")
     if held:
-        return Content.styled(f"· {'' if all_held else 'some '}held: {held}", "$warning")
+        return Content.styled(f"· {'' if all_held else 'some '}paused: {held}", "$warning")
     return Content.styled("· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED)
 
 
 class QueueList(StaticText, can_focus=True):
     """One line per prompt, in the order of sending. Hidden while the queue is empty."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "up", show=False),
-        Binding("down,j", "move(1)", "down", show=False),
-        Binding("enter", "edit", "change", show=False),
-        Binding("delete,backspace,x", "remove", "remove", show=False),
-        Binding("ctrl+s", "send_now", "send now", show=False),
-    ]
-    KEYS: ClassVar[Keys] = (
-        ("Enter", "change it in the prompt; it keeps its place"),
-        ("x", "remove it, after asking; ↑ in the prompt finds it again"),
-        ("^S", "send it now, held or not, into the turn that runs"),
-        ("{release}", "let all that is held go on, from anywhere"),
-        ("↑ ↓ j k", "move"),
-        ("Esc", "back to the prompt; so does any other letter"),
-    )
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.QUEUE)
 
     @dataclass
     class EditWanted(Message):
@@ -158,7 +145,7 @@ class QueueList(StaticText, can_focus=True):
         count = len(self._waiting)
         why = Content.assemble((" 1 prompt " if count == 1 else f" {count} prompts ", "bold"), self._why)
         held = self._held and self._edited is None
-        release = Content.styled(f"{key('release')} lets it go on", MUTED) if held else Content("")
+        release = Content.styled(f"{key('release')} resume queue", MUTED) if held else Content("")
         reach = Content.styled("⇧Tab changes " if self._within_reach else "", MUTED)
         head = Content.assemble(why, (" · ", MUTED), release) if release else why
         if head.cell_length + reach.cell_length + 2 <= width:
@@ -176,7 +163,7 @@ class QueueList(StaticText, can_focus=True):
             (f" {'›' if here else ' '} {row + 1} ", "$primary"), (single_line(first), "bold" if here else "")
         )
         lines = f"+{len(rest)} line{'s' if len(rest) > 1 else ''}" if rest else ""
-        held = "held" if queued.id in self._held and not self.all_held else ""
+        held = "paused" if queued.id in self._held and not self.all_held else ""
         marks = ["in the prompt"] if queued.id == self._edited else [mark for mark in (lines, held) if mark]
         return spread(left, Content.styled(f"{' · '.join(marks)} " if marks else "", MUTED), width)
 

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,7 +18,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.config.keymap import key
+from tui.config.keymap import Keys, action_of, hints, key
+from tui.config.keys import Scope
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
 from tui.core.changes import ReplyStatusChanged
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
@@ -30,35 +31,18 @@ from tui.widgets.focus.focus_transfer import FocusTransfer
 from tui.widgets.focus.input_guard import InputGuard
 from tui.widgets.requests.delivery_text import progress_text
 from tui.widgets.requests.request_ui_state import RequestUiState
-from tui.widgets.status.footer import Keys
 
 if TYPE_CHECKING:
     from tui.widgets.requests.permission import PermissionForm
     from tui.widgets.requests.question import QuestionForm
 
 
-FOLD = ("Esc", "fold")
 IGNORED = "just appeared: press Enter again"
 """What is said where Enter came too soon to have been meant for what stands there."""
 
 
 class RequestPanel(Vertical, Guarded):
     """Shows the active one of the open requests."""
-
-    KEYS: ClassVar[Keys] = (
-        ("↑ ↓ j k", "move"),
-        ("1 … 9", "choose that row; nothing is sent"),
-        ("Space", "choose, or take back, where several may be chosen"),
-        ("Enter", "go on; from the last step, send"),
-        ("← →", "the question before, the next one"),
-        ("n p", "next request, request before"),
-        ("Tab", "to the transcript; not as the first key after it took the keys"),
-        ("x", "reject, after asking"),
-        ("^X ^N", "the same as x and n, where letters begin an answer"),
-        ("Esc", "fold away; nothing is rejected"),
-        ("{fold}", "fold and unfold, from anywhere"),
-    )
-    KEYS_WITHOUT_ANSWER: ClassVar[Keys] = (FOLD,)
 
     @dataclass
     class Answered(Message):
@@ -140,10 +124,11 @@ class RequestPanel(Vertical, Guarded):
         """What works now, the most needed first."""
         if self._form is None:
             return ()
+        fold = hints(Scope.REQUEST, "fold")
         if self.grace.runs and self.screen.focused is self._form:
-            return self.KEYS_WITHOUT_ANSWER
-        more = ((self._next_key, "next request"),) if len(self._requests) > 1 else ()
-        return (*(self.KEYS_WITHOUT_ANSWER if self._locked else self._form.keys), *more)
+            return fold
+        more = hints(Scope.REQUEST, self._next_action) if len(self._requests) > 1 else ()
+        return (*(fold if self._locked else self._form.keys), *more)
 
     def show_requests(self, requests: list[Request], agents: Mapping[str, str]) -> bool:
         """Show what is open now. True when a request appeared that was not there before.
@@ -404,14 +389,14 @@ class RequestPanel(Vertical, Guarded):
 
     def _acts(self, key: str) -> bool:
         """Do what the key means here, before the one behind it is looked at: a binding would come after that."""
-        match key:
-            case "escape":
+        match action_of(Scope.REQUEST, key):
+            case "fold":
                 self.action_fold()
-            case "x" | "ctrl+x":
+            case "reject" | "reject_typing":
                 self.action_reject()
-            case "n" | "ctrl+n":
+            case "next_request" | "next_request_typing":
                 self.action_turn(1)
-            case "p":
+            case "previous_request":
                 self.action_turn(-1)
             case _:
                 return False
@@ -434,14 +419,14 @@ class RequestPanel(Vertical, Guarded):
         """Which of several requests it is, and the key for the next."""
         ids = list(self._requests)
         return (
-            f"{ids.index(self._active) + 1} of {len(ids)} · {self._next_key} next "
+            f"{ids.index(self._active) + 1} of {len(ids)} · {hints(Scope.REQUEST, self._next_action)[0].label} next "
             if len(ids) > 1 and self._active
             else ""
         )
 
     @property
-    def _next_key(self) -> str:
-        return "^N" if self._form is not None and self._form.takes_text else "n"
+    def _next_action(self) -> str:
+        return "next_request_typing" if self._form is not None and self._form.takes_text else "next_request"
 
     def on_descendant_blur(self) -> None:
         self._writing = False
@@ -467,6 +452,7 @@ class RequestPanel(Vertical, Guarded):
         event.stop()
         request_id, body = event.draft.request.id, event.draft.to_bytes()
         if request_id in self.book.drafts and self.book.told.get(request_id) != body:
+            self._show_hint("")
             self.book.told[request_id] = body
             self._show_hint("")
             self.post_message(self.DraftChanged(request_id, body))

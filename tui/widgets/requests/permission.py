@@ -6,18 +6,20 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
+from tui.config.keymap import Keys, hints
+from tui.config.keys import Scope
 from tui.core.answer_draft import PermissionDraft
 from tui.core.model import PermissionReply, PermissionRequest
 from tui.core.sanitize import single_line
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import MUTED
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.requests.custom_answer import CustomAnswerForm, Field, KeyOwner
 from tui.widgets.requests.option_row import Choice, OptionRow, label_column
-from tui.widgets.status.footer import Keys
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 from tui.widgets.text.highlighting import plain_lines
 from tui.widgets.text.lines_view import LinesView
@@ -33,11 +35,7 @@ COVERS_SHOWN = 1_000
 class PermissionForm(CustomAnswerForm):
     """Shows the call. Enter on a row calls `ready` with the reply and its reason, before the next key."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "up", show=False),
-        Binding("down,j", "move(1)", "down", show=False),
-        Binding("enter", "confirm", "answer", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.PERMISSION)
     REPLIES: ClassVar[tuple[PermissionReply, ...]] = ("once", "always", "reject", "reject")
     WITH_REASON = 3
 
@@ -84,8 +82,11 @@ class PermissionForm(CustomAnswerForm):
     @property
     def keys(self) -> Keys:
         if self.screen.focused is self.editor:
-            return (("Enter", "reject with these words"), ("Esc", "back"))
-        return (("↑ ↓", "move"), ("Enter", "answer"), ("Esc", "fold"), ("x", "reject"))
+            return hints(Scope.CUSTOM_ANSWER, "reject", "back")
+        return (
+            *hints(Scope.PERMISSION, "move(-1)", "move(1)", "confirm"),
+            *hints(Scope.REQUEST, "fold", "reject"),
+        )
 
     def show_request(self, request: PermissionRequest) -> None:
         """More is known of it, as the name of its tool. Whoever answers it just now is not interrupted."""

@@ -6,19 +6,21 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 
+from tui.config.keymap import Keys, hints
+from tui.config.keys import Scope
 from tui.core.answer_draft import AnswerDraft, Step
 from tui.core.model import Question
 from tui.core.sanitize import excerpt, single_line
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import MUTED, StaticText
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.requests.custom_answer import CustomAnswerForm, Field, KeyOwner
 from tui.widgets.requests.option_row import Choice, OptionRow, label_column
-from tui.widgets.status.footer import Keys
 from tui.widgets.text.blocks import Paragraph, TextBlock
 from tui.widgets.text.lines_view import LinesView
 
@@ -31,7 +33,7 @@ TEXT_LINES = 200
 """What is shown of a label, what it means, and a question."""
 ROWS_SHOWN = 50
 """Options that have a row at once: of more, those around the cursor."""
-PAGE, EVER = 10, 1_000_000_000
+LEAPS = {"page_up": -10, "page_down": 10, "scroll_home": -1_000_000_000, "scroll_end": 1_000_000_000}
 """Rows to move by, on PgUp and PgDn, and to either end."""
 TABS_SHOWN = 20
 """Questions that have a tab at once: of more, those around the one that is shown."""
@@ -60,18 +62,7 @@ class TabLabel(StaticText):
 class QuestionForm(CustomAnswerForm):
     """Draws a draft. Enter at its end calls `ready`, before the next key; sending is not its business."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "up", show=False),
-        Binding("down,j", "move(1)", "down", show=False),
-        Binding("pageup", f"leap('page_up', -{PAGE})", "page up", show=False),
-        Binding("pagedown", f"leap('page_down', {PAGE})", "page down", show=False),
-        Binding("home", f"leap('scroll_home', -{EVER})", "first", show=False),
-        Binding("end", f"leap('scroll_end', {EVER})", "last", show=False),
-        Binding("left,h", "turn(-1)", "question before", show=False),
-        Binding("right,l", "turn(1)", "next question", show=False),
-        Binding("space", "choose", "choose", show=False),
-        Binding("enter", "confirm", "go on", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.QUESTION)
 
     @dataclass
     class Changed(Message):
@@ -124,17 +115,18 @@ class QuestionForm(CustomAnswerForm):
     def keys(self) -> Keys:
         question = self.draft.question
         if self.screen.focused is self.editor:
-            back = "back" if self.takes_text else "back to the options"
-            return (("Enter", "take these words"), ("^J", "newline"), ("Esc", back))
+            back = hints(Scope.CUSTOM_ANSWER, "back" if self.takes_text else "back_to_options")
+            return (*hints(Scope.CUSTOM_ANSWER, "confirm"), *hints(Scope.EDITOR, "newline"), *back)
+        leave = hints(Scope.REQUEST, "fold", "reject")
         if question is None:
-            return (("Enter", "send"), ("←", "back"), ("Esc", "fold"), ("x", "reject"))
-        onward = "next" if self.draft.has_review else "send"
+            return (*hints(Scope.QUESTION, "confirm", "back"), *leave)
+        onward = "next_step" if self.draft.has_review else "confirm"
         if self.takes_text:
-            enter = ("Enter", onward) if self.draft.answered(self.draft.tab) else ("any letter", "begins your answer")
-            return (enter, ("Esc", "fold"), ("^X", "reject"))
-        choose = (("Space", "choose"),) if question.multiple else ()
-        turn = (("← →", "question"),) if self.draft.has_review else ()
-        return (*choose, ("Enter", onward), ("↑ ↓", "move"), ("Esc", "fold"), ("x", "reject"), *turn)
+            enter = onward if self.draft.answered(self.draft.tab) else "write"
+            return (*hints(Scope.QUESTION, enter), *hints(Scope.REQUEST, "fold", "reject_typing"))
+        choose = ("choose",) if question.multiple else ()
+        turn = hints(Scope.QUESTION, "turn(-1)", "turn(1)") if self.draft.has_review else ()
+        return (*hints(Scope.QUESTION, *choose, onward, "move(-1)", "move(1)"), *leave, *turn)
 
     @property
     def takes_text(self) -> bool:
@@ -249,10 +241,10 @@ class QuestionForm(CustomAnswerForm):
         if self._rows:
             self.show_row(self._rows[self.draft.cursor - self._first])
 
-    async def action_leap(self, scroll: str, rows: int) -> None:
+    async def action_leap(self, scroll: str) -> None:
         """Scroll what is there; where only some of the options have a row, move the cursor instead."""
         if self.draft.rows > ROWS_SHOWN:
-            self.action_move(rows)
+            self.action_move(LEAPS[scroll])
         else:
             await self.run_action(scroll)
 

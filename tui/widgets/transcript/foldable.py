@@ -10,11 +10,13 @@ from typing import ClassVar
 
 import msgspec
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.selection import Selection
 
+from tui.config.keys import Scope
 from tui.core.sanitize import single_line
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import MUTED, spread
 from tui.widgets.text.blocks import TextBlock
@@ -95,10 +97,7 @@ class Foldable(Guarded, can_focus=True):
     Foldable.-found, Foldable.-found > FoldableLine { background: $accent 45%; }
     Foldable.-found.-unfolded { background: transparent; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "unfold", "open or close", show=False),
-        Binding("m", "more", "more of a long detail", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TOOL_CALL)
 
     def __init__(self) -> None:
         super().__init__()

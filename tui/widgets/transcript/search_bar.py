@@ -5,12 +5,14 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
+from tui.config.keys import Scope
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import MUTED, StaticText
 from tui.widgets.transcript.search_targets import SEARCHED_LINES
@@ -24,12 +26,7 @@ class SearchBar(Horizontal, Guarded):
     SearchBar Input { width: 1fr; background: $background; }
     SearchBar StaticText { width: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,up", "go(-1)", "place before", show=False, priority=True),
-        Binding("down", "go(1)", "next place", show=False, priority=True),
-        Binding("ctrl+o", "go_on", "search older pages", show=False, priority=True),
-        Binding("escape", "leave", "leave", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.SEARCH)
 
     @dataclass
     class Wanted(Message):

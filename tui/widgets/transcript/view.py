@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 from msgspec.structs import replace
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
@@ -21,9 +21,11 @@ from textual.message import Message as TextualMessage
 from textual.timer import Timer
 from textual.widget import Widget
 
+from tui.config.keys import Scope
 from tui.core.model import Idle, Message, Part, ToolPart
 from tui.core.store import Store
 from tui.core.transcript import Transcript as Conversation
+from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import SkipsCoveredBackground, StaticText
 from tui.widgets.text.blocks import paragraphs
 from tui.widgets.text.lines_view import LinesView
@@ -69,10 +71,7 @@ class Note(msgspec.Struct, frozen=True):
 class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
     """The messages of one session."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "next_fold", "next tool call", show=False),
-        Binding("k", "previous_fold", "previous tool call", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TRANSCRIPT)
 
     class OlderWanted(TextualMessage):
         """The user reached the top of the loaded messages."""
