@@ -107,7 +107,7 @@ def go_on(again: Terminal, server: Stub) -> None:
     if not answers(server):
         answer(again)
     block_until(lambda: answers(server), what=f"the answer on the server\n{again.text()}")
-    again.wait_until_gone("waits for you")
+    again.wait_until_gone("needs your answer")
     if not prompts(server, SECOND):
         if f"1 {SECOND}" in again.text():
             again.press("f8")
@@ -126,10 +126,10 @@ def write(again: Terminal, text: str) -> None:
 
 def answer(again: Terminal) -> None:
     """Answer as the walk does; what is chosen already stays."""
-    again.wait_for("waits for you")
+    again.wait_for("needs your answer")
     if box(again):  # while something stands there, the question leaves the keys to the prompt
         again.press("tab")
-    face_request(again, "waits for you")
+    face_request(again, "needs your answer")
     if "Enter sends this:" not in again.text():
         insist(again, "left", "Which database?")
         again.press("2", "enter")
@@ -146,7 +146,7 @@ def box(terminal: Terminal) -> str:
     """What stands in the prompt, which is the last line but one."""
     found = re.search(r"^ › (.*)\n.*\Z", terminal.text().rstrip("\n"), re.MULTILINE)
     words = found[1] if found else ""
-    return "" if words == "what is to be done?" else words
+    return "" if words == "Ask anything…" else words
 
 
 def messages(server: Stub) -> list[dict[str, object]]:

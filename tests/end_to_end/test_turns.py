@@ -98,7 +98,7 @@ def test_esc_twice_aborts_the_turn_and_its_question_goes_with_it(holdfast: Holdf
     terminal.wait_for("Esc once more aborts the turn")
     terminal.press("escape")
     terminal.wait_for("■ aborted")
-    terminal.wait_until_gone("waits for you")
+    terminal.wait_until_gone("needs your answer")
 
 
 def test_an_answer_given_elsewhere_closes_the_question(holdfast: Holdfast, stub: StartStub) -> None:
@@ -143,7 +143,7 @@ def test_a_small_terminal_loses_room_and_nothing_else(holdfast: Holdfast, stub: 
     terminal.wait_for("Which database?")
     terminal.resize(80, 24)
     terminal.wait_for(re.compile(r"^ holdfast.*● live", re.MULTILINE))
-    for words in ("Which database?", "SQLite", "turn 0:", "waits for you"):
+    for words in ("Which database?", "SQLite", "turn 0:", "needs your answer"):
         terminal.wait_for(words)
 
 

@@ -100,7 +100,7 @@ async def test_a_large_paste_stays_whole() -> None:
 
 async def test_the_first_prompt_without_a_session_begins_one() -> None:
     async with on_stage(session=None) as stage:
-        await stage.shows("Type what is to be done")
+        await stage.shows("Type a prompt")
         await stage.press(*"do it", "enter")
         await stage.until(lambda: stage.client.calls("send"))
         assert stage.client.calls("send")[0][1] == "do it"
@@ -338,9 +338,9 @@ async def test_the_question_of_a_child_names_who_asks() -> None:
         stage.client.feed(e.SessionUpserted(replace(talk.child("ses_2"), agent="general")))
         stage.client.feed(e.SessionUpserted(talk.child("ses_3")))
         stage.client.feed(e.RequestOpened(talk.asked_in("ses_2")))
-        await stage.shows("? general waits for you")
+        await stage.shows("? general needs your answer")
         stage.client.feed(e.RequestOpened(talk.asked_in("ses_3", "que_10")), e.RequestGone("ses_2", "que_9"))
-        await stage.shows("? Look around waits for you")
+        await stage.shows("? Look around needs your answer")
 
 
 async def test_a_session_without_a_title_is_called_new() -> None:
@@ -546,7 +546,7 @@ async def test_the_picker_filters_opens_and_begins_anew() -> None:
         await stage.until(lambda: isinstance(stage.app.screen, SessionPicker))
         await stage.press("ctrl+n")
         await stage.until(lambda: stage.app.presenter.session_id is None)
-        await stage.shows("Type what is to be done")
+        await stage.shows("Type a prompt")
 
 
 async def test_older_messages_are_asked_for_at_the_top() -> None:
@@ -701,7 +701,7 @@ async def test_letters_typed_in_the_transcript_go_to_the_prompt() -> None:
         (LOST, ["↻ not connected: connection reset", "try 3 in 4s"]),
         (replace(LOST, answers=True), ["127.0.0.1:4096 responds, but cannot be used yet", "connection reset"]),
         (STOPPED, ["■ stopped: password refused", "Set HOLDFAST_PASSWORD.", "F5 retries"]),
-        (LIVE, ["Type what is to be done"]),
+        (LIVE, ["Type a prompt"]),
     ],
 )
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])

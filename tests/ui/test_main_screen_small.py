@@ -47,7 +47,7 @@ async def test_a_long_draft_leaves_the_question_and_the_keys_in_sight(size: tupl
         lines = stage.text.split("\n")
         assert lines[-2].strip(" ▁▂▃▄▅▆▇█") == "x", stage.text
         assert "F1 help" in lines[-1]
-        assert "build waits for you" in stage.text
+        assert "build needs your answer" in stage.text
 
 
 async def test_a_small_screen_names_the_waiting_prompt_that_is_looked_at() -> None:

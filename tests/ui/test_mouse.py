@@ -44,7 +44,7 @@ async def test_a_request_of_the_inbox_is_answered_in_place() -> None:
 async def test_a_permission_is_chosen_and_sent_from_the_hints() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.PERMISSION)
-        await click_on(stage, "also later")
+        await click_on(stage, "pytest")
         assert stage.client.calls("reply") == []
         await click_on(stage, "Enter answer")
         await stage.until(lambda: stage.client.calls("reply"))
@@ -64,7 +64,7 @@ async def test_tabs_and_rows_of_questions() -> None:
 async def test_the_request_s_head_folds_and_unfolds_it() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
-        await click_on(stage, "waits for you")
+        await click_on(stage, "needs your answer")
         await stage.hides("Leave them")
         await click_on(stage, "answers it")
         await stage.shows("Leave them")
@@ -122,7 +122,7 @@ async def test_the_next_of_two_requests() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE, talk.PERMISSION)
         await click_on(stage, "n next")
-        await stage.shows("May it run")
+        await stage.shows("Allow")
 
 
 async def test_the_plan_unfolds() -> None:
@@ -161,7 +161,7 @@ async def test_a_tool_call_and_the_queue() -> None:
 async def test_a_click_in_the_prompt_gives_it_the_keys() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
-        await click_on(stage, "what is to be done?")
+        await click_on(stage, "Ask anything…")
         assert stage.main.focused is stage.main.prompt
         assert stage.client.calls("reject") == []
 

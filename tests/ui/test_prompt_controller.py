@@ -733,7 +733,7 @@ async def test_a_plain_start_opens_the_last_session_where_something_is_unfinishe
     before.journal.close()
     async with on_stage(session=None, client=another_run(tmp_path)) as stage:
         if left == "nothing":
-            await stage.shows("Type what is to be done")
+            await stage.shows("Type a prompt")
             assert stage.app.presenter.session_id is None
             return
         await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)

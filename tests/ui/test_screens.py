@@ -102,7 +102,7 @@ async def permission(stage: Stage) -> None:
     stage.client.feed(e.RequestOpened(talk.PERMISSION))
     await stage.until(lambda: stage.main.panel.has_focus_within)
     stage.after_grace()
-    await stage.shows("May it run bash?")
+    await stage.shows("Allow bash?")
 
 
 async def reconnecting(stage: Stage) -> None:

@@ -78,7 +78,7 @@ async def test_an_answer_in_place_leaves_the_session_where_it_is() -> None:
         await stage.shows("sending…")
         stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("8080",),)))
         stage.client.tell(ReplyStatusChanged(talk.asked_in("ses_2b", "que_8"), "acknowledged"))
-        await stage.shows("Nobody waits for you.")
+        await stage.shows("Nothing needs your answer.")
         await stage.press("escape")
         await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
         assert stage.app.presenter.session_id == talk.SESSION
@@ -108,9 +108,9 @@ async def test_a_new_arrival_takes_neither_the_place_nor_a_key() -> None:
         stage.client.feed(e.RequestOpened(PERMISSION))
         inbox = await open_inbox(stage)
         await stage.press("down")
-        await stage.shows("May it run bash?")
+        await stage.shows("Allow bash?")
         stage.client.feed(e.RequestOpened(talk.asked_in("ses_3", "que_10", "And now?")))
-        await stage.shows("Inbox · 3 waiting", "May it run bash?")
+        await stage.shows("Inbox · 3 waiting", "Allow bash?")
         stage.client.feed(e.RequestGone("ses_2b", "que_8"))
         await stage.shows("Inbox · 2 waiting")
         request = inbox._looked_at
@@ -164,9 +164,9 @@ async def test_while_the_line_is_lost_it_is_not_known_who_still_waits() -> None:
         await open_inbox(stage)
         assert "as last known" not in stage.text
         stage.client.set_line(LOST)
-        await stage.shows("Inbox · 1 waiting · as last known", "waits for you · 0s · as last known")
+        await stage.shows("Inbox · 1 waiting · as last known", "needs your answer · 0s · as last known")
         await stage.press("escape", "f3")
-        await stage.shows("Inbox · 1 waiting · as last known", "waits for you · 0s · as last known")
+        await stage.shows("Inbox · 1 waiting · as last known", "needs your answer · 0s · as last known")
         stage.client.set_line(LIVE)
         await stage.hides("as last known")
 
@@ -174,10 +174,10 @@ async def test_while_the_line_is_lost_it_is_not_known_who_still_waits() -> None:
 async def test_an_empty_inbox_claims_nothing_while_the_line_is_lost() -> None:
     async with on_stage() as stage:
         await open_inbox(stage)
-        await stage.shows("Nobody waits for you.")
+        await stage.shows("Nothing needs your answer.")
         stage.client.set_line(LOST)
-        await stage.shows("Who waits for you is unknown while disconnected.")
-        await stage.hides("Nobody waits for you.")
+        await stage.shows("Whether something needs your answer is unknown while disconnected.")
+        await stage.hides("Nothing needs your answer.")
 
 
 async def test_what_becomes_of_a_request_of_a_session_that_is_gone_is_told_by_its_title() -> None:
@@ -229,7 +229,7 @@ async def test_the_next_request_takes_no_answer_at_first_and_the_keys_say_so() -
         await stage.press("enter")
         await stage.until(lambda: inbox._panel.has_focus_within)
         stage.client.feed(e.QuestionAnswered("ses_2b", "que_8", (("8080",),)))
-        await stage.shows("May it run bash?")
+        await stage.shows("Allow bash?")
         await stage.until(lambda: inbox._panel.has_focus_within)
         await stage.hides("Enter answer")
         await stage.press("enter")
@@ -258,7 +258,7 @@ async def test_the_list_has_the_keys_when_an_answered_request_went_while_nobody_
         stage.app.post_message(events.AppBlur())
         await stage.until(lambda: inbox.focused is None)
         stage.client.feed(e.RequestGone("ses_2b", "que_8"))
-        await stage.shows("May it run bash?")
+        await stage.shows("Allow bash?")
         stage.app.post_message(events.AppFocus())
         await stage.until(lambda: inbox.focused is inbox._options)
 
@@ -306,7 +306,7 @@ async def test_what_is_pasted_here_goes_to_the_prompt_below(at: str) -> None:
 async def test_an_empty_inbox_says_so() -> None:
     async with on_stage() as stage:
         await open_inbox(stage)
-        await stage.shows("Nobody waits for you.", "Esc back")
+        await stage.shows("Nothing needs your answer.", "Esc back")
         await stage.hides("Enter answer")
         await stage.press("enter", "o", "escape")
         await stage.until(lambda: not isinstance(stage.app.screen, Inbox))

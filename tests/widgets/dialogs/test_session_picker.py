@@ -59,10 +59,10 @@ async def test_how_long_a_session_waits_is_what_the_question_says() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session(updated=time.time() - 500)))
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
-        await stage.shows("waits for you · 0s")
+        await stage.shows("needs your answer · 0s")
         stage.client.advance(22.0)
         stage.app.presenter.tick()
-        await stage.shows("waits for you · 22s")
+        await stage.shows("needs your answer · 22s")
         await open_list(stage)
         [row] = [line for line in stage.text.split("\n") if "? waiting for you" in line]
         assert row.split("? waiting for you")[1].split()[0] == "22s"

@@ -44,7 +44,7 @@ async def asked(stage: Stage, *requests: Request) -> None:
 async def test_one_question_is_answered_with_enter() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
-        await stage.shows("? agent waits for you", "May I change the callers?", "1 ( ) Change them", "choose one")
+        await stage.shows("? agent needs your answer", "May I change the callers?", "1 ( ) Change them", "choose one")
         await stage.press("down", "enter")
         assert stage.client.calls("answer") == [("que_2", (("Leave them",),))]
 
@@ -434,7 +434,7 @@ async def test_a_draft_survives_a_lost_line() -> None:
         await asked(stage, talk.CHOICES)
         await stage.press("2")
         stage.client.feed(e.StreamLost(), e.Resynced({}, ()))
-        await stage.hides("waits for you")
+        await stage.hides("needs your answer")
         stage.client.feed(e.RequestOpened(talk.CHOICES))
         await stage.shows("Where shall the sessions live?", "2 (•) Postgres")
         stage.client.feed(e.StreamLost(), e.RequestOpened(talk.CHOICES))
@@ -463,7 +463,7 @@ async def test_while_the_line_is_lost_it_is_not_known_whether_a_request_still_wa
         await asked(stage, talk.ONE_CHOICE)
         assert "as last known" not in stage.text
         stage.client.set_line(LOST)
-        await stage.shows("waits for you", "as last known")
+        await stage.shows("needs your answer", "as last known")
         stage.client.set_line(LIVE)
         await stage.hides("as last known")
 
@@ -474,7 +474,7 @@ async def test_a_closed_request_leaves_the_screen_and_a_line() -> None:
         await stage.press("enter")
         stage.client.tell(ReplyStatusChanged(talk.ONE_CHOICE, "acknowledged"))
         stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
-        await stage.hides("waits for you")
+        await stage.hides("needs your answer")
         await stage.shows("✓ answered  Change them")
         await stage.until(lambda: stage.app.focused is stage.main.prompt)
 
@@ -596,7 +596,7 @@ async def test_a_permission_shows_what_it_would_run_and_cover() -> None:
         stage.client.feed(e.RequestOpened(talk.PERMISSION))
         await stage.until(lambda: stage.main.panel.has_focus_within)
         stage.after_grace()
-        await stage.shows("asks for permission", "May it run bash?", "make check", "also later: pytest *")
+        await stage.shows("asks for permission", "Allow bash?", "make check", "pytest *")
         await stage.press("2", "enter")
         assert stage.client.calls("reply") == [("per_1", "always", "")]
 
@@ -604,10 +604,10 @@ async def test_a_permission_shows_what_it_would_run_and_cover() -> None:
 async def test_what_becomes_known_of_a_permission_is_shown_and_the_choice_stays() -> None:
     async with on_stage() as stage:
         await asked(stage, replace(talk.PERMISSION, action="execute", call_id=None))
-        await stage.shows("May it run execute?")
+        await stage.shows("Allow execute?")
         await stage.press("2")
         stage.client.feed(e.RequestOpened(talk.PERMISSION))
-        await stage.shows("May it run bash?", "› 2 always")
+        await stage.shows("Allow bash?", "› 2 always")
         await stage.until(lambda: stage.main.panel.has_focus_within)
         await stage.press("enter")
         assert stage.client.calls("reply") == [("per_1", "always", "")]
@@ -618,7 +618,7 @@ async def test_what_becomes_known_of_a_permission_interrupts_nobody_who_writes_a
         await asked(stage, replace(talk.PERMISSION, action="execute", always=(), call_id=None))
         await stage.press("4", *"no, use")
         stage.client.feed(e.RequestOpened(talk.PERMISSION))
-        await stage.shows("May it run bash?", "pytest *")
+        await stage.shows("Allow bash?", "pytest *")
         await stage.press(*" make", "enter")
         assert stage.client.calls("reply") == [("per_1", "reject", "no, use make")]
 
@@ -640,7 +640,7 @@ async def test_a_reason_is_not_asked_for_where_the_family_has_no_place_for_it() 
     async with on_stage(client=client) as stage:
         await asked(stage, talk.PERMISSION)
         await stage.shows("reject")
-        await stage.hides("say why")
+        await stage.hides("with a reason")
         await stage.press("4", "enter")
         assert stage.client.calls("reply") == [("per_1", "once", "")]
 
@@ -719,7 +719,7 @@ async def test_the_row_that_takes_a_reason_opens_at_its_number_and_sends_no_empt
     async with on_stage() as stage:
         await asked(stage, talk.PERMISSION)
         await stage.press("4", "enter")
-        await stage.shows("no words yet")
+        await stage.shows("Enter a reason")
         assert stage.client.calls("reply") == []
         await stage.press("escape")
         stage.burst("4", *"not now", "enter")

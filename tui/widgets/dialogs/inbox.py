@@ -29,10 +29,10 @@ from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.requests.request_ui_state import RequestUiState
 from tui.widgets.status.footer import fitting
 
-NOBODY = "Nobody waits for you."
+NOBODY = "Nothing needs your answer."
 AGENT = 40
 """Characters of an agent's name."""
-NOT_KNOWN = "Who waits for you is unknown while the line is down."
+NOT_KNOWN = "Whether something needs your answer is unknown while disconnected."
 
 
 class InboxPanel(RequestPanel):

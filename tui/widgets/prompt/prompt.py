@@ -63,7 +63,7 @@ class PromptBox(Editor):
 
     def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:
         """`past` gives earlier prompts, the newest first; `submit` takes what stands here, before the next key."""
-        super().__init__(placeholder="what is to be done?", id=id)
+        super().__init__(placeholder="Ask anything…", id=id)
         self.past: Callable[[], Sequence[str]] = tuple
         self.submit: Callable[[str], None] = lambda text: None
         self.edited: str | None = None

@@ -315,7 +315,7 @@ class RequestPanel(Vertical, Guarded):
         if request is None or not self.is_mounted:
             return
         waited = span(self._now() - self.book.since.get(request.id, self._now()))
-        what = "asks for permission" if isinstance(request, PermissionRequest) else "waits for you"
+        what = "asks for permission" if isinstance(request, PermissionRequest) else "needs your answer"
         agent = single_line(self._agents.get(request.session_id, "")) or "agent"
         left = Content.assemble((f" ? {agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
         if not self.book.line_up:

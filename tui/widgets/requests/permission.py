@@ -99,9 +99,9 @@ class PermissionForm(CustomAnswerForm):
         covers = single_line(", ".join(self.draft.request.always), COVERS_SHOWN)
         choices = [
             Choice("once", "this call only"),
-            Choice("always", f"also later: {covers}" if covers else "also later calls like it"),
-            Choice("reject", "the agent may not, and stops"),
-            Choice("reject, and say why", "the agent reads it and goes on"),
+            Choice("always", covers or "calls like it"),
+            Choice("reject", "deny, and stop the turn"),
+            Choice("reject with a reason", "the agent reads it and goes on"),
         ]
         return choices[: len(self._rows)]
 
@@ -153,7 +153,7 @@ class PermissionForm(CustomAnswerForm):
     def words_ready(self, words: str) -> None:
         self.draft.reason = words
         if not words.strip():
-            self.post_message(self.Hint("no words yet · Esc, and reject above needs none"))
+            self.post_message(self.Hint("Enter a reason, or Esc to reject without one"))
             return
         self.close_words()
         self._ready(self.draft, "reject", words.strip())
@@ -173,7 +173,7 @@ class PermissionForm(CustomAnswerForm):
 
 def detail(request: PermissionRequest) -> list[TextBlock]:
     """What the call would do: its command or diff, or at least its patterns."""
-    wants = Content.assemble(("May it run ", ""), (single_line(request.action), "bold"), "?")
+    wants = Content.assemble(("Allow ", ""), (single_line(request.action), "bold"), "?")
     pieces: list[TextBlock] = [Paragraph(wants, " ", " ", gap=0)]
     text = request.detail or "\n".join(request.patterns)
     if text:

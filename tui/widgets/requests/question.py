@@ -39,8 +39,8 @@ TABS_SHOWN = 20
 """Questions that have a tab at once: of more, those around the one that is shown."""
 REVIEWED = 500
 """Answers that the review lists; of more, the others are counted."""
-OWN = "something else…"
-OWN_ONLY = "in your own words…"
+OWN = "Other…"
+OWN_ONLY = "Type your own answer…"
 
 
 class TabLabel(StaticText):
@@ -85,7 +85,7 @@ class QuestionForm(CustomAnswerForm):
         keeper: KeyOwner,
         ready: Callable[[AnswerDraft], None],
     ) -> None:
-        super().__init__(Field(placeholder="in your own words · Enter takes them"), keeper)
+        super().__init__(Field(placeholder="Type your own answer · Enter confirms"), keeper)
         self._ready = ready
         self.draft = draft
         self._drawn_tab = -1
