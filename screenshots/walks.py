@@ -13,7 +13,7 @@ CALM = r"● live \ds  \d ms [▁▂▃▅▇]{8} "
 """What the header shows in a picture of a live line: figures of one digit, and a full row of beats."""
 IN_TURN = re.compile(CALM + r".*\d\d heartbeats", re.DOTALL)
 WAITING = re.compile(CALM + r".*(needs your answer|asks for permission) · \d\ds.*\d\d heartbeats", re.DOTALL)
-RECONNECTING = re.compile(r"try [3-9] in [2-9]s · F5 retry now .*turn 0:\d\d", re.DOTALL)
+RECONNECTING = re.compile(r"try [3-9] in [2-9]s · F5 now .*turn 0:\d\d", re.DOTALL)
 
 
 class Take(Protocol):

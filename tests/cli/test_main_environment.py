@@ -87,8 +87,8 @@ def huge(path: Path) -> None:
     ("make", "why"),
     [
         (holding(b"\xff\xfe"), "it is not UTF-8"),
-        (huge, "larger than 1024 KiB"),
-        (holding("x = " + "[" * 100_000), "is not TOML"),
+        (huge, "larger than 64 KiB"),
+        (holding("x = " + "[" * 50_000), "is not TOML"),
         (holding("x = 1" + "0" * 10_000), "is not TOML"),
         (holding("x = " + "\x1b]52;c;aGk=\x07" * 9), "is not TOML"),
         (holding('ca_file = "~nobody-of-that-name/ca.pem"'), "no such file or directory"),

@@ -61,7 +61,7 @@ async def test_no_place_names_a_key_that_is_not_theirs() -> None:
         await stage.shows(f"{label(OTHER['fold'])} answers it")
         names_only_theirs(stage)
         client.set_line(LOST)
-        await stage.shows(f"{label(OTHER['retry'])} retry now")
+        await stage.shows(f"{label(OTHER['retry'])} now")
         names_only_theirs(stage)
 
 

@@ -173,9 +173,9 @@ def test_a_family_is_one_that_is_known(file: Path) -> None:
     with pytest.raises(SettingsError, match="'clippy' is not a server family; known: opencode, mimo, qwen"):
         load_settings({"family": "clippy"}, environment={}, path=file)
     file.write_text('family = "clippy"')
-    with pytest.raises(SettingsError, match=f"^{re.escape(str(file))}: 'clippy' is no family"):
+    with pytest.raises(SettingsError, match=f"^{re.escape(str(file))}: 'clippy' is not a server family"):
         load_settings({}, environment={}, path=file)
-    with pytest.raises(SettingsError, match=r"^'clip' is no family"):
+    with pytest.raises(SettingsError, match=r"^'clip' is not a server family"):
         load_settings({"family": "clip"}, environment={}, path=file)
 
 

@@ -675,11 +675,10 @@ def test_an_ended_turn_ignores_inputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("turn", "state"),
-    [(Turn.begin(PROMPT, 0.0), TurnState.NOT_SENT), (Turn.recover(PROMPT, 0.0), TurnState.INTERRUPTED)],
+    ("turn", "more"),
+    [(Turn.begin(PROMPT, 0.0), ""), (Turn.recover(PROMPT, 0.0), ", and whether it had this prompt is unknown")],
 )
-def test_a_prompt_of_an_earlier_run_is_not_called_unsent_because_its_session_is_gone(
-    turn: Turn, state: TurnState
-) -> None:
+def test_of_an_earlier_run_it_is_unknown_whether_a_deleted_session_had_the_prompt(turn: Turn, more: str) -> None:
     turn.receive(Snapshot(Idle(), stored=False, gone=True, polled=True), 1.0)
-    assert (turn.state, turn.reason) == (state, "the session no longer exists on the server")
+    assert turn.state is TurnState.NOT_SENT
+    assert turn.reason == f"the session no longer exists on the server{more}"

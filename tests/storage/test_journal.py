@@ -439,7 +439,7 @@ def test_a_draft_is_found_while_another_client_holds_the_file(tmp_path: Path, st
     journal.save_draft("ses_1", "half a sen")
     with held(tmp_path):
         assert journal.draft("ses_1") == "half a sen"
-    assert "is not looked for" in str(journal.problem)
+    assert "is not read" in str(journal.problem)
 
 
 def test_a_neighbour_whose_lock_cannot_be_looked_at_keeps_its_own(

@@ -44,7 +44,7 @@ async def test_a_request_of_the_inbox_is_answered_in_place() -> None:
 async def test_a_permission_is_chosen_and_sent_from_the_hints() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.PERMISSION)
-        await click_on(stage, "pytest")
+        await click_on(stage, "2 always")
         assert stage.client.calls("reply") == []
         await click_on(stage, "Enter answer")
         await stage.until(lambda: stage.client.calls("reply"))

@@ -319,7 +319,7 @@ async def test_a_prompt_sent_while_it_was_changed_keeps_the_new_words_in_the_box
         await stage.press("shift+tab", "enter", "!")
         stage.client.prompts.send_queued_now(stage.client.prompts.waiting(talk.SESSION)[0].id)
         await stage.press("enter")
-        await stage.shows("That prompt was sent meanwhile")
+        await stage.shows("That prompt was already sent")
         assert stage.main.prompt.text == "one!"
         assert stage.client.calls("send") == [(talk.SESSION, "one")]
 
@@ -526,7 +526,7 @@ async def test_the_copy_of_a_prompt_that_the_server_has_after_all_leaves_the_box
     async with on_stage() as stage:
         await not_sent(stage, "do it")
         stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The server has “do it” after all. The copy was removed from the prompt.")
+        await stage.shows("The server did receive “do it”. The copy was removed from the prompt.")
         assert (stage.main.prompt.text, stage.client.journal.draft(talk.SESSION)) == ("", "")
         await stage.press("up")
         assert stage.main.prompt.text == "do it"
@@ -547,7 +547,7 @@ async def test_a_copy_that_was_changed_stays_in_the_box_with_a_warning() -> None
         await not_sent(stage, "do it")
         await stage.press("!")
         stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The server has “do it” after all. Do not send it again from the prompt.")
+        await stage.shows("The server did receive “do it”. Do not send it again from the prompt.")
         assert stage.main.prompt.text == "do it!"
 
 
@@ -579,7 +579,7 @@ async def test_other_words_in_the_box_are_not_called_a_copy() -> None:
         await not_sent(stage, "do it")
         await stage.press("ctrl+u", *"else")
         stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The server has “do it” after all.")
+        await stage.shows("The server did receive “do it”.")
         assert "again" not in stage.text
         assert stage.main.prompt.text == "else"
 
@@ -589,7 +589,7 @@ async def test_where_no_copy_is_left_only_the_news_is_told() -> None:
         await not_sent(stage, "do it")
         await stage.press("ctrl+u")
         stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The server has “do it” after all.")
+        await stage.shows("The server did receive “do it”.")
         assert "copy" not in stage.text
         assert "again" not in stage.text
 

@@ -286,10 +286,11 @@ class Turn(msgspec.Struct):
         if seen.others_failure:
             self.failure = None
         if seen.gone:
-            recovered = self.start_unknown  # an earlier run of the client may have seen it begin
-            unseen = self.prompt is not None and not seen.stored and not recovered
+            unseen = self.prompt is not None and not seen.stored  # acknowledged or not: it is nowhere now
             state = TurnState.NOT_SENT if unseen else TurnState.INTERRUPTED
-            return self._end(state, now, "the session no longer exists on the server")
+            unknown = unseen and self.start_unknown  # an earlier run of the client may have seen it begin
+            reason = ", and whether it had this prompt is unknown" if unknown else ""
+            return self._end(state, now, f"the session no longer exists on the server{reason}")
         self._seen = self._seen or bool(seen.stored)
         if not self._seen:
             return self._not_there(seen, now)

@@ -188,7 +188,7 @@ async def test_what_becomes_of_a_request_of_a_session_that_is_gone_is_told_by_it
         )
         await stage.shows("F3 inbox (1)")
         stage.client.feed(e.SessionDeleted("ses_2"))
-        await stage.shows("Fix the parser · the question is gone")
+        await stage.shows("Fix the parser · the question was withdrawn")
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])

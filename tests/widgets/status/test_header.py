@@ -15,9 +15,9 @@ from tui.widgets.status.header import HeaderBar, Heading, connection_text, spark
         (ConnectionStatus(ConnectionState.QUIET, age=14.0), "◐ quiet 14s"),
         (
             ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.2, reason="connection reset"),
-            "↻ lost: connection reset · try 3 in 4s · F5 retry now",
+            "↻ lost: connection reset · try 3 in 4s · F5 now",
         ),
-        (ConnectionStatus(ConnectionState.RECONNECTING, attempt=2), "↻ lost · reconnecting · F5 retry now"),
+        (ConnectionStatus(ConnectionState.RECONNECTING, attempt=2), "↻ lost · reconnecting · F5 now"),
         (
             ConnectionStatus(ConnectionState.STOPPED, reason="password refused"),
             "■ stopped: password refused · F5 after fixing it",
@@ -41,7 +41,7 @@ def test_a_long_reason_gives_way_before_what_comes_next_does() -> None:
     words = connection_text(line, 40)
     assert words.cell_length <= 40
     assert words.plain.startswith("↻ lost: a")
-    assert words.plain.endswith("… · try 3 in 4s · F5 retry now")
+    assert words.plain.endswith("… · try 3 in 4s · F5 now")
 
 
 def test_a_late_beat_stands_out_of_the_sparkline() -> None:

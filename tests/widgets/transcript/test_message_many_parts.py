@@ -26,8 +26,9 @@ async def test_of_very_many_parts_the_newest_are_mounted_and_the_others_counted(
         assert f"call number {MANY - 1} " in page.text
         assert len(page.query(ToolCall)) <= PARTS_SHOWN + SLACK
         (earlier,) = page.query(EarlierParts)
+        await stage.until(lambda: len(page.query(ToolCall)) >= PARTS_SHOWN)
+        await stage.until(lambda: f"{MANY - len(page.query(ToolCall))} earlier parts" in earlier.text)
         shown = len(page.query(ToolCall))
-        assert f"{MANY - shown} earlier parts" in earlier.text
 
         stage.client.feed(parts[0])
         await stage.settled()
@@ -36,7 +37,7 @@ async def test_of_very_many_parts_the_newest_are_mounted_and_the_others_counted(
         earlier.focus()
         await stage.press("enter")
         await stage.until(lambda: len(page.query(ToolCall)) == shown + PARTS_SHOWN)
-        assert f"{MANY - shown - PARTS_SHOWN} earlier parts" in earlier.text
+        await stage.until(lambda: f"{MANY - shown - PARTS_SHOWN} earlier parts" in earlier.text)
 
         assert await page.reveal(talk.ANSWER, "prt_0") is not None
         await stage.settled()

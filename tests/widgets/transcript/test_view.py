@@ -162,10 +162,10 @@ async def test_a_prompt_that_was_not_sent_does_not_end_the_answer_above_its_note
     async with app.run_test(size=(80, 30)) as pilot:
         answer = e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT))
         app.feed(*talk.prompt(), answer, talk.text("some wo", state="streaming"), e.StreamLost())
-        await settled(pilot, app.has("until the server sends the whole"))
+        await settled(pilot, app.has("until the server sends all of it"))
         app.transcript.note_end("msg_not_sent", Content("↩ not sent"), ends=False)
         await settled(pilot, app.has("↩ not sent"))
-        assert "until the server sends the whole" in app.transcript.text
+        assert "until the server sends all of it" in app.transcript.text
 
 
 async def test_where_words_may_be_missing_is_marked_until_the_whole_is_there() -> None:
@@ -174,7 +174,7 @@ async def test_where_words_may_be_missing_is_marked_until_the_whole_is_there() -
         app.feed(*talk.prompt(), talk.answer_begins(), talk.text("some wo", state="streaming"), e.StreamLost())
         app.feed(talk.delta("ther words"))
         await settled(pilot, app.has("some wo […] ther words"))
-        assert "words may be missing until the server sends the whole" in app.transcript.text
+        assert "text may be missing until the server sends all of it" in app.transcript.text
         app.feed(talk.text("some words and other words"))
         await settled(pilot, app.has("some words and other words"))
         assert "[…]" not in app.transcript.text
@@ -188,7 +188,7 @@ async def test_of_a_part_whose_turn_is_over_it_is_said_that_the_server_does_not_
     async with app.run_test(size=(80, 30)) as pilot:
         answer = e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT))
         app.feed(*talk.prompt(), answer, talk.text("some wo", state="streaming"), e.StreamLost())
-        await settled(pilot, app.has("until the server sends the whole"))
+        await settled(pilot, app.has("until the server sends all of it"))
         if told_by == "the turn":
             app.transcript.note_end(talk.PROMPT, Content("! interrupted"), ends=True)
         else:
@@ -197,7 +197,7 @@ async def test_of_a_part_whose_turn_is_over_it_is_said_that_the_server_does_not_
         assert "until the server" not in app.transcript.text
         if told_by == "the turn":
             app.transcript.drop_end(talk.PROMPT)
-            await settled(pilot, app.has("until the server sends the whole"))
+            await settled(pilot, app.has("until the server sends all of it"))
         app.feed(talk.text("some words"))
         await settled(pilot, app.has("some words"))
         assert "the rest" not in app.transcript.text

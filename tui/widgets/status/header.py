@@ -59,7 +59,7 @@ def connection_text(line: ConnectionStatus, room: int = 1000, *, ever_up: bool =
             state = "↻ lost" if ever_up else "↻ not connected"
             told = single_line(line.reason)
             reason = told if ever_up else told.removeprefix("cannot connect: ")
-            return _down(state, "$warning", reason, f" · {when} · {key('retry')} retry now", room)
+            return _down(state, "$warning", reason, f" · {when} · {key('retry')} now", room)
         case ConnectionState.STOPPED:
             return _down("■ stopped", "$error", single_line(line.reason), f" · {key('retry')} after fixing it", room)
         case _:
