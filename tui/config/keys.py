@@ -160,8 +160,8 @@ TABLE: tuple[Key, ...] = (
     Key(Scope.QUESTION, "enter", "confirm", "next step; send from the last one", "send"),
     Key(Scope.QUESTION, "enter", "next_step", footer="next"),
     Key(Scope.QUESTION, "", "write", shown="any letter", footer="begins your answer"),
-    Key(Scope.QUESTION, "left,h", "turn(-1)", "previous and next question", "question", shown="←"),
-    Key(Scope.QUESTION, "right,l", "turn(1)", "previous and next question", "question", shown="→"),
+    Key(Scope.QUESTION, "left", "turn(-1)", "previous and next question", "question", shown="←"),
+    Key(Scope.QUESTION, "right", "turn(1)", "previous and next question", "question", shown="→"),
     Key(Scope.QUESTION, "left", "back", footer="back"),
     Key(Scope.QUESTION, "pageup", "leap('page_up')"),
     Key(Scope.QUESTION, "pagedown", "leap('page_down')"),
@@ -226,8 +226,8 @@ TABLE: tuple[Key, ...] = (
     Key(Scope.PICKER, "enter", "take", "choose", "choose", priority=True),
     Key(Scope.PICKER, "escape", "dismiss", "cancel", "cancel", priority=True),
 
-    Key(Scope.CONFIRM, "enter,y", "answer(True)", "do it", "OK"),
-    Key(Scope.CONFIRM, "escape,n", "answer(False)", "cancel", "cancel"),
+    Key(Scope.CONFIRM, "enter", "answer(True)", "do it", "OK"),
+    Key(Scope.CONFIRM, "escape", "answer(False)", "cancel", "cancel"),
     Key(Scope.CONFIRM, "", shown="letters", help="cancel, and go on typing"),
 
     Key(Scope.TEXT_INPUT, "enter", "take", "confirm", "confirm"),

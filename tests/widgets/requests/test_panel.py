@@ -918,3 +918,21 @@ async def test_what_is_pasted_where_nothing_is_written_goes_to_the_prompt(at: st
         await stage.until(lambda: into.text == "two\nlines more")
         await stage.until(lambda: into.has_focus)
         assert stage.main.prompt.text in ("", into.text)
+
+
+async def test_no_letter_confirms_a_rejection() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.asked_in(talk.SESSION))
+        await stage.press("x")
+        await stage.shows("Reject the question?")
+        await stage.press(*"ylo")
+        await stage.until(lambda: stage.main.prompt.text == "ylo")
+        assert stage.client.calls("reject") == []
+
+
+@pytest.mark.parametrize("letter", ["n", "p", "h", "l"])
+async def test_a_letter_that_has_nothing_to_do_in_a_question_begins_a_prompt(letter: str) -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.asked_in(talk.SESSION))
+        await stage.press(letter, "o")
+        await stage.until(lambda: stage.main.prompt.text == f"{letter}o")

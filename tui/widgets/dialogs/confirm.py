@@ -18,7 +18,7 @@ from tui.widgets.status.footer import hint_line
 
 
 class Confirm(Dialog[bool]):
-    """Enter and y confirm; Esc and n cancel. Any other letter cancels and is passed to the screen below."""
+    """Enter confirms, Esc cancels. Any letter cancels and is passed to the screen below."""
 
     PART = "the confirmation"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.CONFIRM)

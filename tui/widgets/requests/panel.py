@@ -378,7 +378,8 @@ class RequestPanel(Vertical, Guarded):
             return True
         if not self._writing and self._acts(event.key):
             return True
-        nobody_s = not event.key.isdecimal() and event.key not in self.screen.active_bindings
+        unbound = self._turns_nothing(event.key) or event.key not in self.screen.active_bindings
+        nobody_s = not event.key.isdecimal() and unbound
         if event.is_printable and event.character and (nobody_s or self._writing):
             self._writing = True  # a sentence began: all that follows in one burst belongs to it
             self.post_message(self.KeyForwarded(event))
@@ -389,6 +390,8 @@ class RequestPanel(Vertical, Guarded):
 
     def _acts(self, key: str) -> bool:
         """Do what the key means here, before the one behind it is looked at: a binding would come after that."""
+        if self._turns_nothing(key):
+            return False
         match action_of(Scope.REQUEST, key):
             case "fold":
                 self.action_fold()
@@ -401,6 +404,11 @@ class RequestPanel(Vertical, Guarded):
             case _:
                 return False
         return True
+
+    def _turns_nothing(self, key: str) -> bool:
+        """Whether the key is a letter that shows another request, and there is none."""
+        turns = action_of(Scope.REQUEST, key) in ("next_request", "previous_request")
+        return turns and len(self._requests) < 2
 
     def on_click(self, event: events.Click) -> None:
         """On the head: the next request at its right end, else fold or unfold."""
