@@ -1,7 +1,7 @@
-"""Where the person writes. What was not sent comes back here; nothing typed is ever dropped.
+"""The prompt field. Unsent prompts return here; typed text is never lost.
 
-Other words may take the place of what is being written: an earlier prompt, or one that waits and is changed. What
-was being written then lies aside, and comes back.
+Other text may replace the draft: an earlier prompt, or a queued prompt to edit. The draft is then set aside and
+restored later.
 """
 
 import re
@@ -25,53 +25,53 @@ UNFINISHED_COMMAND = re.compile(r"^/\S*$")
 
 
 class PromptBox(Editor):
-    """The box at the bottom, with earlier prompts behind it (Up and Down)."""
+    """The prompt field, with the prompt history on Up and Down."""
 
     @dataclass
     class ScrollWanted(Message):
-        """The transcript is to be moved, though the prompt has the keys."""
+        """Scroll the transcript although the prompt has the focus."""
 
         where: Literal["up", "down", "end"]
 
     @dataclass
     class OffersWanted(Message):
-        """What may become of `word`, which ends at the cursor: `@` and a file's name, or `/` and a command's.
+        """Fetch completions of `word`, which ends at the cursor: `@` and a file name, or `/` and a command name.
 
-        `finish`: the person asked for it with Tab, and one alone is taken at once.
+        `finish`: requested with Tab; a single completion is inserted immediately.
         """
 
         word: str
         finish: bool = False
 
     class SendNow(Message):
-        """What stands here is to be sent without waiting."""
+        """Send the text without waiting for the running turn."""
 
     class SearchWanted(Message):
-        """Earlier prompts are to be searched."""
+        """Search the prompt history."""
 
     class KeysChanged(Message):
-        """Enter means something again, or nothing for a moment."""
+        """The input guard started or ended, so Enter changed its meaning."""
 
     class EnterIgnored(Message):
-        """Enter came just after a question went, which it was meant for; nothing is sent."""
+        """Enter was ignored, as it was meant for a request that just closed."""
 
     @dataclass
     class EditLeft(Message):
-        """The waiting prompt that stood here stays as it was; `changed`: what it was changed to here, or ""."""
+        """Editing of a queued prompt was cancelled; `changed`: the edited text, or "" if unchanged."""
 
         changed: str
 
     def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:
-        """`past` gives earlier prompts, the newest first; `submit` takes what stands here, before the next key."""
+        """`past` returns earlier prompts, newest first; `submit` takes the text before the next key is handled."""
         super().__init__(placeholder="Ask anything…", id=id)
         self.past: Callable[[], Sequence[str]] = tuple
         self.submit: Callable[[str], None] = lambda text: None
         self.edited: str | None = None
         self.grace = InputGuard(self, now, self._grace_changed)
-        """In it Enter sends nothing, until something is written."""
+        """While it is active, Enter submits nothing, until text is typed."""
         self._rest_comes = False
         self.completions = CompletionList(self._take, id="completions")
-        """Stands above the box, wherever the screen puts it."""
+        """Mounted by the screen, above the field."""
         self._asked_for = ""
         self._list_left = False
         self._earlier: Sequence[str] = ()
@@ -79,11 +79,11 @@ class PromptBox(Editor):
         self._aside: str | None = None
         self._laid = ""
         self._changed: dict[str, str] = {}
-        """Earlier prompts that were changed here and left again, by what was sent."""
+        """Edited texts of earlier prompts, by the original text."""
 
     @property
     def unfinished(self) -> str:
-        """The word that ends at the cursor and can be finished; "" if there is no such word."""
+        """The word before the cursor that can be completed; "" if there is none."""
         row, column = self.cursor_location
         line, rest = self.document.get_line(row)[:column], self.document.get_line(row)[column:]
         if rest[:1].strip():
@@ -93,7 +93,7 @@ class PromptBox(Editor):
         return found[0].strip() if found else ""
 
     def offer(self, word: str, offered: Sequence[CatalogItem], *, finish: bool = False) -> None:
-        """`word`, if it still stands before the cursor, may become these; `finish`: where it is one, it does."""
+        """Show completions of `word` if it is still before the cursor; `finish`: insert a single one."""
         if self.unfinished != word or not self.has_focus:
             return
         if finish and len(offered) == 1:
@@ -103,7 +103,7 @@ class PromptBox(Editor):
             self.completions.offer(word, offered)
 
     def _take(self, name: str) -> None:
-        """Put a name in the place of the word before the cursor."""
+        """Replace the word before the cursor by a name."""
         word, (row, column) = self.unfinished, self.cursor_location
         if word:
             whole = f'"{name}"' if " " in name else name
@@ -112,7 +112,7 @@ class PromptBox(Editor):
 
     @on(Editor.SelectionChanged)
     def _look_at_word(self) -> None:
-        """The word before the cursor may have become another."""
+        """Update the completions if the word before the cursor changed."""
         word = self.unfinished
         self._list_left = self._list_left and bool(word)
         if not word or self._list_left:
@@ -129,40 +129,40 @@ class PromptBox(Editor):
 
     @property
     def has_words(self) -> bool:
-        """Whether there is something to send."""
+        """Whether there is text to send."""
         return bool(self.text.strip())
 
     @property
     def draft(self) -> str:
-        """All that was written here and not sent, with what lies aside."""
+        """All unsent text, including the draft set aside."""
         if self._aside is None:
             return self.text
         return self._aside if self.text == self._laid else joined(self._aside, self.text)
 
     @property
     def aside(self) -> str:
-        """What lies aside for what stands here."""
+        """The draft set aside for the current text."""
         return self._aside or ""
 
     @property
     def change(self) -> tuple[str, str] | None:
-        """The waiting prompt that stands here, and what it was changed to; None where it is as it was."""
+        """The edited queued prompt's id and its new text; None if it is unchanged."""
         return (self.edited, self.text) if self.edited is not None and self.text != self._laid else None
 
     def load_draft(self, text: str) -> None:
-        """Begin with `text`; nothing lies aside."""
+        """Replace everything by `text`; no draft is set aside."""
         self._aside, self._laid, self._at, self.edited = None, "", 0, None
         self._set(text)
 
     def recall(self, text: str) -> None:
-        """Lay what is being written aside for an earlier prompt."""
+        """Set the draft aside and show an earlier prompt."""
         if self._aside is None:
             self._aside = self.text
         self._laid = text
         self._set(text)
 
     def recall_earlier(self, text: str) -> None:
-        """As Up, to the earlier prompt `text`; a waiting one that is being changed gets it inserted."""
+        """Show the earlier prompt `text`, as Up does; while a queued prompt is edited, insert it there."""
         if self.edited is not None:
             self.insert(text)
             return
@@ -174,30 +174,30 @@ class PromptBox(Editor):
         self._show_earlier(text)
 
     def take_waiting(self, queued_id: str, text: str, changed: str = "") -> None:
-        """Lay what is being written aside for a prompt that waits; `changed`: what it is to be already."""
+        """Set the draft aside and edit a queued prompt; `changed`: its already edited text."""
         self._aside = self.draft
         self._at, self.edited = 0, queued_id
         self.recall(changed or text)
         self._laid = text
 
     def clear_sent(self, sent: str) -> None:
-        """These words are sent, or wait: what lay aside comes back, and what was typed since stays."""
+        """Remove a submitted text: restore the draft set aside, and keep what was typed since."""
         if self.edited is None:
             self._changed.pop(self._laid, None)
         if self._aside is not None or self.text.startswith(sent):
             self.load_draft(joined(self._aside or "", self.text.removeprefix(sent).strip("\n")))
 
     def put_back(self) -> None:
-        """What lay aside comes back; what stands here in its place goes."""
+        """Restore the draft set aside, replacing the current text."""
         if self._aside is not None:
             self.load_draft(self._aside)
 
     def merge(self) -> None:
-        """What took the place of the draft becomes a part of it."""
+        """Merge the current text into the draft."""
         self.load_draft(self.draft)
 
     def give_back(self, text: str) -> None:
-        """Put back a prompt that was not sent, behind what is being written."""
+        """Append an unsent prompt to the draft."""
         if self._aside is not None:
             if text.strip() not in (self._aside.strip(), self.text.strip()):
                 self._aside = joined(self._aside, text)
@@ -207,7 +207,7 @@ class PromptBox(Editor):
                 self._set(whole)
 
     def take_back(self, text: str) -> bool:
-        """Remove a prompt that was given back; false where it is not here, or not as it was."""
+        """Remove a prompt that `give_back` returned; return False if it is missing or was changed."""
         rest = without_end(self.text if self._aside is None else self._aside, text)
         if rest is None:
             return False
@@ -218,7 +218,7 @@ class PromptBox(Editor):
         return True
 
     def take_rest(self) -> None:
-        """Words that were being written elsewhere go on here: Enter sends none of them until they pause."""
+        """Continue text typed elsewhere: Enter submits nothing until the user pauses."""
         self._rest_comes = True
         self.grace.begin()
 
@@ -283,7 +283,7 @@ class PromptBox(Editor):
         return self.cursor_location[0] == self.document.line_count - 1
 
     def _recall(self, at: int) -> bool:
-        """The `at`th newest of the earlier prompts, or (0) the draft; false where there is none."""
+        """Show the `at`-th newest earlier prompt, or (0) the draft; return False if there is none."""
         if self._at == 0:
             self._earlier = [text for text in self.past() if fits(text)]
         if at > len(self._earlier):
@@ -297,12 +297,12 @@ class PromptBox(Editor):
         return True
 
     def _show_earlier(self, sent: str) -> None:
-        """As it was sent, or as it was changed here since."""
+        """Show an earlier prompt, with the user's changes to it."""
         self.recall(self._changed.get(sent, sent))
         self._laid = sent
 
     def _keep_changes(self) -> None:
-        """An earlier prompt that was changed here is found changed when it comes again."""
+        """Save the user's changes to an earlier prompt."""
         if self._aside is not None and self.text != self._laid:
             self._changed[self._laid] = self.text
 
@@ -310,16 +310,16 @@ class PromptBox(Editor):
         if text != self.text:
             self.text = text
         self.move_cursor(self.document.end)
-        self._list_left = bool(self.unfinished)  # nobody is writing that word
+        self._list_left = bool(self.unfinished)  # the user is not typing that word
 
 
 def joined(first: str, then: str) -> str:
-    """Both texts, apart by a blank line; one alone as it is."""
+    """Join two texts by a blank line; if one is empty, return the other unchanged."""
     return f"{first.rstrip()}\n\n{then}" if first.strip() and then else first or then
 
 
 def without_end(whole: str, end: str) -> str | None:
-    """The text before `end`, which stands on lines of its own; None where the text does not end so."""
+    """Return the text before `end`, which must be on lines of its own; None if the text ends differently."""
     if whole.strip() == end.strip():
         return ""
     return whole.removesuffix(end).rstrip("\n") if whole.endswith(f"\n{end}") else None
