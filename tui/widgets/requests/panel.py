@@ -1,8 +1,8 @@
-"""The requests that wait for the person: one at a time, above the prompt.
+"""Request panel above the prompt: shows one open request at a time.
 
-It never answers by accident: half a second of grace after a request appears, in which keys that were meant for
-the prompt go to the prompt. `keys` names no key that does not work now. Folding is not rejecting. Drafts live here
-by request, so that folding, another request or a lost line costs nothing.
+For half a second after a request appears, an input guard sends keys meant for the prompt to the prompt. `keys` lists
+only keys that work now. Collapsing does not reject. Drafts are stored per request, so they survive collapsing,
+switching requests and a lost connection.
 """
 
 import math
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 
 IGNORED = "just appeared: press Enter again"
-"""What is said where Enter came too soon to have been meant for what stands there."""
+"""Hint after an Enter that came too early to be meant for the form."""
 
 
 class RequestPanel(Vertical, Guarded):
-    """Shows the active one of the open requests."""
+    """Shows the active request of the open ones."""
 
     @dataclass
     class Answered(Message):
@@ -61,28 +61,28 @@ class RequestPanel(Vertical, Guarded):
 
     @dataclass
     class KeyForwarded(Message):
-        """A key or a paste came that was meant for the prompt, or for whoever gets the keys just now."""
+        """A key or paste for the prompt, or for the target of a focus transfer."""
 
         event: events.Key | events.Paste
 
     @dataclass
     class DraftChanged(Message):
-        """What was chosen or written so far, to be kept."""
+        """The draft of an answer changed and is to be saved."""
 
         request_id: str
         body: bytes
 
     class KeysChanged(Message):
-        """A grace began or is over, or an answer fares otherwise: `keys` are others now."""
+        """`keys` changed: the input guard started or ended, or an answer's status changed."""
 
     class AnswerInterrupted(Message):
-        """The request went while somebody wrote own words: the rest of them comes to the prompt."""
+        """The request closed while the user typed a custom answer: further text goes to the prompt."""
 
     class Folded(Message):
-        """The panel gives the keys back."""
+        """The panel releases the focus."""
 
     def __init__(self, now: Callable[[], float], book: RequestUiState | None = None, *, id: str | None = None) -> None:
-        """`book` is shared with other panels; `kept` gives what an earlier `DraftChanged` of the request said."""
+        """`book` is shared with other panels; `kept` returns the body of the last `DraftChanged` of a request."""
         super().__init__(id=id)
         self.kept: Callable[[str], bytes | None] = lambda request_id: None
         self._now = now
@@ -116,12 +116,12 @@ class RequestPanel(Vertical, Guarded):
 
     @property
     def open_form(self) -> "QuestionForm | PermissionForm | None":
-        """The form that can take the keys; None while folded or without a request."""
+        """The form that can get the focus; None while collapsed or without a request."""
         return None if self.folded else self._form
 
     @property
     def keys(self) -> Keys:
-        """What works now, the most needed first."""
+        """The keys that work now, most important first."""
         if self._form is None:
             return ()
         fold = hints(Scope.REQUEST, "fold")
@@ -131,9 +131,9 @@ class RequestPanel(Vertical, Guarded):
         return (*(fold if self._locked else self._form.keys), *more)
 
     def show_requests(self, requests: list[Request], agents: Mapping[str, str]) -> bool:
-        """Show what is open now. True when a request appeared that was not there before.
+        """Show the open requests; return True if a new one appeared.
 
-        `agents`: by the id of a session, who asks there.
+        `agents`: the name of the asking agent, by session id.
         """
         self._agents = agents
         appeared = [request for request in requests if request.id not in self._requests]
@@ -149,32 +149,32 @@ class RequestPanel(Vertical, Guarded):
         return bool(appeared)
 
     def forget(self, request_id: str) -> None:
-        """The request is closed: its draft is of no more use."""
+        """Discard the state of a closed request."""
         self.book.forget(request_id)
 
     def show_fare(self, change: ReplyStatusChanged) -> None:
-        """How the sending of an answer fares."""
+        """Show the status of sending an answer."""
         self.book.fares[change.request.id] = change
         self._draw_fare()
         self.post_message(self.KeysChanged())
 
     def show_line(self, up: bool) -> None:
-        """While the line is not up, nobody knows whether the request still waits."""
+        """Set whether the connection is up; if not, the request may no longer be open."""
         if up != self.book.line_up:
             self.book.line_up = up
             self._draw_head()
 
     def show_fares(self) -> None:
-        """How answers fare is in the book: draw it anew."""
+        """Redraw the answer's status, which is in `book`."""
         self._draw_fare()
 
     def tick(self) -> None:
-        """Time passed: the age in the head may have changed."""
+        """Update the age in the header."""
         if self._active is not None:
             self._draw_head()
 
     def redraw(self) -> None:
-        """Another panel may have changed the draft."""
+        """Redraw the form: another panel may have changed the draft."""
         self._activate(self._active, grace=False)
 
     def unfold(self) -> None:
@@ -198,26 +198,26 @@ class RequestPanel(Vertical, Guarded):
             self._behind_burst(self._ask_to_reject)
 
     def _ask_to_reject(self) -> None:
-        """Unless the key began a word: whoever goes on writing did not mean to be asked."""
+        """Ask for confirmation, unless the key was the first letter of typed text."""
         request, self._to_reject = self._to_reject, None
         if request is None or request is not self.active or self._locked:
             self._asks = False
         else:
             self.post_message(self.RejectWanted(request))
-            self._behind_burst(self._has_asked)  # until the app has its dialog
+            self._behind_burst(self._has_asked)  # until the app has opened its dialog
 
     def _has_asked(self) -> None:
         self._asks = False
 
     def _behind_burst(self, then: Callable[[], object]) -> None:
-        """Call this once all keys are read that came together with this one."""
+        """Call `then` after the keys that are already queued."""
         if self._form is None:
             then()
         else:
             self.call_later(self.screen.call_later, self.app.call_later, self._form.call_later, then)
 
     def action_turn(self, by: int) -> None:
-        """Another of the requests that wait."""
+        """Show the next, or previous, open request."""
         ids = list(self._requests)
         if len(ids) > 1 and self._active in ids:
             self._activate(ids[(ids.index(self._active) + by) % len(ids)], grace=False)
@@ -262,17 +262,17 @@ class RequestPanel(Vertical, Guarded):
 
     @property
     def _leaves(self) -> bool:
-        """Whether keys still come to a form that is gone or folded away."""
+        """Whether keys still reach a form that is closed or collapsed."""
         return self._left is not None and self._left.has_focus_within
 
     @property
     def _has_keys(self) -> bool:
-        """Whether the form has the keys, or gets them just now."""
+        """Whether the form has the focus, or is about to get it."""
         taker = self.handover.target
         return self.has_focus_within if taker is None else taker is self._form
 
     def _make_form(self, request: Request) -> "QuestionForm | PermissionForm":
-        from tui.widgets.requests.permission import PermissionForm  # not before the first frame
+        from tui.widgets.requests.permission import PermissionForm  # imported after the first frame
         from tui.widgets.requests.question import QuestionForm
 
         draft = self.book.drafts.get(request.id)
@@ -334,16 +334,16 @@ class RequestPanel(Vertical, Guarded):
 
     @property
     def gives_keys_away(self) -> bool:
-        """Whether keys that still come to a form are for whoever gets them just now."""
+        """Whether keys that reach a form belong to the target of a focus transfer."""
         return self._leaves or self.handover.target is not None
 
     @property
     def may_write(self) -> bool:
-        """Whether text that comes to the form is for it: not just after it appeared, nor after it was answered."""
+        """Whether the form accepts text: not just after it appeared, nor after it was answered."""
         return not (self.gives_keys_away or self.grace.runs or self._asks or self._locked or self._writing)
 
     def hand_on(self, event: events.Key | events.Paste) -> None:
-        """To that one; but nobody has seen yet what Enter would answer on another form."""
+        """Forward the event; Enter is ignored if it would go to a form that the user has not seen yet."""
         if isinstance(event, events.Paste):
             self._writing = True
         elif event.key == "enter" and self.handover.target is self._form:
@@ -352,16 +352,16 @@ class RequestPanel(Vertical, Guarded):
         self.post_message(self.KeyForwarded(event))
 
     def stop_writing(self) -> None:
-        """The words that were passed on came nowhere: the next key is for the form again."""
+        """Stop forwarding typed text: the next key is for the form again."""
         self._writing = False
 
     def guards(self, event: events.Key) -> bool:
-        """Whether the form must not act on this key: it came in the grace, or while an answer is on its way."""
+        """Whether the form must ignore this key: the input guard is active, or an answer is being sent."""
         self._show_hint("")
         if self.gives_keys_away:
             self.hand_on(event)
             return True
-        if event.key == "enter" and event.time < self._seen_at:  # it was pressed before the form was drawn
+        if event.key == "enter" and event.time < self._seen_at:  # pressed before the form was drawn
             self._show_hint(IGNORED)
             return True
         answers = event.is_printable or event.key == "enter"
@@ -381,7 +381,7 @@ class RequestPanel(Vertical, Guarded):
         unbound = self._turns_nothing(event.key) or event.key not in self.screen.active_bindings
         nobody_s = not event.key.isdecimal() and unbound
         if event.is_printable and event.character and (nobody_s or self._writing):
-            self._writing = True  # a sentence began: all that follows in one burst belongs to it
+            self._writing = True  # start of a sentence: the keys queued behind it belong to it
             self.post_message(self.KeyForwarded(event))
             return True
         return (self._writing and event.key == "enter") or (
@@ -389,7 +389,7 @@ class RequestPanel(Vertical, Guarded):
         )
 
     def _acts(self, key: str) -> bool:
-        """Do what the key means here, before the one behind it is looked at: a binding would come after that."""
+        """Run the key's action before the next key is handled; return whether it has one."""
         if self._turns_nothing(key):
             return False
         match action_of(Scope.REQUEST, key):
@@ -411,7 +411,7 @@ class RequestPanel(Vertical, Guarded):
         return turns and len(self._requests) < 2
 
     def on_click(self, event: events.Click) -> None:
-        """On the head: the next request at its right end, else fold or unfold."""
+        """Handle a click on the header: next request at its right end, else collapse or expand."""
         if not self._head.region.contains_point(event.screen_offset):
             return
         event.stop()
@@ -424,7 +424,7 @@ class RequestPanel(Vertical, Guarded):
 
     @property
     def _place(self) -> str:
-        """Which of several requests it is, and the key for the next."""
+        """Position among several requests, and the key for the next one."""
         ids = list(self._requests)
         return (
             f"{ids.index(self._active) + 1} of {len(ids)} · {hints(Scope.REQUEST, self._next_action)[0].label} next "
@@ -466,7 +466,7 @@ class RequestPanel(Vertical, Guarded):
             self.post_message(self.DraftChanged(request_id, body))
 
     def _answer(self, draft: AnswerDraft) -> None:
-        """The answer is the draft as it stands now: the keys behind this one may change that."""
+        """Send the draft as it is now: keys queued behind this one may change it."""
         if self._lock(draft.request):
             self.post_message(self.Answered(draft.request, draft.answers()))
 
@@ -475,7 +475,7 @@ class RequestPanel(Vertical, Guarded):
             self.post_message(self.Replied(draft.request, reply, words))
 
     def _lock(self, request: Request) -> bool:
-        """Whether the request takes an answer; from now on it takes no other."""
+        """Lock the request and return True; return False if it cannot be answered."""
         if self._locked or request.id != self._active:
             return False
         self.show_fare(ReplyStatusChanged(request, "sending"))
@@ -492,7 +492,7 @@ class RequestPanel(Vertical, Guarded):
         self._show_hint(event.text)
 
     def _show_hint(self, text: str) -> None:
-        """In the head, which is in sight on a small screen too; until the next key."""
+        """Show a hint until the next key, in the header, which is visible on a small screen too."""
         if text != self._hint:
             self._hint = text
             self._draw_head()

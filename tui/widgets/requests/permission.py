@@ -1,4 +1,4 @@
-"""A tool call that waits for permission: what it would do, and four answers."""
+"""Form for a permission request: the tool call and four answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ from tui.widgets.transcript.foldable import begins
 from tui.widgets.transcript.tool_call import diff_lines
 
 DETAIL_AT_MOST = 200
-"""Lines of a command or a diff that are shown."""
+"""Maximum lines shown of a command or a diff."""
 COVERS_SHOWN = 1_000
-"""Characters of what a lasting yes would cover."""
+"""Maximum characters shown of the patterns that "always" covers."""
 
 
 class PermissionForm(CustomAnswerForm):
-    """Shows the call. Enter on a row calls `ready` with the reply and its reason, before the next key."""
+    """Shows the tool call. Enter on a row calls `ready` with reply and reason, before the next key is handled."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.PERMISSION)
     REPLIES: ClassVar[tuple[PermissionReply, ...]] = ("once", "always", "reject", "reject")
@@ -41,13 +41,13 @@ class PermissionForm(CustomAnswerForm):
 
     @dataclass
     class Changed(Message):
-        """The draft is another than before."""
+        """The draft changed."""
 
         draft: PermissionDraft
 
     @dataclass
     class Hint(Message):
-        """Something the person should know before going on."""
+        """A hint for the user."""
 
         text: str
 
@@ -89,7 +89,7 @@ class PermissionForm(CustomAnswerForm):
         )
 
     def show_request(self, request: PermissionRequest) -> None:
-        """More is known of it, as the name of its tool. Whoever answers it just now is not interrupted."""
+        """Show more details of the request, such as its tool name, without disturbing the user's input."""
         self.draft.request = request
         self._text.replace_from(0, detail(request))
         self.draw()
@@ -143,7 +143,7 @@ class PermissionForm(CustomAnswerForm):
         event.stop()
 
     def _point(self, row: int) -> None:
-        """Choose a row; the one that takes a reason opens the field for it, and nothing is sent."""
+        """Move the cursor to a row; the row with a reason also opens the field. Nothing is sent."""
         self.draft.cursor = row
         self.draw()
         self.show_row(self._rows[row])
@@ -172,7 +172,7 @@ class PermissionForm(CustomAnswerForm):
 
 
 def detail(request: PermissionRequest) -> list[TextBlock]:
-    """What the call would do: its command or diff, or at least its patterns."""
+    """Return what the call would do: its command or diff, or else its patterns."""
     wants = Content.assemble(("Allow ", ""), (single_line(request.action), "bold"), "?")
     pieces: list[TextBlock] = [Paragraph(wants, " ", " ", gap=0)]
     text = request.detail or "\n".join(request.patterns)

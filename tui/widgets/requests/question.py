@@ -1,4 +1,4 @@
-"""The questions of one request: tabs, options, own words, a review. Shows an `AnswerDraft` and moves it."""
+"""Form for the questions of one request: tabs, options, custom answer, review. Edits an `AnswerDraft`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,26 +25,26 @@ from tui.widgets.text.blocks import Paragraph, TextBlock
 from tui.widgets.text.lines_view import LinesView
 
 HEADER_AT_MOST = 24
-"""Characters of a header in its tab."""
+"""Maximum characters of a header in its tab."""
 LABEL_SHOWN = 500
 ABOUT_SHOWN = 1_000
 TEXT_SHOWN = 8_000
 TEXT_LINES = 200
-"""What is shown of a label, what it means, and a question."""
+"""Maximum characters shown of a label, a description and a question, and lines of a question."""
 ROWS_SHOWN = 50
-"""Options that have a row at once: of more, those around the cursor."""
+"""Maximum options with a row; of more, those around the cursor are shown."""
 LEAPS = {"page_up": -10, "page_down": 10, "scroll_home": -1_000_000_000, "scroll_end": 1_000_000_000}
-"""Rows to move by, on PgUp and PgDn, and to either end."""
+"""Rows to move on PgUp and PgDn, and on Home and End."""
 TABS_SHOWN = 20
-"""Questions that have a tab at once: of more, those around the one that is shown."""
+"""Maximum questions with a tab; of more, those around the current one are shown."""
 REVIEWED = 500
-"""Answers that the review lists; of more, the others are counted."""
+"""Maximum answers listed in the review; the others are counted."""
 OWN = "Other…"
 OWN_ONLY = "Type your own answer…"
 
 
 class TabLabel(StaticText):
-    """One tab: a question's header and whether it has an answer."""
+    """One tab: the header of a question, and a mark if it is answered."""
 
     @dataclass
     class Clicked(Message):
@@ -60,22 +60,22 @@ class TabLabel(StaticText):
 
 
 class QuestionForm(CustomAnswerForm):
-    """Draws a draft. Enter at its end calls `ready`, before the next key; sending is not its business."""
+    """Draws a draft. Enter on the last step calls `ready` before the next key; it does not send."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.QUESTION)
 
     @dataclass
     class Changed(Message):
-        """The draft is another than before."""
+        """The draft changed."""
 
         draft: AnswerDraft
 
     class KeysChanged(Message):
-        """Another tab has other keys."""
+        """The tab changed, and with it the keys."""
 
     @dataclass
     class Hint(Message):
-        """Something the person should know before going on."""
+        """A hint for the user."""
 
         text: str
 
@@ -93,7 +93,7 @@ class QuestionForm(CustomAnswerForm):
         self._text = LinesView(classes="question")
         self._rows: list[OptionRow] = []
         self._first = 0
-        """The option in the first row."""
+        """Index of the option in the first row."""
         self._more = StaticText(classes="tab")
 
     def compose(self) -> ComposeResult:
@@ -109,7 +109,7 @@ class QuestionForm(CustomAnswerForm):
         self.draw()
 
     def on_resize(self) -> None:
-        self.draw()  # another panel may have moved the draft on to another question
+        self.draw()  # another panel may have moved the draft to another question
 
     @property
     def keys(self) -> Keys:
@@ -134,7 +134,7 @@ class QuestionForm(CustomAnswerForm):
         return question is not None and question.custom and not question.options
 
     def draw(self) -> None:
-        """Show the draft as it is now."""
+        """Redraw the current state of the draft."""
         draft = self.draft
         first = _window(draft.tab, len(self._tabs), draft.tabs, self._tabs[0].tab if self._tabs else 0)
         for tab, label in enumerate(self._tabs, first):
@@ -179,7 +179,7 @@ class QuestionForm(CustomAnswerForm):
             self._draw_rows()
 
     def _choices(self, question: Question) -> list[Choice]:
-        """Of the options that have a row."""
+        """Return the options that have a row."""
         shown = question.options[self._first :][: len(self._rows)]
         labels = [(option.label, option.description) for option in shown]
         if question.custom and len(labels) < len(self._rows):
@@ -242,7 +242,7 @@ class QuestionForm(CustomAnswerForm):
             self.show_row(self._rows[self.draft.cursor - self._first])
 
     async def action_leap(self, scroll: str) -> None:
-        """Scroll what is there; where only some of the options have a row, move the cursor instead."""
+        """Scroll; if only some of the options have a row, move the cursor instead."""
         if self.draft.rows > ROWS_SHOWN:
             self.action_move(LEAPS[scroll])
         else:
@@ -309,7 +309,7 @@ class QuestionForm(CustomAnswerForm):
         self.post_message(self.Changed(self.draft))
 
     def _keep_words(self) -> None:
-        """What stands in the open field is of the draft: now, for its last letters may not have been told yet."""
+        """Save the text of the open field in the draft: its last change event may not have been handled yet."""
         if self.editor.display:
             self.draft.write(self.editor.text)
 
@@ -328,6 +328,6 @@ class QuestionForm(CustomAnswerForm):
 
 
 def _window(at: int, shown: int, count: int, first: int) -> int:
-    """The first of the `shown` that are shown of `count`: as near to `first` as shows `at`."""
+    """Return the first of `shown` rows out of `count`: as close to `first` as shows row `at`."""
     first = min(max(first, at - shown + 1), at)
     return max(0, min(first, count - shown))
