@@ -1,4 +1,4 @@
-"""What all dialogs share: a plain ground in the middle, above a dimmed screen. Loaded with the first of them."""
+"""Base class of all dialogs: a centred box above a dimmed screen. Loaded with the first dialog."""
 
 from typing import ClassVar, TypeVar
 
@@ -11,16 +11,16 @@ from tui.widgets.base.guarded import Guarded
 T = TypeVar("T")
 
 ROOMY = 110
-"""Columns of a screen that leaves something to be seen beside a dialog; on a narrower one it takes them all."""
+"""Minimum screen columns at which a dialog leaves a margin; on a narrower one it takes the full width."""
 VAST = 160
-"""Columns of a screen on which a list has room for long names."""
+"""Minimum screen columns at which a list dialog is wider."""
 
 
 class Dialog(ModalScreen[T], Guarded):
-    """A modal screen whose one child is a container with the class `dialog`."""
+    """A modal screen with one child: a container with the class `dialog`."""
 
     PART: ClassVar[str]
-    """Which of `PARTS` it is: what the help calls it, and whose keys it lists."""
+    """Its name among `PARTS`: the help shows this name and its keys."""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy"), (VAST, "-vast")]  # noqa: RUF012 (Textual's own is not a ClassVar)
     DEFAULT_CSS: ClassVar[str] = """
     Dialog {
@@ -93,11 +93,11 @@ class Dialog(ModalScreen[T], Guarded):
     """
 
     def on_paste(self, event: events.Paste) -> None:
-        """Nothing here takes text, or a field would have it: it goes to the screen below."""
+        """Forward a paste to the screen below: no field of the dialog has the focus."""
         event.stop()
         below = self.app.screen_stack[-2] if self.is_current else self.app.screen
         (below.focused or below)._forward_event(events.Paste(event.text))
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
-        """Go away, once: keys of the same burst still come here, and must not end the screen below."""
+        """Dismiss once only: further queued keys must not dismiss the screen below."""
         return super().dismiss(result) if self.is_current else AwaitComplete()

@@ -1,4 +1,4 @@
-"""The keys, for the part that has the focus and for everywhere."""
+"""Help dialog: the keys of the focused part and the global keys."""
 
 from typing import ClassVar
 
@@ -14,13 +14,13 @@ from tui.widgets.base.static_text import MUTED, StaticText
 from tui.widgets.dialogs.dialog import Dialog
 
 TALL = 36
-"""Rows of a screen on which all of it can stand with room between."""
+"""Minimum screen rows for the spacious layout."""
 COLUMN = 12
-"""Cells of the keys."""
+"""Width in cells of the key column."""
 
 
 class Help(Dialog[None]):
-    """Two lists; any of the usual keys closes it."""
+    """Lists the keys; Esc, Enter, q and the help key close it."""
 
     DEFAULT_CSS: ClassVar[str] = """
     Help > .dialog > .keys { dock: bottom; margin: 0; padding-top: 1; }
@@ -34,7 +34,7 @@ class Help(Dialog[None]):
     PART = "the help"
 
     def __init__(self, part: str, server: str = "") -> None:
-        """`part`: one of `PARTS`. `server`: what it is, and its address; "" while that is not known."""
+        """`part`: one of `PARTS`. `server`: name and address of the server; "" while unknown."""
         super().__init__(id="help")
         self._part, self._server = part, server
 

@@ -1,7 +1,7 @@
-"""Who waits for me: every open question and permission of all sessions, oldest first, answered where it stands.
+"""Inbox: the open questions and permissions of all sessions, oldest first, answered in place.
 
-What arrives while it is open goes to the end of the list and takes neither the focus nor a key. Esc goes back by
-one step: from the answer to the list, from the list to where one was; it rejects nothing.
+New requests are appended and take neither focus nor keys. Esc goes back one step, from the answer to the list and from
+the list to the main screen; it never rejects.
 """
 
 from collections.abc import Callable
@@ -31,19 +31,19 @@ from tui.widgets.status.footer import fitting
 
 NOBODY = "Nothing needs your answer."
 AGENT = 40
-"""Characters of an agent's name."""
+"""Maximum characters of an agent's name."""
 NOT_KNOWN = "Whether something needs your answer is unknown while disconnected."
 
 
 class InboxPanel(RequestPanel):
-    """The request that the list points at. It is never folded: Esc leads back to the list."""
+    """Panel of the selected request. It does not collapse: Esc moves the focus back to the list."""
 
     def action_fold(self) -> None:
         self.post_message(self.Folded())
 
 
 class Inbox(Dialog[str | None]):
-    """Dismissed with None, or with the session that is to be opened."""
+    """Dismissed with None, or with the id of the session to open."""
 
     DEFAULT_CSS: ClassVar[str] = """
     Inbox > .dialog.wide {
@@ -111,7 +111,7 @@ class Inbox(Dialog[str | None]):
         return tuple(chain.from_iterable(back if hint == fold else (hint,) for hint in panel.keys))
 
     def draw(self) -> None:
-        """Bring it up to date; the request that is looked at stays, wherever it stands now."""
+        """Update the list; the selected request stays selected, wherever it is now."""
         if not self._panel.is_mounted:
             return
         options = self._options
@@ -170,7 +170,7 @@ class Inbox(Dialog[str | None]):
         return self._book.since.get(request.id, self._now())
 
     def _names(self, session_id: str) -> str:
-        """The session's title behind those of its parents."""
+        """Return the titles of the session's parents and its own."""
         names: list[str] = []
         session: Session | None = self._store.sessions.get(session_id)
         seen: set[str] = set()
@@ -185,11 +185,11 @@ class Inbox(Dialog[str | None]):
         if form is None or self._panel.has_focus_within:
             self._options.focus()
         else:
-            self._panel.grace.cancel()  # the person chose this request, and means the next key for it
+            self._panel.grace.cancel()  # the user chose this request, so the next key is meant for it
             self._panel.handover.begin(form)
 
     def on_key(self, event: events.Key) -> None:
-        """Enter leads from the list to the answer at once: what comes behind it is meant for that."""
+        """On Enter in the list, move the focus to the form immediately: the next keys are meant for it."""
         handover = self._panel.handover
         if handover.target is not None:
             handover.keep(event)
@@ -226,11 +226,11 @@ class Inbox(Dialog[str | None]):
             return
         if isinstance(event.event, events.Paste):
             self.on_paste(event.event)
-        self._panel.stop_writing()  # there is no prompt here
+        self._panel.stop_writing()  # this dialog has no prompt
 
 
 def _tail(names: str, cells: int) -> str:
-    """The end of a path of names, which tells more than its beginning."""
+    """Return the end of a path of names, which is more specific than its beginning."""
     return names if len(names) <= cells else "…" + names[-max(1, cells - 1) :]
 
 

@@ -1,6 +1,6 @@
-"""The list of sessions: filter by typing; open, begin, rename, copy or delete one.
+"""Session list dialog: filter by typing; open, create, rename, copy or delete a session.
 
-It knows no client: what is to be done is its result, or is posted as a message while the list stays open.
+It does not know the client: its result, or a message while it stays open, requests the action.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,14 +30,14 @@ from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import hint_line
 
 LISTED_AT_MOST = 200
-"""Sessions listed at first; more, as the reader comes to the end of the list."""
+"""Sessions listed at first; more are added near the end of the list."""
 NEAR_THE_END = 5
-"""Rows before the end of the list from which more are fetched."""
+"""Rows before the end of the list at which more are fetched."""
 PLACE_CELLS = 24
-"""Cells for the folder of a session, where the list is wide enough for one."""
+"""Cells for a session's folder, if the list is wide enough."""
 WIDE = 80
 SEARCHED = 1_000
-"""Characters of a title and of a folder in which the filter looks."""
+"""Maximum characters of a title and of a folder that the filter searches."""
 
 STANDINGS = {
     SessionState.WAITING: ("?", "$accent"),
@@ -50,7 +50,7 @@ STANDINGS = {
     SessionState.IDLE: ("·", MUTED),
     SessionState.GONE: ("■", "$warning"),
 }
-"""The glyph and the colour beside each word; the word alone is enough."""
+"""Glyph and colour of each state; the word alone is sufficient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,11 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """Begin a new session."""
+    """Create a new session."""
 
 
 class SessionPicker(Dialog[Open | New | None]):
-    """Dismissed with what was chosen. `standing_of` gives a session's standing, `server_now` epoch seconds."""
+    """Dismissed with the user's choice. `standing_of` returns a session's state, `server_now` epoch seconds."""
 
     PART = "the sessions"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.SESSIONS)
@@ -93,10 +93,10 @@ class SessionPicker(Dialog[Open | New | None]):
         kept: Callable[[], Sequence[Session]] = tuple,
         waited: Callable[[str], float | None] = lambda session_id: None,
     ) -> None:
-        """`edits`: the server's family lets sessions be renamed, copied and deleted.
+        """`edits`: the server supports renaming, copying and deleting sessions.
 
-        `line_up`: else how they stand is what was known last. `kept`: sessions that are gone, and are listed for
-        what was written for them. `waited`: for how many seconds a session's oldest request has waited.
+        `line_up`: whether connected; if not, states are as last known. `kept`: deleted sessions that still have unsent
+        text. `waited`: seconds that a session's oldest request has waited.
         """
         super().__init__()
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
@@ -106,14 +106,14 @@ class SessionPicker(Dialog[Open | New | None]):
         self._most = LISTED_AT_MOST
         self._cursor: str | None = None
         self._all_known = False
-        """Whether the server has named all of its sessions, and not only those that a search found."""
+        """Whether the server has listed all of its sessions, not only search results."""
         self._failure = ""
         self._drawn: list[Content] = []
         self._searched = ""
         self._searching = False
         self._unreadable = 0
         self.more: Callable[[str, str | None], None] = lambda search, cursor: None
-        """Asks for a page of the sessions whose title holds `search`."""
+        """Requests a page of the sessions whose title contains `search`."""
         self._title = StaticText(Content.styled("Sessions", "bold"), classes="title")
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
@@ -135,7 +135,7 @@ class SessionPicker(Dialog[Open | New | None]):
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
-        """List the sessions of the store that fit the filter, newest first, each above its children."""
+        """List the sessions that match the filter, newest first, each above its children."""
         if not self._options.is_mounted:
             return
         options = self._options
@@ -164,18 +164,18 @@ class SessionPicker(Dialog[Open | New | None]):
             options.clear_options()
             options.add_options([Option(row) for row in rows])
         at = next((row for row, session in enumerate(self._listed) if session.id == keep), 0)
-        with options.prevent(OptionList.OptionHighlighted):  # nobody moved: no reason to fetch more
+        with options.prevent(OptionList.OptionHighlighted):  # the user did not move, so fetch no more
             options.highlighted = at if self._listed else None
 
     def show_searching(self, searching: bool) -> None:
-        """Whether the server is being asked."""
+        """Set whether a request to the server is running."""
         self._searching = searching
         if searching:
             self._failure = ""
         self.draw()
 
     def show_page(self, search: str, cursor: str | None, unreadable: int, *, first: bool) -> None:
-        """The server was asked: where the next page begins, and how many of this one could not be read."""
+        """Take the result of a request: the next page's cursor, and how many sessions were unreadable."""
         self._searching = False
         self._cursor = cursor
         self._unreadable = unreadable + (0 if first else self._unreadable)
@@ -185,7 +185,7 @@ class SessionPicker(Dialog[Open | New | None]):
             self._want_more()
 
     def show_failure(self, what: str, cursor: str | None) -> None:
-        """The server was asked in vain, for the page at `cursor`: the next move asks again."""
+        """Show a failed request for the page at `cursor`; the next move retries it."""
         self._searching, self._failure, self._cursor = False, what, cursor
         self.draw()
 
@@ -202,7 +202,7 @@ class SessionPicker(Dialog[Open | New | None]):
     def _family(
         self, session: Session, children: Mapping[str, Sequence[Session]], wanted: list[str]
     ) -> Iterator[Session]:
-        """A session and its descendants; each once, however deep they are and whatever they call their parents."""
+        """Yield a session and its descendants, each once, at any depth and even if parents form a cycle."""
         left, seen = [session], {session.id}
         while left:
             one = left.pop()
@@ -213,7 +213,7 @@ class SessionPicker(Dialog[Open | New | None]):
             left += reversed(new)
 
     def action_move(self, rows: int) -> None:
-        """The list goes round, but not past an end that is not its last."""
+        """Move the cursor, wrapping around unless more sessions can be loaded at the end."""
         options = self._options
         at_end = options.highlighted == len(self._listed) - 1
         if rows > 0 and at_end and self._has_more:
@@ -263,7 +263,7 @@ class SessionPicker(Dialog[Open | New | None]):
 
     @on(Input.Changed)
     def _filter(self) -> None:
-        """What is here is filtered at once; the server is asked for the longest word: it knows only one."""
+        """Filter the loaded sessions at once; search the server for the longest word, as it supports only one."""
         search = max(self._filter_box.value.split(), key=len, default="")
         if search != self._searched:
             self._searched, self._cursor = search, None
@@ -281,11 +281,11 @@ class SessionPicker(Dialog[Open | New | None]):
             self._want_more()
 
     def on_mouse_scroll_down(self) -> None:
-        """The list itself could not scroll any further."""
+        """Load more: the list itself could not scroll further."""
         self._want_more()
 
     def _want_more(self) -> None:
-        """The end of what is listed is near: list more, and ask the server for more."""
+        """Near the end of the list: list more sessions and request more from the server."""
         if self._listed and len(self._listed) == self._most:
             self._most += LISTED_AT_MOST
             self.call_later(self.draw)
@@ -304,7 +304,7 @@ class SessionPicker(Dialog[Open | New | None]):
 
 
 def _tail(directory: str) -> str:
-    """The end of a path, which tells more than its beginning."""
+    """Return the end of a path, which is more specific than its beginning."""
     end = directory[-PLACE_CELLS:].translate(ONE_ROW)
     return end if len(directory) <= PLACE_CELLS else "…" + end[1:]
 
