@@ -7,7 +7,7 @@ from tui.config.keys import TABLE, Scope
 
 
 def bindings(scope: Scope) -> list[BindingType]:
-    """One for each key with its default; Textual replaces those with an id by the keys that the person chose."""
+    """Return a binding per key, with its default; Textual replaces those with an id by the user's keymap."""
     found: dict[str, Binding] = {}
     for row in TABLE:
         if row.scope is not scope or not row.action or " " in row.keys:

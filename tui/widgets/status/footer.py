@@ -1,4 +1,4 @@
-"""The last line: the keys of the moment. Each can be clicked."""
+"""The footer: the keys that work now. Each can be clicked."""
 
 from textual.content import Content
 from textual.style import Style
@@ -9,18 +9,18 @@ from tui.widgets.base.static_text import MUTED, StaticText
 
 
 def everywhere(waiting: int) -> Keys:
-    """The keys that work everywhere, those that a narrow screen can spare first. `waiting`: open requests."""
+    """Return the global keys, least important first. `waiting`: the number of open requests."""
     inbox, *others, last = hints(Scope.APP, "inbox", "sessions", "command_palette", "help")
     return (*others, inbox._replace(what=f"inbox ({waiting})"), last) if waiting else (inbox, *others, last)
 
 
 def hint_line(keys: Keys) -> Content:
-    """All of these, on one line. A click presses what names one key."""
+    """Return all of the hints on one line. A click on a hint that names one key presses it."""
     return Content("  ").join(map(_hint, keys))
 
 
 def footer_line(keys: Keys, width: int, waiting: int = 0) -> Content:
-    """As many of `keys` as fit before those that work everywhere, of which the last always stays."""
+    """Return as many of `keys` as fit beside the global keys, of which the last is always shown."""
     needed = sum(len(hint.label) + len(hint.what) + 3 for hint in keys)
     common = everywhere(waiting)
     kept = 2 if waiting else 1
@@ -31,7 +31,7 @@ def footer_line(keys: Keys, width: int, waiting: int = 0) -> Content:
 
 
 def fitting(keys: Keys, width: int) -> Content:
-    """As many of `keys` as fit into so many cells, with a gap behind each."""
+    """Return as many of `keys` as fit into `width` cells, with a gap after each."""
     words = Content("")
     for hint in map(_hint, keys):
         if words.cell_length + hint.cell_length + 2 > width:
@@ -48,17 +48,17 @@ def _hint(hint: Hint) -> Content:
 
 
 class HintBar(StaticText):
-    """Shows the keys of the part that has the focus."""
+    """Shows the keys of the focused part."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._of: tuple[Keys, int, int] | None = None
-        """What is shown: keys, width, open requests; None: something else."""
+        """What is shown: keys, width, open requests; None if something else is."""
 
     def show_keys(self, keys: Keys, waiting: int = 0) -> None:
-        """`waiting`: how many requests are open, in all sessions."""
+        """Show key hints. `waiting`: the number of open requests in all sessions."""
         width = self.size.width or 80
-        if self._of != (keys, width, waiting):  # asked each second
+        if self._of != (keys, width, waiting):  # called each second
             self._of = keys, width, waiting
             self.show(footer_line(keys, width, waiting), layout=False)
 
