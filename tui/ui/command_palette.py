@@ -1,4 +1,4 @@
-"""The commands by name: what the command palette lists."""
+"""Entries of the command palette."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def commands(app: "HoldfastApp") -> Iterator[SystemCommand]:
-    """Each with its key, where it has one; without what the server is known not to do."""
+    """Yield each command with its key, if it has one, except commands that the server does not support."""
     undoes = app.client.traits is None or app.client.traits.undoes
     for name, about, action in keymap.commands():
         if undoes or action not in ("undo", "redo"):

@@ -1,4 +1,4 @@
-"""Which keys count now: a few of them for the footer, and the part whose keys the help lists."""
+"""Selects the keys that work now for the footer, and the part whose keys the help lists."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from tui.ui.main_screen import MainScreen
 
 ANSWERS = frozenset("123456789npx")
-"""What a question does without a binding."""
+"""Keys of a question that have no binding."""
 
 
 def part_of(screen: Screen[Any], main: "MainScreen") -> str:
-    """Which of `PARTS` has the focus: the dialog that is open, or a part of the main screen."""
+    """Return which of `PARTS` has the focus: the open dialog, or a part of the main screen."""
     if screen is not main:
         return getattr(screen, "PART", "the command list")
     if main.searching:
@@ -31,7 +31,7 @@ def part_of(screen: Screen[Any], main: "MainScreen") -> str:
 
 
 def named(main: "MainScreen") -> Keys:
-    """Those that the footer names, the most needed first."""
+    """Return the keys for the footer, most important first."""
     keys = _of_the_moment(main)
     if main.focused is main.prompt and main.prompt.grace.runs:
         keys = tuple(hint for hint in keys if hint.pressed != ("enter",))
@@ -44,15 +44,15 @@ def named(main: "MainScreen") -> Keys:
 
 
 def are_keys(screen: Screen[Any], burst: TextBurst) -> bool:
-    """Whether the part that has the focus takes each character as a key of its own, and the burst for no paste."""
+    """Whether the focused part handles each character of the burst as a key, rather than as a paste."""
     focused, text = screen.focused, burst.text
     if isinstance(focused, Input):
-        return not burst.is_paste or text.count("\r") == 1  # Enter ends the field: what follows is for another part
+        return not burst.is_paste or text.count("\r") == 1  # Enter leaves the field: what follows is for another part
     if isinstance(focused, TextArea):
         return not burst.is_paste
     answers = isinstance(focused, CustomAnswerForm)
     if answers and text[0].isdecimal() and not burst.is_paste:
-        return True  # it may open a field, and the rest is written there
+        return True  # it may open the field, which takes the rest
     bound = screen.active_bindings
     return all(key.key in bound or (answers and key.key in ANSWERS) for key in burst.keys)
 
@@ -107,10 +107,10 @@ def _over_queue(main: "MainScreen") -> Keys:
 
 
 def _if_written(main: "MainScreen", enter: str) -> Keys:
-    """Over a queue Enter looks as if it were for that: it is named once there is something of its own to send."""
+    """Return the keys for sending above a queue; none without text, as Enter would seem to act on the queue."""
     return (*hints(Scope.PROMPT, enter), *_now(main)) if main.prompt.has_words else ()
 
 
 def _now(main: "MainScreen") -> Keys:
-    """Only where the server takes a prompt as it is now."""
+    """Return the key for sending now, if the server accepts a prompt now."""
     return hints(Scope.PROMPT, "send_now") if main.takes_now else ()
