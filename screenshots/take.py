@@ -22,6 +22,7 @@ FOLDER = Path(__file__).parent
 ROUND_FIGURES = (
     (r"/tmp/tmp\w{8}/stub", "/home/ada/projects/db"),
     (r"live \ds  \d ms [▁▂▃▅▇]{8}", "live 1s  4 ms ▂▂▂▂▂▂▂▂"),
+    (r"live \ds  \d\d ms [▁▂▃▅▇]{8}", "live 1s  14 ms ▂▂▂▂▂▂▂▂"),
     (r"127\.0\.0\.1:\d{5}", "127.0.0.1:40960"),
     (r"turn 0:\d\d", "turn 0:42"),
     (r"\d\d heartbeats, last \ds ago", "41 heartbeats, last 1s ago"),

@@ -9,7 +9,7 @@ from tests.end_to_end.steps import connect, face_request, insist, send
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
 
-CALM = r"● live \ds  \d ms [▁▂▃▅▇]{8} "
+CALM = r"● live \ds  \d+ ms [▁▂▃▅▇]{8} "
 """What the header shows in a picture of a live line: figures of one digit, and a full row of beats."""
 IN_TURN = re.compile(CALM + r".*\d\d heartbeats", re.DOTALL)
 WAITING = re.compile(CALM + r".*(needs your answer|asks for permission) · \d\ds.*\d\d heartbeats", re.DOTALL)
