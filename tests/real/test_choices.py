@@ -68,7 +68,7 @@ def test_agent_and_model_are_used(holdfast: Holdfast, opencode: RealServer, exch
     terminal.press("ctrl+p")
     terminal.wait_for("Search for commands")
     terminal.type("Model")
-    terminal.wait_for("The model from the next prompt on")
+    terminal.wait_for("Choose the model from the next prompt on")
     terminal.press("enter")
     terminal.wait_for("scripted/m")
     terminal.type("scripted/m")
