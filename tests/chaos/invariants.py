@@ -166,7 +166,8 @@ def acknowledged_answers_are_the_servers(person: Person, truth: Truth) -> Differ
     """c. What was acknowledged is what the server has; what it has of ours is not shown as lost.
 
     A server that crashed, or a turn that was aborted, after the acknowledgement may have no answer at all: then
-    its tool call is not completed, and the turn is shown for what it is.
+    its tool call is not completed, and the turn is shown for what it is. qwen records a call that an abort ended
+    with the words of a rejected one.
     """
     for given in person.given.values():
         call = truth.call(given.request.session_id, given.request.call_id)
@@ -181,7 +182,8 @@ def acknowledged_answers_are_the_servers(person: Person, truth: Truth) -> Differ
             if given.state in ("elsewhere", "expired", "refused", "stopped") and recorded == ours:
                 yield f"{_given(given)} is shown as {given.state}, and the server has it"
         elif given.state == "acknowledged":
-            if given.permission == "once" and call is not None and call.rejected:
+            aborts = (sent.turn.stops.abort_requested for sent in person.sent.values() if sent.turn is not None)
+            if given.permission == "once" and call is not None and call.rejected and not any(aborts):
                 yield f"{_given(given)} was acknowledged as allowed, and the server has it as rejected"
             if given.permission in (None, "reject") and done:
                 yield f"{_given(given)} was acknowledged as dismissed, and its tool went on: {call}"
