@@ -29,7 +29,7 @@ ROUND_FIGURES = (
     (r"finished in \d:\d\d", "finished in 1:08"),
     (r"waiting for you \d\ds", "waiting for you 12s"),
     (r"(needs your answer|asks for permission) · \d\ds", r"\1 · 12s"),
-    (r"try \d in \ds · F5 now", "try 4 in 3s · F5 retry now"),
+    (r"try \d in \ds · F5 now", "try 4 in 3s · F5 now"),
     (r"\b\d\d\.\ds\b", "12.8s"),
     (r"\b\d\.\ds\b", "0.8s"),
     (r"[▁-▇](?=\s*$)", "▄"),

@@ -50,7 +50,7 @@ def tour(terminal: Terminal, stub: Stub, take: Take) -> None:
     terminal.press("enter")
     terminal.wait_for("How shall the new table be called?")
     terminal.press("enter")
-    terminal.wait_for("in your own words")
+    terminal.wait_for("Type your own answer")
     terminal.type("session")
     terminal.press("enter")
     terminal.wait_for("Enter sends this:")
