@@ -318,7 +318,7 @@ def _decode(body: bytes) -> PendingReply:
     row = decode(body, _Row)
     request = row.question or row.permission_request
     if request is None:
-        raise msgspec.ValidationError("the server does not respond")
+        raise msgspec.ValidationError("the row has no request")
     return PendingReply(request, row.answers, row.permission, row.message)
 
 

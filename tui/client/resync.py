@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 FETCH_AGAIN = 3.0
 """Seconds before a failed fetch is retried."""
 
-log = logging.getLogger(__name__)
-
 Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
 
 
