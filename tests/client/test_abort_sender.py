@@ -153,7 +153,7 @@ def through_a_relay(test: Story) -> Callable[..., None]:
 
 
 @through_a_relay
-async def test_an_abort_pressed_while_the_connection_stalls_arrives_once_it_is_back(here: Here) -> None:
+async def test_an_abort_during_a_stall_is_delivered_after_reconnecting(here: Here) -> None:
     sent = await here.running()
     here.person.relay.stall()
     here.person.abort()
@@ -167,7 +167,7 @@ async def test_an_abort_pressed_while_the_connection_stalls_arrives_once_it_is_b
 
 
 @through_a_relay
-async def test_an_abort_without_a_connection_is_called_unsent_and_sent_when_it_is_back(here: Here) -> None:
+async def test_an_abort_while_disconnected_is_unsent_until_reconnected(here: Here) -> None:
     sent = await here.running()
     await here.lose_the_connection()
     here.person.abort()
@@ -180,7 +180,7 @@ async def test_an_abort_without_a_connection_is_called_unsent_and_sent_when_it_i
 
 
 @through_a_relay
-async def test_an_abort_outlives_its_client(here: Here) -> None:
+async def test_an_abort_is_resent_after_a_restart_of_the_client(here: Here) -> None:
     sent = await here.running()
     await here.lose_the_connection()
     here.person.abort()
@@ -194,7 +194,7 @@ async def test_an_abort_outlives_its_client(here: Here) -> None:
 
 
 @through_a_relay
-async def test_an_abort_of_somebody_else_s_turn_outlives_its_client(here: Here) -> None:
+async def test_an_abort_of_another_clients_turn_survives_a_restart(here: Here) -> None:
     await here.somebody.send(here.person.session_id, FLOOD)
     client = here.person.client
     await wait_until(lambda: client.turns.running_in(here.person.session_id), within=20, what="their turn")
@@ -242,7 +242,7 @@ async def test_a_prompt_sent_after_an_abort_is_posted_once_the_aborted_turn_is_o
 
 
 @through_a_relay
-async def test_an_abort_that_the_server_cannot_take_now_is_sent_again(here: Here) -> None:
+async def test_a_temporarily_failed_abort_is_retried(here: Here) -> None:
     sent = await here.running()
     here.server.arm(parse(f"429={here.abort_route},times=2"))
     here.person.abort()
@@ -251,7 +251,7 @@ async def test_an_abort_that_the_server_cannot_take_now_is_sent_again(here: Here
 
 
 @through_a_relay
-async def test_an_abort_whose_acknowledgement_is_lost_is_not_called_another_s(here: Here) -> None:
+async def test_an_abort_without_acknowledgement_is_still_attributed_to_us(here: Here) -> None:
     sent = await here.running()
     here.server.arm(parse(f"cut={here.abort_route},at=headers"))
     here.person.abort()
@@ -260,9 +260,7 @@ async def test_an_abort_whose_acknowledgement_is_lost_is_not_called_another_s(he
 
 
 @through_a_relay
-async def test_an_abort_that_the_server_refuses_is_said_to_be_refused(
-    here: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_refused_abort_is_reported(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = await here.running()
 
     async def refuse(session_id: str) -> None:
@@ -279,7 +277,7 @@ async def test_an_abort_that_the_server_refuses_is_said_to_be_refused(
 
 
 @through_a_relay
-async def test_an_abort_that_needs_the_person_first_is_sent_after_their_act(here: Here) -> None:
+async def test_an_unauthorized_abort_is_sent_after_a_manual_retry(here: Here) -> None:
     sent = await here.running()
     here.server.arm(parse(f"401={here.abort_route},times=1"))
     here.person.abort()
@@ -293,7 +291,7 @@ def stopped(progress: AbortProgress | None) -> bool:
 
 
 @through_a_relay
-async def test_somebody_else_s_abort_is_called_that_while_ours_is_unsent(here: Here) -> None:
+async def test_another_clients_abort_is_attributed_to_it_while_ours_is_unsent(here: Here) -> None:
     sent = await here.running()
     await here.lose_the_connection()
     here.person.abort()
@@ -305,7 +303,7 @@ async def test_somebody_else_s_abort_is_called_that_while_ours_is_unsent(here: H
 
 
 @through_a_relay
-async def test_a_turn_that_finishes_before_its_abort_can_be_sent_holds_the_queue(here: Here) -> None:
+async def test_a_turn_finished_before_its_unsent_abort_pauses_the_queue(here: Here) -> None:
     sent = await here.running("FLOOD 20 5")
     here.person.send("PLAIN", queued=True)
     await here.lose_the_connection()
@@ -320,7 +318,7 @@ async def test_a_turn_that_finishes_before_its_abort_can_be_sent_holds_the_queue
 
 
 @through_a_relay
-async def test_an_abort_that_comes_too_late_says_so(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_abort_after_the_end_is_reported_as_too_late(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = await here.running("FLOOD 20 5")
 
     async def take(session_id: str) -> None:
@@ -334,7 +332,7 @@ async def test_an_abort_that_comes_too_late_says_so(here: Here, monkeypatch: pyt
 
 
 @through_a_relay
-async def test_what_is_written_after_an_abort_is_sent_when_the_turn_has_ended(here: Here) -> None:
+async def test_a_prompt_written_after_an_abort_is_sent_when_the_turn_has_ended(here: Here) -> None:
     sent = await here.running()
     prompts, session_id = here.person.client.prompts, here.person.session_id
     here.person.send("PLAIN before", queued=True)
@@ -348,7 +346,7 @@ async def test_what_is_written_after_an_abort_is_sent_when_the_turn_has_ended(he
 
 
 @through_a_relay
-async def test_a_refused_abort_holds_nothing(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_abort_does_not_pause_the_queue(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(session_id: str) -> None:
         raise HttpStatusError(403, "Forbidden", "Not for you.")
 
@@ -364,7 +362,7 @@ async def test_a_refused_abort_holds_nothing(here: Here, monkeypatch: pytest.Mon
 
 
 @through_a_relay
-async def test_a_prompt_that_is_aborted_before_it_leaves_goes_back_and_holds_up_no_other(here: Here) -> None:
+async def test_a_prompt_aborted_before_posting_is_a_draft_and_does_not_block_others(here: Here) -> None:
     """The abort waits for the server to show the prompt: the prompt must not wait for the abort."""
     here.person.send("SLOW", queued=False)
     here.person.abort()
@@ -377,7 +375,7 @@ async def test_a_prompt_that_is_aborted_before_it_leaves_goes_back_and_holds_up_
 
 
 @through_a_relay
-async def test_a_prompt_that_was_lost_on_its_way_and_is_to_be_aborted_is_not_posted_again(here: Here) -> None:
+async def test_a_lost_prompt_with_a_pending_abort_is_not_posted_again(here: Here) -> None:
     here.person.relay.stall("prompt")
     here.person.send("SLOW", queued=False)
     await asyncio.sleep(1)
@@ -392,7 +390,7 @@ async def test_a_prompt_that_was_lost_on_its_way_and_is_to_be_aborted_is_not_pos
 
 
 @through_a_relay
-async def test_an_abort_waits_for_the_end_of_an_earlier_turn_that_nobody_meant(here: Here) -> None:
+async def test_an_abort_waits_for_the_end_of_an_earlier_untargeted_turn(here: Here) -> None:
     """Somebody else's turn, not on screen when the person aborted their own, which waits behind it."""
     client = here.person.client
     sent = await here.aborted_behind_another()
@@ -404,7 +402,7 @@ async def test_an_abort_waits_for_the_end_of_an_earlier_turn_that_nobody_meant(h
 
 
 @through_a_relay
-async def test_an_abort_that_is_asked_for_again_includes_the_earlier_turn(here: Here) -> None:
+async def test_a_repeated_abort_includes_the_earlier_turn(here: Here) -> None:
     client = here.person.client
     if client.traits is None or not client.traits.queues_prompts:
         return  # a prompt never waits behind a turn there
@@ -417,7 +415,7 @@ async def test_an_abort_that_is_asked_for_again_includes_the_earlier_turn(here: 
 
 
 @through_a_relay
-async def test_a_prompt_that_the_server_never_begins_can_be_aborted(here: Here) -> None:
+async def test_a_prompt_that_the_server_never_starts_can_be_aborted(here: Here) -> None:
     """It holds the request open, and works on nothing: where that lasts, an abort is sent all the same."""
     client = here.person.client
     if client.traits is None or not client.traits.holds_post:

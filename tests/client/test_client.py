@@ -12,7 +12,7 @@ from tui.core.turn_state import TurnState
 
 
 @virtually("mimo-cancel")
-async def test_the_family_is_known_by_what_the_server_says(meeting: Meeting) -> None:
+async def test_the_family_is_detected_from_the_servers_responses(meeting: Meeting) -> None:
     traits, server = meeting.client.traits, meeting.client.server
     assert traits is not None
     assert server is not None
@@ -20,7 +20,7 @@ async def test_the_family_is_known_by_what_the_server_says(meeting: Meeting) -> 
 
 
 @virtually(connected=False)
-async def test_before_the_server_was_reached_nothing_can_be_asked_of_it(meeting: Meeting) -> None:
+async def test_requests_before_the_first_connection_fail(meeting: Meeting) -> None:
     assert (meeting.client.traits, meeting.client.server) == (None, None)
     assert meeting.client.turn("ses_1") is None
     with pytest.raises(NotConnected):
@@ -32,7 +32,7 @@ async def test_before_the_server_was_reached_nothing_can_be_asked_of_it(meeting:
 
 
 @virtually()
-async def test_quitting_leaves_the_turn_to_the_server(meeting: Meeting) -> None:
+async def test_a_turn_continues_on_the_server_after_quitting(meeting: Meeting) -> None:
     turn = meeting.send("LONG 1")
     await meeting.until(lambda: turn.state is TurnState.RUNNING)
     await meeting.client.close()
@@ -41,7 +41,7 @@ async def test_quitting_leaves_the_turn_to_the_server(meeting: Meeting) -> None:
 
 
 @virtually()
-async def test_what_is_sent_while_the_client_leaves_waits_for_the_next_start(meeting: Meeting) -> None:
+async def test_a_prompt_sent_while_closing_is_queued_for_the_next_start(meeting: Meeting) -> None:
     leaving = asyncio.create_task(meeting.client.close())
     await asyncio.sleep(0)
     meeting.client.prompts.submit(meeting.session_id, "PLAIN and late")
@@ -51,7 +51,7 @@ async def test_what_is_sent_while_the_client_leaves_waits_for_the_next_start(mee
 
 
 @virtually()
-async def test_what_begins_while_the_client_leaves_ends_with_it(meeting: Meeting) -> None:
+async def test_tasks_started_while_closing_are_cancelled(meeting: Meeting) -> None:
     leaving = asyncio.create_task(meeting.client.close())
     await asyncio.sleep(0)
     turn = meeting.send("PLAIN and at once")
@@ -62,7 +62,7 @@ async def test_what_begins_while_the_client_leaves_ends_with_it(meeting: Meeting
 
 
 @virtually()
-async def test_a_part_of_the_client_that_breaks_is_told(meeting: Meeting) -> None:
+async def test_a_failed_client_task_is_reported(meeting: Meeting) -> None:
     async def broken() -> None:
         raise LookupError("a mistake of ours")
 

@@ -11,7 +11,7 @@ from tui.core.open_requests import OpenRequests
 
 
 @virtually()
-async def test_requests_beyond_those_that_are_kept_are_asked_for_once_there_is_room(
+async def test_requests_over_the_limit_are_fetched_once_there_is_room(
     meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, session_id, asked = meeting.client, meeting.session_id, 0

@@ -13,7 +13,7 @@ ASK = {"parts": [{"type": "text", "text": "ASK1"}]}
 
 
 @virtually()
-async def test_a_question_that_no_event_told_appears_and_goes_again(meeting: Meeting) -> None:
+async def test_a_question_without_events_is_found_and_removed_by_polling(meeting: Meeting) -> None:
     meeting.arm("mute-events")
     await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)
     await meeting.until(lambda: meeting.client.store.requests, within=CHECK_EVERY + 5, what="the question")
@@ -26,7 +26,7 @@ async def test_a_question_that_no_event_told_appears_and_goes_again(meeting: Mee
 
 @pytest.mark.parametrize("left_over", [False, True])
 @virtually()
-async def test_a_silent_stream_under_an_open_question_is_named(meeting: Meeting, left_over: bool) -> None:
+async def test_a_silent_stream_is_diagnosed_while_a_question_is_open(meeting: Meeting, left_over: bool) -> None:
     """Also where events of before are still on their way when the prompt is sent."""
     if not left_over:
         heard = None
@@ -48,7 +48,7 @@ async def test_a_silent_stream_under_an_open_question_is_named(meeting: Meeting,
 
 
 @virtually()
-async def test_a_silent_stream_under_the_question_of_another_client_is_named(meeting: Meeting) -> None:
+async def test_a_silent_stream_is_diagnosed_under_another_clients_question(meeting: Meeting) -> None:
     meeting.arm("mute-events")
     await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)
 
@@ -61,7 +61,7 @@ async def test_a_silent_stream_under_the_question_of_another_client_is_named(mee
 
 
 @virtually()
-async def test_a_stream_that_tells_all_is_never_called_silent(meeting: Meeting) -> None:
+async def test_a_complete_stream_is_never_diagnosed_as_silent(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     for _ in range(6):
         await asyncio.sleep(CHECK_EVERY / 2)
@@ -69,7 +69,7 @@ async def test_a_stream_that_tells_all_is_never_called_silent(meeting: Meeting) 
 
 
 @virtually()
-async def test_a_transcript_that_missed_events_is_made_whole_once_the_session_rests(meeting: Meeting) -> None:
+async def test_a_transcript_with_missed_events_is_refetched_when_the_session_is_idle(meeting: Meeting) -> None:
     meeting.arm("mute-events")
     await meeting.over(meeting.send("PLAIN"))
     meeting.server.disarm_all()
@@ -80,7 +80,7 @@ async def test_a_transcript_that_missed_events_is_made_whole_once_the_session_re
 
 
 @virtually()
-async def test_nothing_is_fetched_anew_while_nothing_changes(meeting: Meeting) -> None:
+async def test_nothing_is_refetched_without_changes(meeting: Meeting) -> None:
     await meeting.over(meeting.send("PLAIN"))
     await asyncio.sleep(2 * CHECK_EVERY)
     before = len(meeting.asked)

@@ -39,7 +39,7 @@ async def running(meeting: Meeting, after: str) -> None:
 
 
 @virtually("qwen")
-async def test_a_turn_whose_agent_dies_is_over_and_its_prompt_stays(meeting: Meeting) -> None:
+async def test_an_agent_crash_ends_the_turn_and_keeps_its_prompt(meeting: Meeting) -> None:
     await meeting.over(meeting.send("PLAIN"))
     turn = meeting.send("SLOW")
     await running(meeting, "word3")
@@ -53,7 +53,7 @@ async def test_a_turn_whose_agent_dies_is_over_and_its_prompt_stays(meeting: Mee
 
 
 @virtually("qwen")
-async def test_a_prompt_that_waited_at_the_server_comes_back(meeting: Meeting) -> None:
+async def test_a_prompt_queued_on_the_server_is_returned_to_the_draft(meeting: Meeting) -> None:
     meeting.send("SLOW")
     await running(meeting, "word3")
     waits = meeting.send("THINK")
@@ -66,7 +66,7 @@ async def test_a_prompt_that_waited_at_the_server_comes_back(meeting: Meeting) -
 
 
 @virtually("qwen")
-async def test_prompts_that_wait_here_stay_and_are_held(meeting: Meeting) -> None:
+async def test_prompts_queued_in_the_client_stay_queued_and_paused(meeting: Meeting) -> None:
     turn = meeting.send("SLOW")
     await running(meeting, "word3")
     meeting.client.prompts.submit(meeting.session_id, "PLAIN")
@@ -79,7 +79,7 @@ async def test_prompts_that_wait_here_stay_and_are_held(meeting: Meeting) -> Non
 
 
 @virtually("qwen")
-async def test_a_request_of_the_dead_is_gone(meeting: Meeting) -> None:
+async def test_requests_of_a_crashed_agent_are_removed(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     await meeting.request()
     meeting.arm("agent-crash")
@@ -89,7 +89,7 @@ async def test_a_request_of_the_dead_is_gone(meeting: Meeting) -> None:
 
 
 @virtually("qwen")
-async def test_an_idle_session_that_dies_is_followed_further(meeting: Meeting) -> None:
+async def test_an_idle_session_is_still_followed_after_a_crash(meeting: Meeting) -> None:
     await meeting.over(meeting.send("PLAIN"))
     before = loads(meeting)
     meeting.arm("agent-crash")
@@ -101,7 +101,7 @@ async def test_an_idle_session_that_dies_is_followed_further(meeting: Meeting) -
 
 
 @virtually("qwen")
-async def test_an_agent_that_dies_again_soon_is_not_woken_again_at_once(meeting: Meeting) -> None:
+async def test_a_repeatedly_crashing_agent_is_not_restarted_at_once(meeting: Meeting) -> None:
     await meeting.over(meeting.send("PLAIN"))
     met = meetings(meeting)
     meeting.arm("agent-crash")

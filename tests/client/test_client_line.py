@@ -14,7 +14,7 @@ from tui.core.turn_state import TurnState
 
 
 @virtually()
-async def test_a_refused_password_stops_until_a_person_acts(meeting: Meeting) -> None:
+async def test_a_refused_password_stops_reconnecting_until_a_manual_retry(meeting: Meeting) -> None:
     meeting.arm("401")
     meeting.arm("cut=events,at=json")
     await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED, within=30)
@@ -41,7 +41,7 @@ async def test_a_password_is_tried_once_for_each_family(meeting: Meeting) -> Non
 
 
 @virtually()
-async def test_a_line_that_is_lost_and_back_leaves_no_gap(meeting: Meeting) -> None:
+async def test_a_reconnection_leaves_no_gap_in_the_transcript(meeting: Meeting) -> None:
     turn = meeting.send("SLOW")
     await meeting.until(lambda: len(meeting.words()) == 2 and "word5" in meeting.words()[1], within=20)
     meeting.arm("502=/global/health,times=4")
@@ -63,7 +63,7 @@ async def test_a_line_that_is_lost_and_back_leaves_no_gap(meeting: Meeting) -> N
 
 
 @virtually()
-async def test_an_event_stream_that_a_starting_server_swallows_is_opened_again_soon(meeting: Meeting) -> None:
+async def test_an_event_stream_that_hangs_at_startup_is_reopened_soon(meeting: Meeting) -> None:
     meeting.arm("hang=events")
     meeting.arm("cut=events,at=json")
     await meeting.until(lambda: not meeting.synced, within=20)
@@ -73,7 +73,7 @@ async def test_an_event_stream_that_a_starting_server_swallows_is_opened_again_s
 
 
 @virtually()
-async def test_the_round_trip_is_measured_while_the_line_is_up_and_only_then(meeting: Meeting) -> None:
+async def test_the_round_trip_is_measured_only_while_connected(meeting: Meeting) -> None:
     meeting.told.clear()
     await asyncio.sleep(PING_EVERY + 1)
     assert c.ConnectionChanged() in meeting.told
@@ -86,14 +86,14 @@ async def test_the_round_trip_is_measured_while_the_line_is_up_and_only_then(mee
 
 
 @virtually()
-async def test_a_ping_that_fails_changes_nothing(meeting: Meeting) -> None:
+async def test_a_failed_ping_changes_nothing(meeting: Meeting) -> None:
     meeting.arm("502=/global/health,times=1")
     await asyncio.sleep(PING_EVERY + 1)
     assert meeting.client.line().state is ConnectionState.LIVE
 
 
 @virtually()
-async def test_the_client_beats_while_it_watches_and_says_goodbye(meeting: Meeting) -> None:
+async def test_the_client_sends_heartbeats_and_detaches_when_closed(meeting: Meeting) -> None:
     beat, leave = (("POST", f"/session/{meeting.session_id}/{what}") for what in ("heartbeat", "detach"))
     await asyncio.sleep(2 * BEAT_EVERY + 5)
     assert meeting.asked.count(beat) == 2
@@ -108,7 +108,7 @@ async def test_the_client_beats_while_it_watches_and_says_goodbye(meeting: Meeti
 
 
 @virtually()
-async def test_heartbeats_that_fail_are_told_at_the_third_and_not_again(meeting: Meeting) -> None:
+async def test_failed_heartbeats_are_reported_once_after_the_third(meeting: Meeting) -> None:
     def told() -> list[c.Change]:
         return [one for one in meeting.told if isinstance(one, c.Notice) and "heartbeats" in one.text]
 
@@ -126,7 +126,7 @@ async def test_heartbeats_that_fail_are_told_at_the_third_and_not_again(meeting:
 
 @virtually(connected=False)
 @pytest.mark.parametrize("at", ["request", "headers"])
-async def test_a_stream_alone_that_is_held_back_is_told_from_a_server_that_is_silent(meeting: Meeting, at: str) -> None:
+async def test_a_buffered_stream_is_distinguished_from_a_silent_server(meeting: Meeting, at: str) -> None:
     meeting.arm(f"stall=events,times=always,at={at}")
     meeting.client.start()
     await meeting.until(lambda: meeting.client.line().state is ConnectionState.RECONNECTING, within=30)
@@ -139,7 +139,7 @@ async def test_a_stream_alone_that_is_held_back_is_told_from_a_server_that_is_si
 
 
 @virtually(connected=False)
-async def test_a_server_that_is_silent_altogether_is_not_said_to_answer(meeting: Meeting) -> None:
+async def test_a_completely_silent_server_is_not_reported_as_answering(meeting: Meeting) -> None:
     meeting.arm("stall=/global/event,times=always,at=request")
     meeting.arm("stall=/global/health,times=always,at=request")
     meeting.client.start()
@@ -149,7 +149,7 @@ async def test_a_server_that_is_silent_altogether_is_not_said_to_answer(meeting:
 
 
 @virtually()
-async def test_a_server_whose_health_answers_and_nothing_else(meeting: Meeting) -> None:
+async def test_a_server_that_answers_only_health_checks_is_diagnosed(meeting: Meeting) -> None:
     meeting.arm("stall=/session,times=always,at=request")
     meeting.arm("cut=events,at=json")
     await meeting.until(lambda: meeting.client.line().reason == SessionApiUnresponsive().message, within=60)

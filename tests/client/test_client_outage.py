@@ -26,7 +26,7 @@ async def back(meeting: Meeting) -> None:
 
 
 @virtually("qwen")
-async def test_a_turn_that_ended_while_the_connection_was_lost_does_not_count_the_outage(meeting: Meeting) -> None:
+async def test_the_duration_of_a_turn_that_ended_in_an_outage_excludes_the_outage(meeting: Meeting) -> None:
     turn = await lose_the_line(meeting)
     await asyncio.sleep(300)
     await back(meeting)
@@ -38,7 +38,7 @@ async def test_a_turn_that_ended_while_the_connection_was_lost_does_not_count_th
 
 @pytest.mark.parametrize("profile", ["qwen", "opencode"])
 @virtually()
-async def test_a_turn_counts_as_watched_again_once_it_is_seen_to_run(meeting: Meeting, profile: str) -> None:
+async def test_a_turn_seen_running_after_an_outage_is_timed_again(meeting: Meeting, profile: str) -> None:
     turn = await lose_the_line(meeting)
     assert turn.unwatched
     await back(meeting)

@@ -46,7 +46,7 @@ async def test_a_question_is_dismissed(meeting: Meeting) -> None:
 
 @pytest.mark.parametrize(("reply", "message"), [("once", ""), ("always", ""), ("reject", "not now"), ("reject", "")])
 @virtually()
-async def test_a_permission_is_given_or_not(meeting: Meeting, reply: Any, message: str) -> None:
+async def test_a_permission_is_allowed_or_denied(meeting: Meeting, reply: Any, message: str) -> None:
     turn = meeting.send("SHELL made.txt")
     request = await meeting.request()
     meeting.client.reply(request, reply, message)
@@ -61,7 +61,7 @@ async def test_a_permission_is_given_or_not(meeting: Meeting, reply: Any, messag
 
 
 @virtually()
-async def test_nothing_is_answered_that_is_not_open_and_that_is_said(meeting: Meeting) -> None:
+async def test_answering_a_closed_request_is_reported_and_not_sent(meeting: Meeting) -> None:
     calls = len(meeting.asked)
     meeting.client.answer(QuestionRequest("que_1", "ses_1", ()), ANSWERS)
     meeting.client.reject(QuestionRequest("que_2", "ses_1", ()))
@@ -73,7 +73,7 @@ async def test_nothing_is_answered_that_is_not_open_and_that_is_said(meeting: Me
 
 
 @virtually()
-async def test_what_happened_while_the_line_was_down_is_fetched(meeting: Meeting) -> None:
+async def test_changes_during_an_outage_are_fetched(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     request = await meeting.request()
     meeting.arm("502=/global/health,times=3")
@@ -89,7 +89,7 @@ async def test_what_happened_while_the_line_was_down_is_fetched(meeting: Meeting
 
 
 @virtually()
-async def test_a_request_of_another_directory_does_not_stay_when_it_was_answered_in_a_gap(
+async def test_a_request_of_another_directory_answered_in_a_gap_is_removed(
     meeting: Meeting,
 ) -> None:
     headers = {"x-opencode-directory": "/elsewhere"}
@@ -107,7 +107,7 @@ async def test_a_request_of_another_directory_does_not_stay_when_it_was_answered
 
 
 @virtually()
-async def test_an_acknowledgement_that_was_lost_is_found_though_the_session_is_not_open(meeting: Meeting) -> None:
+async def test_a_lost_acknowledgement_is_found_without_opening_the_session(meeting: Meeting) -> None:
     """The subagent's transcript is not on the screen; what it was answered is asked of the server."""
     meeting.send("CHILD")
     request = await meeting.request()
@@ -121,7 +121,7 @@ async def test_an_acknowledgement_that_was_lost_is_found_though_the_session_is_n
 
 
 @virtually()
-async def test_an_answer_waits_for_the_line_and_goes_as_soon_as_it_is_back(meeting: Meeting) -> None:
+async def test_an_answer_is_sent_as_soon_as_the_connection_is_back(meeting: Meeting) -> None:
     meeting.send("ASK1")
     request = await meeting.request()
     meeting.server.crash()
@@ -139,7 +139,7 @@ async def test_an_answer_waits_for_the_line_and_goes_as_soon_as_it_is_back(meeti
 @pytest.mark.parametrize("order", ["late-events", "early-events"])
 @pytest.mark.parametrize("prompt", ["ASK1", "SHELL made.txt"])
 @virtually()
-async def test_a_turn_that_a_rejection_elsewhere_ended_is_told_so(meeting: Meeting, prompt: str, order: str) -> None:
+async def test_a_turn_ended_by_another_clients_rejection_says_so(meeting: Meeting, prompt: str, order: str) -> None:
     """Also where the POST of the prompt ends before an event tells of the rejection, as on a real opencode."""
     meeting.arm(order)
     turn = meeting.send(prompt)

@@ -14,7 +14,7 @@ from tui.core.turn_state import TurnState
 
 
 @virtually()
-async def test_a_session_that_is_opened_while_the_line_comes_back_is_fetched_too(meeting: Meeting) -> None:
+async def test_a_session_opened_while_reconnecting_is_fetched_too(meeting: Meeting) -> None:
     session = (await meeting.http.post("/session", json={})).json()["id"]
     await meeting.http.post(f"/session/{session}/message", json={"parts": [{"type": "text", "text": "PLAIN"}]})
     stall = parse(f"stall=/session/{meeting.session_id}/todo,at=request")
@@ -30,7 +30,7 @@ async def test_a_session_that_is_opened_while_the_line_comes_back_is_fetched_too
 
 
 @virtually()
-async def test_a_session_that_is_gone_is_dropped(meeting: Meeting) -> None:
+async def test_a_deleted_session_is_removed(meeting: Meeting) -> None:
     assert meeting.session_id in meeting.client.store.sessions
     meeting.arm("502=/global/health,times=2")
     meeting.arm("cut=events,at=json")
@@ -41,7 +41,7 @@ async def test_a_session_that_is_gone_is_dropped(meeting: Meeting) -> None:
 
 
 @virtually()
-async def test_older_messages_come_page_by_page(meeting: Meeting) -> None:
+async def test_older_messages_are_fetched_page_by_page(meeting: Meeting) -> None:
     for _ in range(30):
         await meeting.over(meeting.send("PLAIN"))
     meeting.client.close_session(meeting.session_id)
@@ -55,7 +55,7 @@ async def test_older_messages_come_page_by_page(meeting: Meeting) -> None:
 
 
 @virtually()
-async def test_an_older_page_leaves_no_gap_where_the_transcript_was_read_anew_meanwhile(
+async def test_an_older_page_leaves_no_gap_after_a_refetch_of_the_transcript(
     meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(75):
@@ -85,7 +85,7 @@ async def test_an_older_page_leaves_no_gap_where_the_transcript_was_read_anew_me
 
 
 @virtually()
-async def test_a_session_whose_turn_runs_stays_open_until_it_ended(meeting: Meeting) -> None:
+async def test_a_session_with_a_running_turn_stays_open_until_its_end(meeting: Meeting) -> None:
     turn = meeting.send("SLOW")
     meeting.client.close_session(meeting.session_id)
     assert meeting.client.store.transcript(meeting.session_id) is not None
@@ -102,7 +102,7 @@ async def test_sessions_are_listed_and_searched(meeting: Meeting) -> None:
 
 
 @virtually()
-async def test_a_session_that_the_server_lost_is_told_once_and_asked_for_no_more(meeting: Meeting) -> None:
+async def test_a_session_missing_on_the_server_is_reported_once_and_not_requested_again(meeting: Meeting) -> None:
     meeting.server.forget(meeting.session_id)
     await meeting.until(lambda: meeting.session_id in meeting.client.store.deleted, within=2 * CHECK_EVERY)
     assert meeting.told.count(c.SessionsChanged(meeting.session_id)) >= 1
@@ -114,7 +114,7 @@ async def test_a_session_that_the_server_lost_is_told_once_and_asked_for_no_more
 
 
 @virtually()
-async def test_what_waits_for_a_session_that_the_server_lost_is_found_out_at_the_next_line(
+async def test_prompts_queued_for_a_missing_session_are_found_on_reconnecting(
     meeting: Meeting,
 ) -> None:
     meeting.client.journal.save_draft("ses_lost", "half")
@@ -127,9 +127,7 @@ async def test_what_waits_for_a_session_that_the_server_lost_is_found_out_at_the
 
 
 @virtually()
-async def test_of_many_sessions_the_ones_opened_last_are_kept(
-    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_most_recently_opened_sessions_stay_open(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.client.client.OPEN_KEPT", 2)
     client = meeting.client
     running, waits = meeting.session_id, (await client.new_session("waits")).id
@@ -149,7 +147,7 @@ async def test_of_many_sessions_the_ones_opened_last_are_kept(
 
 
 @virtually()
-async def test_messages_are_undone_and_brought_back_until_the_next_prompt(meeting: Meeting) -> None:
+async def test_messages_can_be_undone_and_restored_until_the_next_prompt(meeting: Meeting) -> None:
     store, session = meeting.client.store, meeting.session_id
     for _ in range(2):
         await meeting.over(meeting.send("PLAIN"))
@@ -169,7 +167,7 @@ async def test_messages_are_undone_and_brought_back_until_the_next_prompt(meetin
 
 
 @virtually()
-async def test_a_session_beyond_the_newest_hundred_is_reached_by_paging_and_by_search(meeting: Meeting) -> None:
+async def test_sessions_past_the_first_hundred_are_found_by_paging_and_search(meeting: Meeting) -> None:
     client = meeting.client
     oldest = await client.new_session("the one that is looked for")
     for number in range(120):
@@ -182,7 +180,7 @@ async def test_a_session_beyond_the_newest_hundred_is_reached_by_paging_and_by_s
 
 
 @virtually()
-async def test_a_list_of_what_runs_that_cannot_be_read_is_said_once(meeting: Meeting) -> None:
+async def test_an_unreadable_status_list_is_reported_once(meeting: Meeting) -> None:
     for _ in range(2):
         meeting.client._apply(Resynced({}, (), frozenset(), problem="/session/status is no object"))
     said = [one.text for one in meeting.told if isinstance(one, c.Notice)]
@@ -191,7 +189,7 @@ async def test_a_list_of_what_runs_that_cannot_be_read_is_said_once(meeting: Mee
 
 @pytest.mark.parametrize("kept_by", ["opened", "a draft"])
 @virtually()
-async def test_a_session_that_a_web_page_answers_for_costs_itself_alone(meeting: Meeting, kept_by: str) -> None:
+async def test_a_session_answered_with_a_web_page_does_not_affect_others(meeting: Meeting, kept_by: str) -> None:
     """As opencode does for an id with a slash: everything else is the server's, as before."""
     if kept_by == "opened":
         await meeting.client.open_session("x/y")
@@ -204,7 +202,7 @@ async def test_a_session_that_a_web_page_answers_for_costs_itself_alone(meeting:
 
 
 @virtually()
-async def test_only_a_session_that_the_server_has_is_the_last_one_used(meeting: Meeting) -> None:
+async def test_only_a_session_on_the_server_is_saved_as_the_last_one(meeting: Meeting) -> None:
     client = meeting.client
     await client.open_session("ses_nope")
     assert client.journal.last_session() == meeting.session_id

@@ -12,7 +12,7 @@ from tui.core.turn_state import TurnState
 
 
 @virtually()
-async def test_an_answer_that_did_not_get_through_waits_for_the_person_too(meeting: Meeting) -> None:
+async def test_an_undelivered_answer_is_not_retried_while_the_connection_is_stopped(meeting: Meeting) -> None:
     meeting.send("ASK1")
     request = await meeting.request()
     meeting.arm("401=events")
@@ -29,7 +29,7 @@ async def test_an_answer_that_did_not_get_through_waits_for_the_person_too(meeti
 
 
 @virtually()
-async def test_an_answer_that_was_not_authorised_goes_out_once_with_the_line(meeting: Meeting) -> None:
+async def test_an_unauthorized_answer_is_sent_once_after_reconnecting(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     request = await meeting.request()
     meeting.arm("401=all,times=always")
@@ -48,7 +48,7 @@ async def test_an_answer_that_was_not_authorised_goes_out_once_with_the_line(mee
 
 
 @virtually()
-async def test_where_the_line_was_up_all_the_time_the_person_has_it_sent_again(meeting: Meeting) -> None:
+async def test_a_manual_retry_resends_a_stopped_answer_once_on_a_live_connection(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     request = await meeting.request()
     meeting.arm("401=/question")
@@ -64,7 +64,7 @@ async def test_where_the_line_was_up_all_the_time_the_person_has_it_sent_again(m
 
 
 @virtually()
-async def test_a_fault_of_our_own_stops_the_line_in_words_and_can_be_tried_again(
+async def test_an_internal_error_stops_the_connection_with_a_reason_and_can_be_retried(
     meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(server: ServerInfo) -> None:
@@ -81,7 +81,7 @@ async def test_a_fault_of_our_own_stops_the_line_in_words_and_can_be_tried_again
 
 
 @virtually()
-async def test_whoever_comes_back_to_the_screen_has_the_line_tried_at_once(meeting: Meeting) -> None:
+async def test_regaining_focus_retries_a_stopped_connection_at_once(meeting: Meeting) -> None:
     meeting.arm("401=events")
     meeting.arm("cut=events")
     await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED)
@@ -94,7 +94,7 @@ async def test_whoever_comes_back_to_the_screen_has_the_line_tried_at_once(meeti
 
 
 @virtually()
-async def test_that_somebody_else_answered_what_stopped_here_is_told_at_once(meeting: Meeting) -> None:
+async def test_another_clients_answer_to_a_stopped_request_is_reported_at_once(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     request = await meeting.request()
     meeting.arm("401=/question")
@@ -113,7 +113,7 @@ async def test_that_somebody_else_answered_what_stopped_here_is_told_at_once(mee
 
 
 @virtually()
-async def test_what_stopped_here_and_ends_without_a_word_is_told_at_once(meeting: Meeting) -> None:
+async def test_a_stopped_answer_whose_request_disappears_is_reported_as_expired(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     request = await meeting.request()
     meeting.arm("401=/question/que")

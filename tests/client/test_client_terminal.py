@@ -24,7 +24,7 @@ async def waiting(meeting: Meeting) -> tuple[Turn, QuestionRequest]:
 
 
 @virtually("mimo")
-async def test_a_command_at_a_terminal_waits_for_a_person_who_tells_what_it_printed(meeting: Meeting) -> None:
+async def test_a_terminal_command_waits_for_its_output_from_the_user(meeting: Meeting) -> None:
     turn, request = await waiting(meeting)
     assert request.session_id == meeting.session_id
     meeting.client.answer(request, (("Ada",),))
@@ -35,7 +35,7 @@ async def test_a_command_at_a_terminal_waits_for_a_person_who_tells_what_it_prin
 
 
 @virtually("mimo")
-async def test_a_command_that_a_person_does_not_run_lets_the_agent_go_on(meeting: Meeting) -> None:
+async def test_a_rejected_terminal_command_lets_the_agent_continue(meeting: Meeting) -> None:
     turn, request = await waiting(meeting)
     meeting.client.reject(request)
     assert (await meeting.outcome(request.id)).state == "acknowledged"
@@ -44,7 +44,7 @@ async def test_a_command_that_a_person_does_not_run_lets_the_agent_go_on(meeting
 
 
 @virtually("mimo")
-async def test_a_command_at_a_terminal_is_found_by_who_comes_later(meeting: Meeting) -> None:
+async def test_a_terminal_command_is_listed_for_a_later_client(meeting: Meeting) -> None:
     """Events tell only who was there; the list does not name the session."""
     _, request = await waiting(meeting)
     http = Http(f"http://127.0.0.1:{meeting.server.port}", credentials=BasicAuth("mimocode", "secret"))
@@ -58,7 +58,7 @@ async def test_a_command_at_a_terminal_is_found_by_who_comes_later(meeting: Meet
 
 @pytest.mark.parametrize("given", [(("Ada",),), None])
 @virtually("mimo")
-async def test_what_came_of_a_command_is_known_though_the_acknowledgement_is_lost(
+async def test_the_result_of_a_command_is_found_after_a_lost_acknowledgement(
     meeting: Meeting, given: Answers | None
 ) -> None:
     turn, request = await waiting(meeting)

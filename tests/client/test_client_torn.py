@@ -34,7 +34,7 @@ async def ended(meeting: Meeting, turn: str) -> None:
 
 @pytest.mark.usefixtures("short_journal")
 @virtually("qwen")
-async def test_what_is_missing_is_marked_and_comes_when_the_turn_has_ended(meeting: Meeting) -> None:
+async def test_a_missing_beginning_is_marked_and_loaded_at_the_turns_end(meeting: Meeting) -> None:
     made = (await meeting.http.post("/session", json={"sessionScope": "thread"})).json()
     meeting.session_id = made["sessionId"]
     body = {"prompt": [{"type": "text", "text": "SLOW"}]}
@@ -50,9 +50,7 @@ async def test_what_is_missing_is_marked_and_comes_when_the_turn_has_ended(meeti
 
 @pytest.mark.parametrize("page", [None, 2])
 @virtually("qwen")
-async def test_the_past_of_a_session_that_somebody_woke_without_it_is_there_to_be_had(
-    meeting: Meeting, page: int | None
-) -> None:
+async def test_the_history_of_a_session_resumed_without_it_can_be_loaded(meeting: Meeting, page: int | None) -> None:
     made = (await meeting.http.post("/session", json={"sessionScope": "thread"})).json()
     meeting.session_id, path = made["sessionId"], f"/session/{made['sessionId']}"
     for text in ("PLAIN 1", "PLAIN 2"):
@@ -71,7 +69,7 @@ async def test_the_past_of_a_session_that_somebody_woke_without_it_is_there_to_b
 
 @pytest.mark.usefixtures("short_journal")
 @virtually("qwen")
-async def test_a_prompt_whose_echo_is_cut_off_with_its_202_lost_is_not_given_back(meeting: Meeting) -> None:
+async def test_a_prompt_with_a_lost_202_and_a_truncated_echo_stays_sent(meeting: Meeting) -> None:
     meeting.arm("cut=prompt,at=headers")
     meeting.arm(f"502=/session/{meeting.session_id}/load,times=5")
     turn = await meeting.over(meeting.send("SLOW"))

@@ -29,7 +29,7 @@ async def test_a_prompt_is_answered(meeting: Meeting, profile: str) -> None:
 
 @opencode_profiles
 @virtually()
-async def test_an_abort_leaves_no_ghosts(meeting: Meeting, profile: str) -> None:
+async def test_an_abort_leaves_no_stale_requests(meeting: Meeting, profile: str) -> None:
     turn = meeting.send("BOTH")
     await meeting.until(lambda: len(meeting.client.store.requests) == 2, within=30)
     meeting.client.abort(meeting.session_id)
@@ -43,7 +43,7 @@ async def test_an_abort_leaves_no_ghosts(meeting: Meeting, profile: str) -> None
 
 
 @virtually()
-async def test_an_abort_from_elsewhere_is_called_that(meeting: Meeting) -> None:
+async def test_an_abort_by_another_client_is_attributed_to_it(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     await meeting.request()
     await meeting.http.post(f"/session/{meeting.session_id}/abort")
@@ -53,7 +53,7 @@ async def test_an_abort_from_elsewhere_is_called_that(meeting: Meeting) -> None:
 
 
 @virtually()
-async def test_an_abort_between_two_tries_of_the_provider(meeting: Meeting) -> None:
+async def test_an_abort_between_two_provider_attempts(meeting: Meeting) -> None:
     turn = meeting.send("FAIL 503")
     await meeting.until(lambda: turn.retry is not None and turn.retry.attempt == 2, within=30)
     await meeting.http.post(f"/session/{meeting.session_id}/abort")
@@ -72,7 +72,7 @@ async def test_a_model_error_is_the_reason(meeting: Meeting) -> None:
 
 @opencode_profiles
 @virtually()
-async def test_a_second_prompt_while_busy_ends_with_the_first(meeting: Meeting, profile: str) -> None:
+async def test_a_second_prompt_while_busy_ends_together_with_the_first(meeting: Meeting, profile: str) -> None:
     first = meeting.send("SLOW")
     await meeting.until(lambda: first.state is TurnState.RUNNING)
     second = meeting.send("PLAIN")
@@ -98,7 +98,7 @@ BREAKS = [
 
 @pytest.mark.parametrize(("profile", "fault"), BREAKS)
 @virtually()
-async def test_a_post_that_breaks_on_its_way_back_loses_nothing(meeting: Meeting, profile: str, fault: str) -> None:
+async def test_a_post_broken_during_its_response_loses_nothing(meeting: Meeting, profile: str, fault: str) -> None:
     meeting.arm(fault)
     turn = await meeting.over(meeting.send("LONG 1 #1;"))
     assert turn.state is TurnState.FINISHED
@@ -120,7 +120,7 @@ async def test_a_post_that_never_arrived_is_sent_again(meeting: Meeting, fault: 
 
 
 @virtually()
-async def test_a_post_that_a_starting_server_swallows_is_sent_again(meeting: Meeting) -> None:
+async def test_a_post_that_hangs_at_a_starting_server_is_sent_again(meeting: Meeting) -> None:
     meeting.arm("hang=prompt")
     began = meeting.client.now()
     turn = await meeting.over(meeting.send("PLAIN #1;"))
@@ -131,7 +131,7 @@ async def test_a_post_that_a_starting_server_swallows_is_sent_again(meeting: Mee
 
 @pytest.mark.parametrize("fault", ["whitespace", "truncated", "trailing", "doubled", "garbled"])
 @virtually("opencode-padded")
-async def test_a_body_that_is_useless_is_replaced_by_what_the_server_has(meeting: Meeting, fault: str) -> None:
+async def test_an_invalid_body_is_replaced_by_the_servers_record(meeting: Meeting, fault: str) -> None:
     meeting.arm(fault)
     turn = await meeting.over(meeting.send("PLAIN #1;"))
     assert (turn.state, turn.post.attempts) == (TurnState.FINISHED, 1)
@@ -140,7 +140,7 @@ async def test_a_body_that_is_useless_is_replaced_by_what_the_server_has(meeting
 
 
 @virtually()
-async def test_a_prompt_that_the_server_fails_at_says_why(meeting: Meeting) -> None:
+async def test_a_prompt_failed_by_the_server_has_a_reason(meeting: Meeting) -> None:
     prompt = Prompt(meeting.session_id, "PLAIN", "msg_1", "prt_1", agent="nobody")
     turn = await meeting.over(meeting.client.turns.send(prompt))
     assert (turn.state, turn.post.attempts) == (TurnState.NOT_SENT, 4)
@@ -149,7 +149,7 @@ async def test_a_prompt_that_the_server_fails_at_says_why(meeting: Meeting) -> N
 
 
 @virtually("mimo")
-async def test_mimo_s_empty_answer_to_an_unknown_agent_is_no_reason_to_post_again(meeting: Meeting) -> None:
+async def test_mimos_empty_response_to_an_unknown_agent_is_not_retried(meeting: Meeting) -> None:
     await meeting.over(meeting.send("PLAIN"))
     prompt = replace(meeting.client._require_backend().new_prompt(meeting.session_id, "PLAIN"), agent="nobody")
     turn = await meeting.over(meeting.client.turns.send(prompt), within=2)
@@ -182,14 +182,14 @@ async def test_mimo_cancels_a_turn_whose_post_breaks(meeting: Meeting, fault: st
 
 
 @virtually("mimo-cancel")
-async def test_mimo_says_a_failure_with_nothing(meeting: Meeting) -> None:
+async def test_mimo_reports_a_failure_with_an_empty_response(meeting: Meeting) -> None:
     turn = await meeting.over(meeting.send("FAIL 400"))
     assert turn.state is TurnState.FAILED
     assert "400" in turn.reason
 
 
 @virtually()
-async def test_a_server_killed_in_mid_turn_is_shown_and_the_turn_is_interrupted(meeting: Meeting) -> None:
+async def test_killing_the_server_is_shown_and_interrupts_the_turn(meeting: Meeting) -> None:
     turn = meeting.send("ASK1")
     await meeting.request()
     meeting.server.crash()
@@ -204,7 +204,7 @@ async def test_a_server_killed_in_mid_turn_is_shown_and_the_turn_is_interrupted(
 
 
 @virtually()
-async def test_a_turn_that_runs_already_is_followed(meeting: Meeting) -> None:
+async def test_an_already_running_turn_is_followed(meeting: Meeting) -> None:
     session = (await meeting.http.post("/session", json={})).json()["id"]
     await meeting.http.post(f"/session/{session}/prompt_async", json={"parts": [{"type": "text", "text": "SLOW"}]})
     await asyncio.sleep(1)
@@ -218,7 +218,7 @@ async def test_a_turn_that_runs_already_is_followed(meeting: Meeting) -> None:
 
 @pytest.mark.parametrize("fault", ["stall=prompt,at=headers", "reset=prompt,at=headers"])
 @virtually("qwen")
-async def test_a_prompt_whose_202_does_not_come_is_known_by_its_echo(meeting: Meeting, fault: str) -> None:
+async def test_a_prompt_without_a_202_is_identified_by_its_echo(meeting: Meeting, fault: str) -> None:
     """It is one prompt, which runs: not a second one beside one that is still being sent."""
     first = meeting.send("PLAIN")
     await meeting.over(first)
@@ -240,7 +240,7 @@ async def test_a_prompt_whose_202_does_not_come_is_known_by_its_echo(meeting: Me
 
 @pytest.mark.parametrize("profile", ["opencode", "qwen"])
 @virtually()
-async def test_a_prompt_that_arrives_after_it_was_taken_for_not_sent_runs(meeting: Meeting, profile: str) -> None:
+async def test_a_prompt_that_arrives_after_being_marked_unsent_is_running(meeting: Meeting, profile: str) -> None:
     """Something between here and the server held it back."""
     client, session_id = meeting.client, meeting.session_id
     turn = client.turns.send(client._require_backend().new_prompt(session_id, "PLAIN"))

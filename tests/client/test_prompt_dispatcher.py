@@ -101,14 +101,14 @@ def left(desk: Desk, tmp_path: Path) -> tuple[str, list[str], list[str]]:
     return places
 
 
-def test_a_free_session_gets_its_prompt_at_once(desk: Desk, tmp_path: Path) -> None:
+def test_a_prompt_for_an_idle_session_is_sent_at_once(desk: Desk, tmp_path: Path) -> None:
     desk.journal.save_draft("ses_1", "do it")
     desk.prompts.submit("ses_1", "do it")
     assert (desk.sent(), desk.waiting()) == (["do it"], [])
     assert left(desk, tmp_path) == ("", [], ["do it"])
 
 
-def test_a_busy_session_s_prompts_wait_and_go_one_by_one(desk: Desk, tmp_path: Path) -> None:
+def test_prompts_for_a_busy_session_are_queued_and_sent_one_by_one(desk: Desk, tmp_path: Path) -> None:
     desk.store.apply(e.StatusChanged("ses_1", Busy()))
     desk.prompts.submit("ses_1", "one")
     desk.prompts.submit("ses_1", "two")
@@ -120,7 +120,7 @@ def test_a_busy_session_s_prompts_wait_and_go_one_by_one(desk: Desk, tmp_path: P
     assert left(desk, tmp_path) == ("", ["two"], ["one"])
 
 
-def test_while_the_line_is_down_prompts_wait(desk: Desk) -> None:
+def test_prompts_are_queued_while_disconnected(desk: Desk) -> None:
     desk.ready = False
     desk.prompts.submit("ses_1", "one")
     assert desk.waiting() == ["one"]
@@ -129,7 +129,7 @@ def test_while_the_line_is_down_prompts_wait(desk: Desk) -> None:
     assert desk.sent() == ["one"]
 
 
-def test_steering_does_not_wait(desk: Desk) -> None:
+def test_a_prompt_sent_now_skips_the_queue(desk: Desk) -> None:
     desk.store.apply(e.StatusChanged("ses_1", Busy()))
     desk.prompts.send_now("ses_1", "left, not right")
     assert desk.sent() == ["left, not right"]
@@ -145,7 +145,7 @@ def test_a_prompt_that_never_arrived_is_a_draft_again(desk: Desk, tmp_path: Path
     assert left(desk, tmp_path) == ("do it", [], [])
 
 
-def test_after_a_bad_end_the_queue_is_held_until_somebody_decides(desk: Desk) -> None:
+def test_an_abnormal_end_pauses_the_queue_until_the_user_decides(desk: Desk) -> None:
     desk.prompts.submit("ses_1", "one")
     desk.prompts.submit("ses_1", "two")
     desk.end(PostRefused("busy (409)"))
@@ -171,7 +171,7 @@ def abort(desk: Desk, outcome: TurnState) -> None:
         (TurnState.FINISHED, "an earlier turn finished before it could be aborted"),
     ],
 )
-def test_only_what_was_queued_before_an_abort_is_held(desk: Desk, outcome: TurnState, why: str) -> None:
+def test_an_abort_pauses_only_prompts_queued_before_it(desk: Desk, outcome: TurnState, why: str) -> None:
     """What is written afterwards is written for the time after the aborted turn."""
     for text in ("one", "two"):
         desk.prompts.submit("ses_1", text)
@@ -186,7 +186,7 @@ def test_only_what_was_queued_before_an_abort_is_held(desk: Desk, outcome: TurnS
     assert desk.prompts.held("ses_1") == why
 
 
-def test_what_is_let_go_while_an_abort_is_under_way_is_sent_after_the_turn(desk: Desk) -> None:
+def test_prompts_resumed_during_an_abort_are_sent_after_the_turn(desk: Desk) -> None:
     for text in ("one", "two"):
         desk.prompts.submit("ses_1", text)
     desk.prompts.hold_for_abort("ses_1")
@@ -196,7 +196,7 @@ def test_what_is_let_go_while_an_abort_is_under_way_is_sent_after_the_turn(desk:
     assert desk.sent() == ["one", "two"]
 
 
-def test_a_copy_that_waits_is_held_once_the_server_has_the_prompt(desk: Desk) -> None:
+def test_a_queued_copy_is_paused_once_the_server_has_the_prompt(desk: Desk) -> None:
     desk.prompts.submit("ses_1", "do it")
     desk.end(PostRefused("no data for 10 s"))
     desk.ready = False
@@ -216,7 +216,7 @@ def undo(desk: Desk, message_id: str) -> None:
     desk.store.apply(e.SessionUpserted(Session("ses_1", "", "/", undone_from=message_id)))
 
 
-def test_a_queue_does_not_remove_what_another_client_undid_meanwhile(desk: Desk) -> None:
+def test_sending_the_queue_does_not_remove_another_clients_undone_messages(desk: Desk) -> None:
     desk.store.apply(e.StatusChanged("ses_1", Busy()))
     desk.prompts.submit("ses_1", "one")
     desk.prompts.submit("ses_1", "two")
@@ -234,7 +234,7 @@ def test_a_prompt_written_after_an_undo_is_sent(desk: Desk) -> None:
     assert desk.sent() == ["one"]
 
 
-def test_a_new_prompt_goes_before_what_is_held_and_lets_none_of_it_go(desk: Desk) -> None:
+def test_a_new_prompt_is_sent_before_paused_ones_without_resuming_them(desk: Desk) -> None:
     desk.prompts.submit("ses_1", "one")
     desk.prompts.submit("ses_1", "two")
     desk.end(PostRefused("busy (409)"))
@@ -244,7 +244,7 @@ def test_a_new_prompt_goes_before_what_is_held_and_lets_none_of_it_go(desk: Desk
     assert [desk.prompts.is_held(queued.id) for queued in desk.prompts.waiting("ses_1")] == [False, True]
 
 
-def test_letting_go_for_one_reason_leaves_what_is_held_for_another(desk: Desk) -> None:
+def test_resuming_for_one_reason_leaves_prompts_paused_for_another(desk: Desk) -> None:
     desk.prompts.submit("ses_1", "one")
     desk.prompts.submit("ses_1", "two")
     desk.end(PostRefused("busy (409)"))
@@ -258,7 +258,7 @@ def test_letting_go_for_one_reason_leaves_what_is_held_for_another(desk: Desk) -
     assert (desk.sent(), desk.waiting()) == (["one", "three"], ["two"])
 
 
-def test_waiting_prompts_can_be_changed_and_taken_back(desk: Desk) -> None:
+def test_queued_prompts_can_be_edited_and_cancelled(desk: Desk) -> None:
     desk.store.apply(e.StatusChanged("ses_1", Busy()))
     desk.prompts.submit("ses_1", "one")
     (queued,) = desk.prompts.waiting("ses_1")
@@ -272,7 +272,7 @@ def test_waiting_prompts_can_be_changed_and_taken_back(desk: Desk) -> None:
     assert desk.waiting() == []
 
 
-def test_what_an_earlier_run_had_in_flight_is_asked_for_and_not_sent(desk: Desk, tmp_path: Path) -> None:
+def test_a_prompt_in_flight_in_an_earlier_run_is_looked_up_and_not_sent(desk: Desk, tmp_path: Path) -> None:
     desk.prompts.submit("ses_1", "in flight")
     desk.prompts.submit("ses_1", "waiting")
     desk.journal.close()
@@ -284,7 +284,7 @@ def test_what_an_earlier_run_had_in_flight_is_asked_for_and_not_sent(desk: Desk,
     assert (heir.sent(), heir.waiting()) == ([], ["waiting"])
 
 
-def test_a_prompt_gets_its_ids_once_the_session_s_newest_messages_are_known(desk: Desk) -> None:
+def test_a_prompt_gets_ids_once_the_newest_messages_are_known(desk: Desk) -> None:
     desk.backend.traits = Traits("any")
     desk.prompts.submit("ses_1", "first")
     assert (desk.sent(), desk.waiting(), desk.fetched) == ([], ["first"], ["ses_1"])
@@ -298,7 +298,7 @@ def test_a_prompt_gets_its_ids_once_the_session_s_newest_messages_are_known(desk
     assert (desk.sent(), desk.waiting()) == (["first"], [])
 
 
-def test_no_prompt_is_sent_that_is_not_on_disk(tmp_path: Path) -> None:
+def test_no_prompt_is_sent_before_it_is_on_disk(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with held(tmp_path):
         desk.prompts.submit("ses_1", "one")
@@ -311,7 +311,7 @@ def test_no_prompt_is_sent_that_is_not_on_disk(tmp_path: Path) -> None:
     desk.journal.close()
 
 
-def test_one_that_is_to_be_sent_now_is_sent_unsaved_once_the_person_knows(tmp_path: Path) -> None:
+def test_a_prompt_sent_now_may_be_unsaved_after_a_warning(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with held(tmp_path):
         with pytest.raises(NetError, match="cannot be saved"):

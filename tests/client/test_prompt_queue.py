@@ -29,7 +29,7 @@ def after_a_restart(journal: Journal, folder: Path) -> PromptQueue:
     return queue
 
 
-def test_prompts_wait_in_order_and_by_session(folder: Path) -> None:
+def test_prompts_are_queued_in_order_by_session(folder: Path) -> None:
     journal = journal_in(folder)
     queue = PromptQueue(journal)
     for session_id, text in (("ses_1", "one"), ("ses_2", "other"), ("ses_1", "two")):
@@ -40,7 +40,7 @@ def test_prompts_wait_in_order_and_by_session(folder: Path) -> None:
     assert (texts(again), texts(again, "ses_2")) == (["one", "two"], ["other"])
 
 
-def test_an_edited_prompt_keeps_its_place(folder: Path) -> None:
+def test_an_edited_prompt_keeps_its_position(folder: Path) -> None:
     journal = journal_in(folder)
     queue = PromptQueue(journal)
     first = queue.add("ses_1", "one")
@@ -50,7 +50,7 @@ def test_an_edited_prompt_keeps_its_place(folder: Path) -> None:
     assert texts(after_a_restart(journal, folder)) == ["one, better", "two"]
 
 
-def test_what_moves_to_another_session_stands_behind_what_waits_there(folder: Path) -> None:
+def test_a_prompt_moved_to_another_session_is_appended_to_its_queue(folder: Path) -> None:
     journal = journal_in(folder)
     queue = PromptQueue(journal)
     for session_id, text in (("ses_1", "one"), ("ses_2", "here before"), ("ses_1", "two")):
@@ -73,7 +73,7 @@ def test_a_removed_prompt_does_not_come_back(folder: Path) -> None:
     assert texts(after_a_restart(journal, folder)) == []
 
 
-def test_a_held_queue_says_why_until_it_is_released(folder: Path) -> None:
+def test_a_paused_queue_has_a_reason_until_it_is_resumed(folder: Path) -> None:
     queue = PromptQueue(journal_in(folder))
     queue.hold("ses_1", "nothing waits: nothing is held")
     assert (queue.held("ses_1"), queue.next("ses_1")) == ("", None)
@@ -84,13 +84,13 @@ def test_a_held_queue_says_why_until_it_is_released(folder: Path) -> None:
     assert queue.held("ses_1") == ""
 
 
-def test_what_an_earlier_run_left_is_held(folder: Path) -> None:
+def test_prompts_of_an_earlier_run_are_paused(folder: Path) -> None:
     journal = journal_in(folder)
     PromptQueue(journal).add("ses_1", "one")
     assert after_a_restart(journal, folder).held("ses_1") == "from an earlier run"
 
 
-def test_a_new_prompt_stands_before_what_is_held_also_after_a_restart(folder: Path) -> None:
+def test_a_new_prompt_is_before_paused_ones_even_after_a_restart(folder: Path) -> None:
     journal = journal_in(folder)
     queue = PromptQueue(journal)
     for text in ("one", "two"):

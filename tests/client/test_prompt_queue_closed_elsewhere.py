@@ -9,9 +9,7 @@ from tui.core.turn_state import TurnState
 
 @pytest.mark.parametrize("running", ["SLOW", "ASK1"])
 @virtually("qwen")
-async def test_a_prompt_in_the_server_s_queue_comes_back_when_its_session_is_closed(
-    meeting: Meeting, running: str
-) -> None:
+async def test_a_prompt_queued_on_the_server_is_returned_if_its_session_closes(meeting: Meeting, running: str) -> None:
     first = meeting.send(running)
     await meeting.until(lambda: first.state in (TurnState.RUNNING, TurnState.WAITING), within=10)
     waits = meeting.send("PLAIN please")

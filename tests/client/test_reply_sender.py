@@ -140,7 +140,7 @@ async def desk() -> AsyncIterator[Desk]:
         (ONCE, RequestClosed(PERMISSION, "replied", reply="once")),
     ],
 )
-async def test_what_the_server_takes_is_acknowledged_and_closes_the_request(
+async def test_an_accepted_reply_is_acknowledged_and_closes_the_request(
     desk: Desk, reply: PendingReply, closed: RequestClosed
 ) -> None:
     assert await desk.send(reply, True) == ("acknowledged", "")
@@ -153,7 +153,7 @@ async def test_what_the_server_takes_is_acknowledged_and_closes_the_request(
     assert desk.looked_up == 0
 
 
-async def test_it_is_sent_until_the_server_has_it(desk: Desk) -> None:
+async def test_an_answer_is_retried_until_the_server_has_it(desk: Desk) -> None:
     errors: list[NetError] = [ConnectionLost("reset"), ConnectFailed("connection refused"), HttpStatusError(502)]
     assert await desk.send(ANSWER, *errors, True) == ("acknowledged", "")
     assert desk.states == ["sending", "retrying", "retrying", "retrying", "acknowledged"]
@@ -161,7 +161,7 @@ async def test_it_is_sent_until_the_server_has_it(desk: Desk) -> None:
     assert desk.posted == [ANSWER] * 4
 
 
-async def test_its_tries_back_off(desk: Desk) -> None:
+async def test_retries_back_off(desk: Desk) -> None:
     desk.says = [ConnectionLost("reset")]
     sending = asyncio.create_task(desk.outbox.send(ANSWER))
     await desk.time.advance(3.4)
@@ -171,7 +171,7 @@ async def test_its_tries_back_off(desk: Desk) -> None:
     sending.cancel()
 
 
-async def test_a_server_that_asks_to_be_left_alone_is(desk: Desk) -> None:
+async def test_retry_after_is_respected(desk: Desk) -> None:
     desk.says = [HttpStatusError(429, retry_after=60), True]
     sending = asyncio.create_task(desk.outbox.send(ANSWER))
     await desk.time.advance(59)
@@ -204,7 +204,7 @@ async def test_the_same_answer_twice_is_sent_once(desk: Desk) -> None:
         (None, ("expired", "")),
     ],
 )
-async def test_a_lost_acknowledgement_is_found_in_what_the_server_recorded(
+async def test_a_lost_acknowledgement_is_recovered_from_the_servers_record(
     desk: Desk, not_open: HttpStatusError | bool, recorded: Answers | None, outcome: tuple[str, str]
 ) -> None:
     desk.recorded = transcript(recorded)
@@ -213,25 +213,25 @@ async def test_a_lost_acknowledgement_is_found_in_what_the_server_recorded(
     assert "que_1" not in desk.store.requests
 
 
-async def test_the_record_is_that_of_the_call_which_asked(desk: Desk) -> None:
+async def test_only_the_record_of_the_requesting_call_counts(desk: Desk) -> None:
     desk.recorded = transcript(OURS, call_id="call_other")
     assert await desk.send(ANSWER, HttpStatusError(404)) == ("expired", "")
 
 
-async def test_a_request_that_went_without_a_word_is_looked_up_all_the_same(desk: Desk) -> None:
+async def test_a_request_removed_without_a_result_is_looked_up(desk: Desk) -> None:
     """The line broke with the acknowledgement; when it is back, the resync says only that the request is gone."""
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     desk.recorded = transcript(OURS)
     assert await desk.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
 
 
-async def test_an_answer_that_an_event_told_of_needs_no_looking_up(desk: Desk) -> None:
+async def test_an_answer_reported_by_an_event_is_not_looked_up(desk: Desk) -> None:
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
     assert await desk.send(ANSWER, HttpStatusError(404)) == ("elsewhere", "B")
     assert desk.looked_up == 0
 
 
-async def test_our_own_answer_told_by_an_event_is_acknowledged(desk: Desk) -> None:
+async def test_our_own_answer_reported_by_an_event_is_acknowledged(desk: Desk) -> None:
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", OURS))
     assert await desk.send(ANSWER, ConnectionLost("reset"), HttpStatusError(404)) == ("acknowledged", "")
 
@@ -244,9 +244,7 @@ async def test_a_question_dismissed_elsewhere(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("reply", "outcome"), [("dismissal", ("acknowledged", "")), ("answer", ("elsewhere", "rejected"))]
 )
-async def test_a_rejection_is_found_in_what_the_server_recorded(
-    desk: Desk, reply: str, outcome: tuple[str, str]
-) -> None:
+async def test_a_rejection_is_found_in_the_servers_record(desk: Desk, reply: str, outcome: tuple[str, str]) -> None:
     desk.recorded = transcript(None, rejected=True)
     assert await desk.send(ANSWER if reply == "answer" else DISMISSAL, HttpStatusError(404)) == outcome
 
@@ -256,7 +254,7 @@ async def test_a_dismissal_whose_acknowledgement_was_lost(desk: Desk) -> None:
     assert await desk.send(DISMISSAL, HttpStatusError(404)) == ("acknowledged", "")
 
 
-async def test_a_dismissal_that_came_after_an_answer(desk: Desk) -> None:
+async def test_a_dismissal_after_another_clients_answer(desk: Desk) -> None:
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
     assert await desk.send(DISMISSAL, HttpStatusError(404)) == ("elsewhere", "B")
 
@@ -277,7 +275,7 @@ async def test_a_permission_answered_elsewhere(desk: Desk, theirs: str, outcome:
         ("reject", "completed", ("elsewhere", "allowed")),
     ],
 )
-async def test_a_permission_whose_acknowledgement_and_event_were_lost_is_told_by_its_call(
+async def test_a_permission_without_acknowledgement_or_event_is_resolved_by_its_call(
     desk: Desk, reply: PermissionReply, state: Literal["running", "completed", "error"], outcome: tuple[str, str]
 ) -> None:
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
@@ -298,7 +296,7 @@ async def test_a_permission_whose_acknowledgement_and_event_were_lost_is_told_by
         ("reject", "error", ("expired", "")),
     ],
 )
-async def test_a_call_is_no_evidence_of_a_reply_that_never_arrived(
+async def test_a_call_does_not_prove_a_reply_that_was_never_delivered(
     desk: Desk, reply: PermissionReply, state: Literal["running", "completed", "error"], outcome: tuple[str, str]
 ) -> None:
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
@@ -312,7 +310,7 @@ async def test_a_call_is_no_evidence_of_a_reply_that_never_arrived(
 @pytest.mark.parametrize("state", ["pending", "running"])
 @pytest.mark.parametrize("reply", ["once", "reject"])
 @pytest.mark.parametrize("turn", ["none", "a later one"])
-async def test_a_call_that_died_with_its_server_was_not_allowed(
+async def test_a_call_killed_with_its_server_does_not_count_as_allowed(
     desk: Desk, reply: PermissionReply, state: Literal["pending", "running"], turn: str
 ) -> None:
     """opencode asks while the call runs already, and keeps it so for ever where it is ended then."""
@@ -330,12 +328,12 @@ async def test_a_call_that_died_with_its_server_was_not_allowed(
     ) == ("expired", "")
 
 
-async def test_a_permission_that_is_gone_without_a_word(desk: Desk) -> None:
+async def test_a_permission_removed_without_a_result_is_expired(desk: Desk) -> None:
     assert await desk.send(ONCE, HttpStatusError(404)) == ("expired", "")
     assert "per_1" not in desk.store.requests
 
 
-async def test_while_the_record_cannot_be_read_nothing_is_claimed(desk: Desk) -> None:
+async def test_no_outcome_is_reported_while_the_record_cannot_be_read(desk: Desk) -> None:
     desk.recorded = ConnectionLost("reset")
     desk.says = [HttpStatusError(404)]
     sending = asyncio.create_task(desk.outbox.send(ANSWER))
@@ -348,13 +346,13 @@ async def test_while_the_record_cannot_be_read_nothing_is_claimed(desk: Desk) ->
     assert desk.states[-1] == "acknowledged"
 
 
-async def test_a_session_that_is_gone_has_no_record(desk: Desk) -> None:
+async def test_a_reply_in_a_deleted_session_is_expired(desk: Desk) -> None:
     desk.recorded = HttpStatusError(404)
     assert await desk.send(ANSWER, HttpStatusError(404)) == ("expired", "")
 
 
 @pytest.mark.parametrize("status", [400, 403])
-async def test_what_the_server_refuses_stays_open(desk: Desk, status: int) -> None:
+async def test_a_refused_reply_leaves_the_request_open(desk: Desk, status: int) -> None:
     state, reason = await desk.send(ANSWER, HttpStatusError(status, excerpt="Expected array"))
     assert (state, "Expected array" in reason) == ("refused", True)
     assert "que_1" in desk.store.requests
@@ -364,13 +362,13 @@ async def test_what_the_server_refuses_stays_open(desk: Desk, status: int) -> No
 @pytest.mark.parametrize(
     "error", [HttpStatusError(401), CertificateError("expired"), UnexpectedContentType("text/html")]
 )
-async def test_what_only_a_person_can_mend_stops_it(desk: Desk, error: NetError) -> None:
+async def test_a_permanent_error_stops_the_retries(desk: Desk, error: NetError) -> None:
     assert await desk.send(ANSWER, error) == ("stopped", error.message)
     assert "que_1" in desk.store.requests
     assert len(desk.posted) == 1
 
 
-async def test_what_stopped_is_given_out_once_to_be_sent_again(desk: Desk) -> None:
+async def test_a_stopped_reply_is_returned_once_for_resending(desk: Desk) -> None:
     await desk.send(ANSWER, HttpStatusError(401))
     assert desk.outbox.pop_blocked() == [ANSWER]
     assert desk.outbox.pop_blocked() == []
@@ -381,7 +379,7 @@ async def test_what_stopped_is_given_out_once_to_be_sent_again(desk: Desk) -> No
     assert desk.outbox.pop_blocked() == []
 
 
-async def test_not_more_is_remembered_than_may_be_asked_for(desk: Desk) -> None:
+async def test_the_number_of_remembered_closed_requests_is_bounded(desk: Desk) -> None:
     for number in range(CLOSED_KEPT + 1):
         desk.outbox.closed(RequestClosed(replace(QUESTION, id=f"que_{number}"), "answered", OURS))
     desk.says = [HttpStatusError(404)]
@@ -399,7 +397,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "reply", [ANSWER, DISMISSAL, ONCE, PendingReply(PERMISSION, permission="reject", message="not now")]
 )
-async def test_an_answer_on_its_way_outlives_its_client(folder: Path, reply: PendingReply) -> None:
+async def test_an_unacknowledged_answer_survives_a_restart(folder: Path, reply: PendingReply) -> None:
     died = Desk(Journal(folder, "http://server", wall=lambda: 1.0))
     died.says = [ConnectionLost("reset")]
     sending = asyncio.create_task(died.outbox.send(reply))
@@ -420,7 +418,7 @@ async def test_an_answer_on_its_way_outlives_its_client(folder: Path, reply: Pen
     ("says", "kept"),
     [(HttpStatusError(401), [ANSWER]), (HttpStatusError(400), []), (HttpStatusError(404), []), (True, [])],
 )
-async def test_an_answer_is_kept_until_it_is_settled(
+async def test_an_answer_is_stored_until_its_outcome_is_final(
     folder: Path, says: NetError | bool, kept: list[PendingReply]
 ) -> None:
     desk = Desk(Journal(folder, "http://server", wall=lambda: 1.0))
@@ -437,7 +435,7 @@ async def test_an_answer_is_kept_until_it_is_settled(
 @pytest.mark.parametrize(
     ("answers", "outcome"), [((("B",),), ("elsewhere", "B")), (OURS, ("acknowledged", ""))], ids=["theirs", "ours"]
 )
-async def test_what_stopped_is_settled_by_word_of_how_its_request_ended(
+async def test_a_stopped_reply_is_resolved_by_the_event_that_closes_its_request(
     desk: Desk, answers: Answers, outcome: tuple[str, str]
 ) -> None:
     await desk.send(ANSWER, HttpStatusError(401))
@@ -449,7 +447,7 @@ async def test_what_stopped_is_settled_by_word_of_how_its_request_ended(
     assert desk.journal.adopt_answers() == []
 
 
-async def test_what_stops_after_its_request_ended_is_settled_by_that_word_too(desk: Desk) -> None:
+async def test_a_reply_stopped_after_its_request_closed_is_resolved_by_that_event(desk: Desk) -> None:
     desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
     assert await desk.send(ANSWER, HttpStatusError(401)) == ("elsewhere", "B")
     assert desk.outbox.pop_blocked() == []
@@ -459,7 +457,7 @@ async def test_what_stops_after_its_request_ended_is_settled_by_that_word_too(de
     ("recorded", "outcome"),
     [(OURS, ("acknowledged", "")), ((("B",),), ("elsewhere", "B")), (None, ("expired", ""))],
 )
-async def test_what_stopped_is_settled_by_the_record_where_its_request_goes_without_a_word(
+async def test_a_stopped_reply_is_resolved_by_the_record_if_no_event_says_how_it_ended(
     desk: Desk, recorded: Answers | None, outcome: tuple[str, str]
 ) -> None:
     await desk.send(ANSWER, HttpStatusError(401))
@@ -472,7 +470,7 @@ async def test_what_stopped_is_settled_by_the_record_where_its_request_goes_with
     assert desk.journal.adopt_answers() == []
 
 
-async def test_while_the_record_is_refused_too_what_stopped_stays_and_that_is_told(desk: Desk) -> None:
+async def test_a_stopped_reply_stays_stopped_while_the_record_is_refused_too(desk: Desk) -> None:
     await desk.send(ANSWER, HttpStatusError(401))
     desk.recorded = HttpStatusError(403)
     desk.deliver(e.RequestGone("ses_1", "que_1"))
@@ -484,7 +482,7 @@ async def test_while_the_record_is_refused_too_what_stopped_stays_and_that_is_to
     assert await desk.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
 
 
-async def test_a_request_that_is_open_after_all_gets_the_answer(desk: Desk) -> None:
+async def test_a_reopened_request_gets_the_stopped_answer(desk: Desk) -> None:
     """Its call runs while it waits: that is no sign that the answer arrived."""
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
     desk.deliver(e.RequestOpened(asked))
@@ -500,7 +498,7 @@ async def test_a_request_that_is_open_after_all_gets_the_answer(desk: Desk) -> N
     assert desk.states[-1] == "acknowledged"
 
 
-async def test_what_is_refused_after_its_request_is_over_is_not_called_open(desk: Desk) -> None:
+async def test_a_reply_refused_after_its_request_closed_is_not_reported_as_open(desk: Desk) -> None:
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     desk.recorded = transcript((("B",),))
     assert await desk.send(ANSWER, HttpStatusError(400)) == ("elsewhere", "B")
@@ -510,9 +508,7 @@ async def test_what_is_refused_after_its_request_is_over_is_not_called_open(desk
     "body",
     [b"{", b"{}", b'{"question":null,"permission_request":null,"answers":null,"permission":null,"message":""}'],
 )
-async def test_an_answer_of_an_earlier_run_that_cannot_be_read_keeps_none_of_the_others(
-    tmp_path: Path, body: bytes
-) -> None:
+async def test_an_unreadable_answer_of_an_earlier_run_does_not_hide_the_others(tmp_path: Path, body: bytes) -> None:
     journal = Journal(tmp_path, "server", wall=lambda: 1.0)
     before = Desk(journal)
     before.says = [ConnectFailed("connection refused")] * 3
@@ -534,7 +530,7 @@ async def test_an_answer_of_an_earlier_run_that_cannot_be_read_keeps_none_of_the
         (None, ("elsewhere", "dismissed")),
     ],
 )
-async def test_where_a_yes_is_said_to_any_answer_the_end_of_the_request_tells_whose_it_was(
+async def test_an_unreliable_acceptance_is_resolved_by_the_closing_event(
     desk: Desk, theirs: Answers | None, fate: tuple[str, str]
 ) -> None:
     """Somebody else's answer came just before ours; the event that says so comes after the server's yes."""
@@ -550,18 +546,18 @@ async def test_where_a_yes_is_said_to_any_answer_the_end_of_the_request_tells_wh
     assert desk.posted == [ANSWER]
 
 
-async def test_where_a_yes_is_no_proof_and_nothing_tells_of_the_end_the_record_does(desk: Desk) -> None:
+async def test_an_unreliable_acceptance_without_an_event_is_resolved_by_the_record(desk: Desk) -> None:
     desk.yes_is_proof = False
     desk.recorded = transcript((("B", "another's"),))
     assert await desk.send(ANSWER, True) == ("elsewhere", "B, another's")
 
 
-async def test_where_a_yes_is_no_proof_and_nothing_speaks_against_it_it_is_believed(desk: Desk) -> None:
+async def test_an_unreliable_acceptance_without_contrary_evidence_is_acknowledged(desk: Desk) -> None:
     desk.yes_is_proof = False
     assert await desk.send(ANSWER, True) == ("acknowledged", "")
 
 
-async def test_where_a_yes_is_no_proof_a_call_that_runs_shows_no_reply(desk: Desk) -> None:
+async def test_an_unreliable_acceptance_with_a_running_call_is_only_allowed(desk: Desk) -> None:
     desk.yes_is_proof = False
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
     desk.deliver(e.RequestOpened(asked))
@@ -574,7 +570,7 @@ async def test_where_a_yes_is_no_proof_a_call_that_runs_shows_no_reply(desk: Des
 @pytest.mark.parametrize(
     ("failure", "outcome"), [(ConnectFailed("refused"), "elsewhere"), (ConnectionLost("reset"), "acknowledged")]
 )
-async def test_a_reason_that_never_arrived_is_not_shown_as_given(
+async def test_an_undelivered_reason_is_not_shown_as_given(
     desk: Desk, shown_by: str, failure: NetError, outcome: str
 ) -> None:
     """Another client rejected the same call, without it."""

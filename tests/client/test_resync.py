@@ -41,7 +41,7 @@ class Fetched:
         return e.Resynced({}, (), frozenset(directories))
 
 
-async def test_a_session_that_is_opened_at_the_very_end_is_fetched_too() -> None:
+async def test_a_session_opened_during_the_last_fetch_is_fetched_too() -> None:
     store = Store()
     backend = cast("Backend", Fetched(store))
 
@@ -64,7 +64,7 @@ class OneFails(Fetched):
         return await super().messages(session_id)
 
 
-async def test_a_session_that_cannot_be_fetched_keeps_no_news_of_others_back() -> None:
+async def test_a_failed_session_does_not_hold_back_changes_of_others() -> None:
     store = Store()
     store.open_transcript("ses_1")
     store.open_transcript("ses_2")
@@ -96,7 +96,7 @@ class AllHangButOne(Fetched):
         return await super().session(session_id)
 
 
-async def test_sessions_that_hang_take_one_time_out_together_and_keep_nothing_back() -> None:
+async def test_hanging_sessions_time_out_together_and_hold_nothing_back() -> None:
     time, store = FakeTime(), Store()
     for number in range(8):
         store.open_transcript(f"ses_{number}")
@@ -126,7 +126,7 @@ class FallsSilent(Fetched):
         return e.Resynced({}, (), frozenset(directories))
 
 
-async def test_what_was_fetched_counts_though_the_last_question_stays_without_an_answer() -> None:
+async def test_fetched_sessions_are_applied_even_if_the_last_request_fails() -> None:
     store = Store()
     store.open_transcript("ses_1")
     backend = cast("Backend", silent := FallsSilent(store))
@@ -156,7 +156,7 @@ class Answered(Fetched):
         return e.Resynced({"ses_1": Busy()}, (), frozenset(directories))
 
 
-async def test_news_tell_how_a_request_ended_by_its_call() -> None:
+async def test_a_missed_answer_is_found_in_its_call() -> None:
     store = Store()
     store.open_transcript("ses_1")
     told: list[c.Change] = []
@@ -178,7 +178,7 @@ async def test_news_tell_how_a_request_ended_by_its_call() -> None:
     assert closed == [c.RequestClosed(Answered.asked, "answered", (("SQLite",),))]
 
 
-async def test_that_a_session_is_at_work_is_told_before_its_messages() -> None:
+async def test_a_busy_status_is_applied_before_the_messages() -> None:
     store = Store()
     store.open_transcript("ses_1")
     backend = cast("Backend", Answered(store))
@@ -213,7 +213,7 @@ class FarAway(Fetched):
 
 
 @pytest.mark.parametrize(("opened", "round_trips", "calls"), [(0, 1, 2), (3, 2, 14)])
-async def test_what_can_be_asked_at_once_is(opened: int, round_trips: int, calls: int) -> None:
+async def test_independent_requests_are_sent_concurrently(opened: int, round_trips: int, calls: int) -> None:
     time, store = FakeTime(), Store()
     for number in range(opened):
         store.open_transcript(f"ses_{number}")
@@ -237,7 +237,7 @@ class ListsNothing(Fetched):
         raise SchemaMismatch("/session", "it is no list")
 
 
-async def test_a_list_of_sessions_that_cannot_be_read_costs_itself_alone() -> None:
+async def test_an_unreadable_session_list_affects_only_itself() -> None:
     store = Store()
     store.open_transcript("ses_1")
     backend = cast("Backend", ListsNothing(store))
@@ -269,7 +269,7 @@ class StopsDead(Fetched):
 @pytest.mark.parametrize(
     ("healthy", "what"), [(True, SessionApiUnresponsive().message), (False, ReadTimeout(2.0).message)]
 )
-async def test_a_server_is_called_healthy_only_where_its_health_check_is_answered(healthy: bool, what: str) -> None:
+async def test_a_server_is_reported_healthy_only_if_its_health_check_answers(healthy: bool, what: str) -> None:
     store = Store()
     backend = cast("Backend", StopsDead(store, healthy=healthy))
 
@@ -281,7 +281,7 @@ async def test_a_server_is_called_healthy_only_where_its_health_check_is_answere
     assert raised.value.message == what
 
 
-async def test_a_session_that_cannot_be_fetched_costs_itself_alone_and_is_tried_again() -> None:
+async def test_a_failed_session_affects_only_itself_and_is_retried() -> None:
     store = Store()
     store.open_transcript("ses_1")
     store.open_transcript("ses_2")

@@ -38,12 +38,12 @@ async def left(ghosts: StaleRequestFilter, backend: Asking) -> Sequence[str]:
     return [request.id for request in found.requests]
 
 
-async def test_what_a_call_asked_that_has_ended_waits_for_nobody() -> None:
+async def test_the_request_of_an_ended_call_is_removed() -> None:
     assert await left(StaleRequestFilter(Store()), Asking("error")) == []
     assert await left(StaleRequestFilter(Store()), Asking("running")) == ["que_1"]
 
 
-async def test_where_the_call_cannot_be_looked_at_its_request_stays_and_is_looked_at_again() -> None:
+async def test_a_request_stays_and_is_checked_again_if_its_call_cannot_be_read() -> None:
     ghosts, backend = StaleRequestFilter(Store()), Asking("error")
     backend.error = ReadTimeout(3.0)
     assert await left(ghosts, backend) == ["que_1"]
@@ -51,7 +51,7 @@ async def test_where_the_call_cannot_be_looked_at_its_request_stays_and_is_looke
     assert await left(ghosts, backend) == []
 
 
-async def test_what_the_events_told_is_looked_at_once_and_again_after_a_gap() -> None:
+async def test_a_request_known_from_events_is_checked_once_and_again_after_a_gap() -> None:
     store, backend = Store(), Asking("running")
     ghosts = StaleRequestFilter(store)
     for _ in range(2):
@@ -64,7 +64,7 @@ async def test_what_the_events_told_is_looked_at_once_and_again_after_a_gap() ->
     assert await left(ghosts, backend) == []
 
 
-async def test_what_the_events_closed_and_the_list_still_holds_is_looked_at() -> None:
+async def test_a_request_closed_by_events_but_still_listed_is_checked() -> None:
     store, backend = Store(), Asking("running")
     ghosts = StaleRequestFilter(store)
     store.apply(await ghosts.without_stale(cast("Backend", backend), LISTED))
@@ -75,7 +75,7 @@ async def test_what_the_events_closed_and_the_list_still_holds_is_looked_at() ->
     assert backend.looks == 2
 
 
-async def test_the_store_sees_to_those_whose_transcript_is_kept() -> None:
+async def test_requests_of_open_transcripts_are_left_to_the_store() -> None:
     store, backend = Store(), Asking("error")
     store.open_transcript("ses_2")
     assert await left(StaleRequestFilter(store), backend) == ["que_1"]
@@ -83,7 +83,7 @@ async def test_the_store_sees_to_those_whose_transcript_is_kept() -> None:
 
 
 @virtually("mimo")
-async def test_what_was_asked_before_an_abort_does_not_come_back_while_the_session_works_again(
+async def test_an_aborted_request_does_not_reappear_when_the_session_is_busy_again(
     meeting: Meeting,
 ) -> None:
     other = (await meeting.http.post("/session", json={})).json()["id"]

@@ -193,7 +193,7 @@ async def bench() -> AsyncIterator[Bench]:
     await asyncio.gather(*bench.tasks, return_exceptions=True)
 
 
-async def test_a_prompt_is_posted_and_held_until_its_answer_comes(bench: Bench) -> None:
+async def test_a_post_is_open_until_its_answer_arrives(bench: Bench) -> None:
     turn = await bench.send()
     assert [post.prompt for post in bench.server.posts] == [PROMPT]
     assert (state(turn), turn.post.held) == (TurnState.SENDING, True)
@@ -213,7 +213,7 @@ async def test_a_prompt_is_posted_and_held_until_its_answer_comes(bench: Bench) 
     assert transcript.parts_of("msg_2") == [WORDS]
 
 
-async def test_each_step_is_told(bench: Bench) -> None:
+async def test_each_step_emits_a_change(bench: Bench) -> None:
     await bench.send()
     bench.server.posts[0].watcher.headers()
     bench.server.posts[0].watcher.pads(1)
@@ -233,7 +233,7 @@ async def test_each_step_is_told(bench: Bench) -> None:
         PromptRejected("five wait already", "Wait."),
     ],
 )
-async def test_what_proves_that_the_server_does_not_have_it(bench: Bench, error: NetError) -> None:
+async def test_an_error_that_proves_nondelivery_means_not_sent(bench: Bench, error: NetError) -> None:
     turn = await bench.send()
     await bench.fail(error)
     assert (state(turn), turn.reason) == (TurnState.NOT_SENT, error.message)
@@ -253,7 +253,7 @@ async def test_what_proves_that_the_server_does_not_have_it(bench: Bench, error:
         Empty(3),
     ],
 )
-async def test_what_proves_nothing_is_asked_for(bench: Bench, error: NetError) -> None:
+async def test_an_ambiguous_error_causes_a_lookup(bench: Bench, error: NetError) -> None:
     bench.server.messages_there, bench.server.status = [STORED], Busy()
     turn = await bench.send()
     await bench.fail(error)
@@ -279,7 +279,7 @@ async def test_a_prompt_that_never_arrived_is_posted_again_with_the_same_ids(ben
     assert state(turn) is TurnState.FINISHED
 
 
-async def test_a_server_that_failed_by_itself_is_not_given_it_again(bench: Bench) -> None:
+async def test_a_prompt_is_not_posted_again_after_an_internal_server_error(bench: Bench) -> None:
     turn = await bench.send()
     await bench.fail(HttpStatusError(500))
     await bench.wait(7)
@@ -287,7 +287,7 @@ async def test_a_server_that_failed_by_itself_is_not_given_it_again(bench: Bench
     assert state(turn) is TurnState.NOT_SENT
 
 
-async def test_it_is_not_posted_again_once_a_later_prompt_is_there(bench: Bench) -> None:
+async def test_a_prompt_is_not_posted_again_after_a_later_one(bench: Bench) -> None:
     turn = await bench.send()
     await bench.fail(ConnectionLost("reset"))
     bench.server.messages_there = [replace(LATER, created=bench.time.wall() + 1)]
@@ -295,7 +295,7 @@ async def test_it_is_not_posted_again_once_a_later_prompt_is_there(bench: Bench)
     assert (state(turn), len(bench.server.posts)) == (TurnState.NOT_SENT, 1)
 
 
-async def test_a_prompt_that_was_there_before_is_not_a_later_one(bench: Bench) -> None:
+async def test_a_previously_known_prompt_is_not_a_later_one(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     bench.server.messages_there = [LATER]
     await bench.events(e.MessageUpserted(LATER))
@@ -305,7 +305,7 @@ async def test_a_prompt_that_was_there_before_is_not_a_later_one(bench: Bench) -
     assert (state(turn), len(bench.server.posts)) == (TurnState.SENDING, 2)
 
 
-async def test_the_answer_to_a_later_prompt_ends_an_earlier_one_that_it_took_along(bench: Bench) -> None:
+async def test_the_answer_to_a_later_prompt_ends_an_earlier_merged_one(bench: Bench) -> None:
     turn = await bench.send()
     later = replace(ANSWER, id="msg_8", parent_id="msg_7")
     bench.server.messages_there = [STORED, LATER, later]
@@ -313,7 +313,7 @@ async def test_the_answer_to_a_later_prompt_ends_an_earlier_one_that_it_took_alo
     assert (state(turn), turn.reason) == (TurnState.FINISHED, "answered together with a later prompt")
 
 
-async def test_an_earlier_answer_that_came_back_ends_nothing(bench: Bench) -> None:
+async def test_the_answer_to_an_earlier_prompt_ends_nothing(bench: Bench) -> None:
     bench.server.messages_there, bench.server.status = [STORED], Busy()
     turn = await bench.send()
     await bench.answer(message=replace(ANSWER, parent_id="msg_0"))
@@ -321,7 +321,7 @@ async def test_an_earlier_answer_that_came_back_ends_nothing(bench: Bench) -> No
     assert bench.server.asked == 1
 
 
-async def test_nothing_is_asked_while_the_line_is_down(bench: Bench) -> None:
+async def test_nothing_is_polled_while_disconnected(bench: Bench) -> None:
     turn = await bench.send()
     bench.ready = False
     await bench.fail(ConnectionLost("reset"))
@@ -334,7 +334,7 @@ async def test_nothing_is_asked_while_the_line_is_down(bench: Bench) -> None:
     assert (bench.server.asked, state(turn)) == (1, TurnState.RUNNING)
 
 
-async def test_what_nobody_asked_for_interrupts_nothing(bench: Bench) -> None:
+async def test_an_unpolled_turn_is_not_interrupted(bench: Bench) -> None:
     turn = await bench.send()
     bench.ready = False
     await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(UNDONE))
@@ -343,7 +343,7 @@ async def test_what_nobody_asked_for_interrupts_nothing(bench: Bench) -> None:
     assert (turn.over, bench.server.asked) == (False, 0)
 
 
-async def test_one_question_at_a_time(bench: Bench) -> None:
+async def test_one_poll_at_a_time(bench: Bench) -> None:
     await bench.send()
     bench.server.gate.clear()
     bench.turns.poll_all()
@@ -357,7 +357,7 @@ async def test_one_question_at_a_time(bench: Bench) -> None:
     assert bench.server.asked == 2
 
 
-async def test_a_question_that_fails_is_asked_again_and_proves_nothing(bench: Bench) -> None:
+async def test_a_failed_poll_is_repeated_and_proves_nothing(bench: Bench) -> None:
     turn = await bench.send()
     bench.server.fails = HttpStatusError(502)
     await bench.fail(ConnectionLost("reset"))
@@ -367,7 +367,7 @@ async def test_a_question_that_fails_is_asked_again_and_proves_nothing(bench: Be
     assert len(bench.server.posts) == 1
 
 
-async def test_a_session_that_is_gone_takes_its_turn_along(bench: Bench) -> None:
+async def test_a_deleted_session_interrupts_its_turn(bench: Bench) -> None:
     turn = await bench.send()
     await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
     bench.server.session_gone = True
@@ -375,7 +375,7 @@ async def test_a_session_that_is_gone_takes_its_turn_along(bench: Bench) -> None
     assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the session no longer exists on the server")
 
 
-async def test_a_call_whose_end_was_not_seen_is_read_from_the_record(bench: Bench) -> None:
+async def test_a_call_with_a_missed_end_is_read_from_the_record(bench: Bench) -> None:
     """The POST's body is the last message of the turn; the events of an earlier one may stand still."""
     step = replace(ANSWER, id="msg_step", final=False)
     turn = await bench.send()
@@ -386,7 +386,7 @@ async def test_a_call_whose_end_was_not_seen_is_read_from_the_record(bench: Benc
     assert (state(turn), bench.server.asked) == (TurnState.FINISHED, 1)
 
 
-async def test_the_stored_answer_wins_over_a_post_that_keeps_still(bench: Bench) -> None:
+async def test_a_stored_answer_ends_a_turn_whose_post_is_silent(bench: Bench) -> None:
     turn = await bench.send()
     await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
     await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
@@ -397,7 +397,7 @@ async def test_the_stored_answer_wins_over_a_post_that_keeps_still(bench: Bench)
     assert bench.server.posts[0].result.cancelled()
 
 
-async def test_a_server_killed_in_mid_turn_interrupts_it(bench: Bench) -> None:
+async def test_killing_the_server_interrupts_the_turn(bench: Bench) -> None:
     turn = await bench.send()
     await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(UNDONE), e.StatusChanged("ses_1", Busy()))
     bench.ready = False
@@ -409,7 +409,7 @@ async def test_a_server_killed_in_mid_turn_interrupts_it(bench: Bench) -> None:
     assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the server stopped in mid-answer")
 
 
-async def test_a_swallowed_post_is_let_go_and_sent_again(bench: Bench) -> None:
+async def test_an_unacknowledged_post_is_cancelled_and_sent_again(bench: Bench) -> None:
     turn = await bench.send()
     await bench.wait(UNACKNOWLEDGED_TIMEOUT + 1)
     assert state(turn) is TurnState.UNKNOWN
@@ -420,7 +420,7 @@ async def test_a_swallowed_post_is_let_go_and_sent_again(bench: Bench) -> None:
     assert state(turn) is TurnState.FINISHED
 
 
-async def test_mimo_s_turn_is_cancelled_with_its_post(bench: Bench) -> None:
+async def test_mimos_turn_is_cancelled_with_its_post(bench: Bench) -> None:
     bench.server.traits = Traits("mimo", cancels_on_disconnect=True)
     bench.server.messages_there = [STORED, replace(ANSWER, final=False, failure=Failure("Aborted", "aborted"))]
     turn = await bench.send()
@@ -429,7 +429,7 @@ async def test_mimo_s_turn_is_cancelled_with_its_post(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("error", [Empty(7), HttpStatusError(502), UnexpectedContentType("text/html")])
-async def test_mimo_s_turn_is_not_cancelled_by_an_answer_that_is_useless(bench: Bench, error: NetError) -> None:
+async def test_mimos_turn_is_not_cancelled_by_an_invalid_answer(bench: Bench, error: NetError) -> None:
     bench.server.traits = Traits("mimo", cancels_on_disconnect=True)
     bench.server.messages_there = [STORED, replace(ANSWER, final=False, failure=Failure("no model", "provider"))]
     turn = await bench.send()
@@ -437,7 +437,7 @@ async def test_mimo_s_turn_is_not_cancelled_by_an_answer_that_is_useless(bench: 
     assert (state(turn), turn.reason) == (TurnState.FAILED, "no model")
 
 
-async def test_words_from_the_server_say_why(bench: Bench) -> None:
+async def test_a_failed_turn_has_the_servers_message(bench: Bench) -> None:
     turn = await bench.send()
     bench.turns.failure_seen(e.SessionFailed("ses_other", Failure("not ours")))
     bench.turns.failure_seen(e.SessionFailed("ses_1", Failure("Agent not found")))
@@ -446,7 +446,7 @@ async def test_words_from_the_server_say_why(bench: Bench) -> None:
     assert (state(turn), turn.reason) == (TurnState.NOT_SENT, "Agent not found")
 
 
-async def test_an_error_that_another_prompt_s_answer_holds_is_not_this_one_s(bench: Bench) -> None:
+async def test_an_error_in_the_answer_to_another_prompt_is_not_this_turns(bench: Bench) -> None:
     """opencode leaves a prompt that waited behind one whose model failed without an answer."""
     before = replace(STORED, id="msg_0", created=5.0)
     failed = replace(ANSWER, id="msg_00", parent_id="msg_0", failure=Failure("400"), final=False)
@@ -462,7 +462,7 @@ async def test_an_error_that_another_prompt_s_answer_holds_is_not_this_one_s(ben
 
 
 @pytest.mark.parametrize("stored", [True, False])
-async def test_an_error_told_late_that_an_earlier_answer_holds_is_not_this_turn_s(bench: Bench, stored: bool) -> None:
+async def test_a_late_error_event_of_an_earlier_answer_is_not_this_turns(bench: Bench, stored: bool) -> None:
     """The event stream stood still, and asking found both turns before it told of the first one's error."""
     before = replace(STORED, id="msg_0", created=5.0)
     failed = replace(ANSWER, id="msg_00", created=6.0, completed=7.0, parent_id="msg_0", final=False)
@@ -477,7 +477,7 @@ async def test_an_error_told_late_that_an_earlier_answer_holds_is_not_this_turn_
     assert (state(ours), ours.reason) == (told if stored else (TurnState.NOT_SENT, "server error (500)"))
 
 
-async def test_what_the_server_has_as_broken_off_is_not_taken_up_by_the_next_prompt(bench: Bench) -> None:
+async def test_an_interrupted_answer_is_not_resumed_by_the_next_prompt(bench: Bench) -> None:
     """qwen's agents died: the session is busy again before its next prompt is told."""
     cut = replace(ANSWER, failure=Failure("agent gone", "interrupted"), final=False)
     turn = await bench.send()
@@ -488,7 +488,7 @@ async def test_what_the_server_has_as_broken_off_is_not_taken_up_by_the_next_pro
     assert [one.prompt_id for one in bench.turns.running()] == [LATER.id]
 
 
-async def test_an_abort_is_told_to_all_turns_of_the_session(bench: Bench) -> None:
+async def test_an_abort_is_recorded_for_all_turns_of_the_session(bench: Bench) -> None:
     ours = await bench.send()
     other = await bench.send(Prompt("ses_2", "x", "msg_x", "prt_x"))
     bench.turns.abort_requested(bench.turns.abortable("ses_1"))
@@ -510,7 +510,7 @@ async def test_an_abort_of_another_turn_may_have_ended_a_later_one(bench: Bench)
     )
 
 
-async def test_a_rejection_is_of_the_turn_whose_answer_it_stands_in(bench: Bench) -> None:
+async def test_a_rejection_belongs_to_the_turn_whose_answer_has_the_request(bench: Bench) -> None:
     request = QuestionRequest("que_1", "ses_1", (), message_id="msg_8")
     first = await bench.send()
     bench.turns.rejected(replace(request, message_id=None), here=True)
@@ -532,7 +532,7 @@ async def test_a_rejection_is_of_the_turn_whose_answer_it_stands_in(bench: Bench
     assert not first.over
 
 
-async def test_waiting_is_seen_in_the_requests_of_a_subagent(bench: Bench) -> None:
+async def test_a_turn_waits_for_requests_of_a_subagent(bench: Bench) -> None:
     turn = await bench.send()
     await bench.events(
         e.SessionUpserted(Session("ses_2", "child", parent_id="ses_1")),
@@ -545,7 +545,7 @@ async def test_waiting_is_seen_in_the_requests_of_a_subagent(bench: Bench) -> No
     assert state(turn) is TurnState.RUNNING
 
 
-async def test_a_request_waits_since_the_server_asked_it(bench: Bench) -> None:
+async def test_a_turn_waits_since_the_servers_time_of_the_request(bench: Bench) -> None:
     turn = await bench.send()
     first, second = (
         QuestionRequest(f"que_{ago}", "ses_1", (Question("?", "Q", ()),), asked=bench.time.wall() - ago)
@@ -560,7 +560,7 @@ async def test_a_request_waits_since_the_server_asked_it(bench: Bench) -> None:
     assert turn.waiting_since == bench.time.mono() - 180.0, "it has waited all the time"
 
 
-async def test_a_turn_that_others_began_is_followed(bench: Bench) -> None:
+async def test_another_clients_turn_is_followed(bench: Bench) -> None:
     await bench.events(e.StatusChanged("ses_1", Busy()))
     assert bench.turns.of("ses_1") == ()  # its transcript is not open here
     bench.store.open_transcript("ses_1")
@@ -572,7 +572,7 @@ async def test_a_turn_that_others_began_is_followed(bench: Bench) -> None:
     assert state(turns[0]) is TurnState.FINISHED
 
 
-async def test_a_followed_turn_is_as_old_as_the_server_says(bench: Bench) -> None:
+async def test_a_followed_turn_has_the_servers_start_and_end(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     now = bench.time.wall()
     prompt, answer = replace(STORED, created=now - 3600), replace(ANSWER, created=now - 3500, completed=None)
@@ -587,14 +587,14 @@ async def test_a_followed_turn_is_as_old_as_the_server_says(bench: Bench) -> Non
     assert turn.ended - turn.started == 3630
 
 
-async def test_of_a_followed_turn_that_the_server_does_not_date_the_least_age_is_known(bench: Bench) -> None:
+async def test_a_followed_turn_without_a_server_date_has_a_lower_bound_of_its_age(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     await bench.events(e.MessageUpserted(replace(STORED, created=0.0)), e.StatusChanged("ses_1", Busy()))
     [turn] = bench.turns.running()
     assert (turn.start_unknown, turn.started) == (True, bench.time.mono())
 
 
-async def test_of_the_prompts_of_a_busy_session_the_newest_is_followed_once(bench: Bench) -> None:
+async def test_the_newest_prompt_of_a_busy_session_is_followed_once(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(replace(STORED, id="msg_0", created=1.0)))
     assert bench.turns.running() == []  # nothing runs there
@@ -606,13 +606,13 @@ async def test_of_the_prompts_of_a_busy_session_the_newest_is_followed_once(benc
     assert len(bench.turns.of("ses_1")) == 1
 
 
-async def test_a_prompt_that_never_left_is_not_followed_by_mistake(bench: Bench) -> None:
+async def test_no_other_prompt_is_followed_while_ours_is_being_sent(bench: Bench) -> None:
     turn = await bench.send()
     await bench.events(e.MessageUpserted(replace(STORED, id="msg_0")), e.StatusChanged("ses_1", Busy()))
     assert bench.turns.running() == [turn]
 
 
-async def test_a_prompt_that_the_server_stored_without_its_words_is_not_sent(bench: Bench) -> None:
+async def test_a_prompt_stored_without_its_text_is_not_sent(bench: Bench) -> None:
     turn = await bench.send()
     bench.server.messages_there, bench.server.loses_words = [STORED], True
     await bench.fail(ConnectionLost("reset"))
@@ -620,7 +620,7 @@ async def test_a_prompt_that_the_server_stored_without_its_words_is_not_sent(ben
     assert state(turn) is TurnState.NOT_SENT
 
 
-async def test_an_interrupted_turn_that_the_server_takes_up_after_all_goes_on(bench: Bench) -> None:
+async def test_an_interrupted_turn_that_the_server_resumes_is_running(bench: Bench) -> None:
     turn = await bench.send()
     bench.server.messages_there = [STORED]
     await bench.fail(ConnectionLost("reset"))
@@ -633,7 +633,7 @@ async def test_an_interrupted_turn_that_the_server_takes_up_after_all_goes_on(be
     assert [one for one in bench.told if isinstance(one, TurnEnded)] == [TurnEnded("ses_1", "msg_1")] * 2
 
 
-async def test_words_move_a_turn(bench: Bench) -> None:
+async def test_text_counts_as_activity_of_a_running_turn(bench: Bench) -> None:
     turn = await bench.send()
     await bench.time.advance(100)
     bench.turns.touch("ses_other")
@@ -647,7 +647,7 @@ async def test_words_move_a_turn(bench: Bench) -> None:
     assert turn.last_activity == ended_at
 
 
-async def test_the_oldest_that_runs_is_shown_else_the_newest(bench: Bench) -> None:
+async def test_the_current_turn_is_the_oldest_running_or_else_the_newest(bench: Bench) -> None:
     assert bench.turns.current("ses_1") is None
     first, second = await bench.send(), await bench.send(replace(PROMPT, message_id="msg_b", part_id="prt_b"))
     assert bench.turns.current("ses_1") is first
@@ -660,7 +660,7 @@ async def test_the_oldest_that_runs_is_shown_else_the_newest(bench: Bench) -> No
     assert not bench.turns.running_in("ses_other")
 
 
-async def test_ended_turns_are_not_kept_for_ever(bench: Bench) -> None:
+async def test_the_number_of_ended_turns_is_bounded(bench: Bench) -> None:
     for number in range(ENDED_KEPT + 5):
         await bench.send(replace(PROMPT, message_id=f"msg_{number}"))
         await bench.fail(ConnectFailed("connection refused"))
@@ -668,7 +668,7 @@ async def test_ended_turns_are_not_kept_for_ever(bench: Bench) -> None:
     assert bench.turns.of("ses_1")[-1].prompt_id == f"msg_{ENDED_KEPT + 4}"
 
 
-async def test_a_prompt_of_a_client_that_died_is_asked_for_and_not_posted(bench: Bench) -> None:
+async def test_the_prompt_of_a_killed_client_is_looked_up_and_not_posted(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     bench.turns.recover(PROMPT)
     assert bench.told == [TurnChanged("ses_1")]
@@ -678,7 +678,7 @@ async def test_a_prompt_of_a_client_that_died_is_asked_for_and_not_posted(bench:
     assert (state(turn), bench.server.posts) == (TurnState.NOT_SENT, [])
 
 
-async def test_news_that_no_event_told_show_a_deaf_line(bench: Bench) -> None:
+async def test_changes_without_events_diagnose_a_silent_stream(bench: Bench) -> None:
     turn = await bench.send()
     await bench.events(e.MessageUpserted(STORED), e.StatusChanged("ses_1", Busy()))
     bench.turns.tick()
@@ -698,7 +698,7 @@ async def test_news_that_no_event_told_show_a_deaf_line(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("ping", "kind"), [(None, Kind.NO_ANSWERS), (ReadTimeout(3), Kind.SILENT)])
-async def test_questions_that_stay_without_an_answer_show_what_the_server_still_answers(
+async def test_unanswered_polls_diagnose_what_the_server_still_answers(
     bench: Bench, ping: NetError | None, kind: Kind
 ) -> None:
     bench.server.ping_fails = ping
@@ -726,7 +726,7 @@ async def test_an_earlier_prompt_is_not_taken_for_a_later_one(bench: Bench) -> N
     assert (state(turn), len(bench.server.posts)) == (TurnState.SENDING, 3)
 
 
-async def test_of_a_prompt_of_an_earlier_run_no_later_one_is_claimed(bench: Bench) -> None:
+async def test_a_recovered_prompt_is_not_reported_as_overtaken(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     bench.server.messages_there = [LATER]
     bench.turns.recover(PROMPT)
@@ -735,7 +735,7 @@ async def test_of_a_prompt_of_an_earlier_run_no_later_one_is_claimed(bench: Benc
     assert (state(turn), turn.reason) == (TurnState.NOT_SENT, "the client exited while sending it")
 
 
-async def test_a_session_at_work_is_not_at_work_on_a_prompt_that_is_answered(bench: Bench) -> None:
+async def test_a_busy_session_is_not_working_on_an_answered_prompt(bench: Bench) -> None:
     """qwen serve says that the session is busy before it tells of the prompt."""
     bench.store.open_transcript("ses_1")
     await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Busy()))
@@ -744,7 +744,7 @@ async def test_a_session_at_work_is_not_at_work_on_a_prompt_that_is_answered(ben
     assert [one.prompt_id for one in bench.turns.running()] == [LATER.id]
 
 
-async def test_a_turn_whose_answer_is_complete_ends_though_the_session_works_on_a_later_prompt(
+async def test_a_completed_turn_ends_while_the_session_is_busy_with_a_later_prompt(
     bench: Bench,
 ) -> None:
     bench.store.open_transcript("ses_1")
@@ -754,7 +754,7 @@ async def test_a_turn_whose_answer_is_complete_ends_though_the_session_works_on_
     assert (state(first), second.prompt_id, second.over) == (TurnState.FINISHED, LATER.id, False)
 
 
-async def test_a_turn_that_is_seen_late_took_as_long_as_the_server_says(bench: Bench) -> None:
+async def test_the_duration_of_a_late_seen_turn_is_the_servers(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     turn = await bench.send()
     now = bench.time.wall()
@@ -766,7 +766,7 @@ async def test_a_turn_that_is_seen_late_took_as_long_as_the_server_says(bench: B
     assert turn.took == pytest.approx(1.0)
 
 
-async def test_how_long_a_turn_took_is_the_clients_own_where_the_server_has_no_end_on_record(
+async def test_the_duration_is_the_clients_if_the_server_has_no_end_time(
     bench: Bench,
 ) -> None:
     """qwen serve does not remember when every turn ended; its answer is dated by its beginning then."""
@@ -782,7 +782,7 @@ async def test_how_long_a_turn_took_is_the_clients_own_where_the_server_has_no_e
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-async def test_a_turn_that_ended_during_an_outage_does_not_count_the_outage(bench: Bench, recorded: bool) -> None:
+async def test_the_duration_of_a_turn_ended_in_an_outage_excludes_the_outage(bench: Bench, recorded: bool) -> None:
     bench.store.open_transcript("ses_1")
     stored = replace(STORED, created=bench.time.wall())
     completed = stored.created + 0.3 if recorded else stored.created
@@ -803,7 +803,7 @@ async def test_a_turn_that_ended_during_an_outage_does_not_count_the_outage(benc
         assert (turn.took, turn.ended) == (None, None)
 
 
-async def test_a_turn_that_outlasts_an_outage_and_is_seen_to_run_again_is_timed(bench: Bench) -> None:
+async def test_a_turn_running_through_an_outage_is_timed(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     stored = replace(STORED, created=bench.time.wall())
     await bench.events(e.MessageUpserted(stored), e.StatusChanged("ses_1", Busy()))
