@@ -27,17 +27,17 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL)
 
 
-def test_the_readme_is_a_front_door() -> None:
+def test_the_readme_has_at_most_150_lines() -> None:
     assert README.count("\n") <= 150
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_each_link_leads_to_a_file(page: str) -> None:
+def test_each_link_target_exists(page: str) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)", PAGES[page]) if "://" not in link]
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
-def test_each_path_that_a_contributor_is_sent_to_exists() -> None:
+def test_each_path_in_the_contributor_docs_exists() -> None:
     named = re.findall(
         r"`((?:tui|server_stub|tests|docs)/[\w/.-]+)`", PAGES["CONTRIBUTING.md"] + PAGES["docs/architecture.md"]
     )
@@ -45,14 +45,14 @@ def test_each_path_that_a_contributor_is_sent_to_exists() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_make_knows_each_target() -> None:
+def test_each_make_target_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make ([a-z]+)", ALL, re.MULTILINE))
     assert named >= {"run", "test", "check", "real", "bench"}
     assert named - targets == set()
 
 
-def test_each_flag_is_taken() -> None:
+def test_each_flag_exists() -> None:
     commands = (tui.cli.main.main, server_stub.__main__.main)
     flags = {flag for command in commands for option in command.params for flag in option.opts}
     of_pytest = {"--snapshot-update", "--attack", "--attack-seed"}
@@ -66,7 +66,7 @@ def test_each_variable_is_read() -> None:
     assert [variable for variable in variables if f'"{variable}"' not in source] == []
 
 
-def test_the_settings_file_is_taken_as_it_stands(tmp_path: Path) -> None:
+def test_the_example_settings_file_is_valid(tmp_path: Path) -> None:
     [example] = blocks("docs/settings.md", "toml")
     path = tmp_path / "settings.toml"
     path.write_text(example)
@@ -79,32 +79,32 @@ def test_each_package_of_the_architecture_exists() -> None:
     assert [name for name in packages if not (ROOT / name).is_dir()] == []
 
 
-def test_the_keys_are_those_of_the_table() -> None:
+def test_the_documented_keys_match_the_table() -> None:
     assert PAGES["docs/keys.md"] == keys_page(), "make docs writes it"
     [five] = FIVE_KEYS.findall(README)
     assert five == five_keys(), "make docs writes it"
 
 
-def test_each_action_that_can_have_another_key_is_named() -> None:
+def test_each_configurable_action_is_documented() -> None:
     named = re.search(r"an action and its key: (.+?),\ninbox = .+?# (.+?)\n", PAGES["docs/settings.md"])
     assert named is not None
     assert set(f"{named[1]}, {named[2]}".split(", ")) == set(KEYS)
 
 
 @pytest.mark.parametrize("word", ["ASK", "SHELL name", "TOOLS", "FAIL 429"])
-def test_each_word_plays_something(word: str) -> None:
+def test_each_documented_keyword_has_a_scenario(word: str) -> None:
     assert f"`{word}`" in PAGES["docs/stub.md"].replace("\n", " ")
     assert any(re.fullmatch(scenario.words, word) for scenario in SCENARIOS.values())
 
 
-def test_each_test_that_is_named_is_there() -> None:
+def test_each_named_test_exists() -> None:
     named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", ALL)
     assert named
     for file, test in named:
         assert f"def {test}(" in (ROOT / file).read_text(), f"{file} has no {test}"
 
 
-def test_the_faults_of_the_stub_are_all_named_and_the_examples_are_taken() -> None:
+def test_all_stub_faults_are_documented_with_valid_examples() -> None:
     rows = re.findall(r"^\| ((?:`[a-z0-9-]+` ?)+) \|", PAGES["docs/stub.md"].split("| `name` |")[1], re.MULTILINE)
     assert re.findall(r"`([a-z0-9-]+)`", " ".join(rows)) == list(KINDS)
     [body] = re.findall(r"_stub/faults .* -d '(.+)'", PAGES["docs/stub.md"])

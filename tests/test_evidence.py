@@ -110,14 +110,14 @@ def test_every_row_has_a_record() -> None:
 
 
 @pytest.mark.parametrize("shown", ENDS)
-def test_an_end_with_its_evidence_holds_and_without_it_does_not(shown: str) -> None:
+def test_an_end_holds_only_with_its_evidence(shown: str) -> None:
     assert unfounded(case_of(shown, HOLD[shown])) is None
     belies = BELIES.get(turn_of(shown).state, FINISHED_ANYWAY)
     assert unfounded(case_of(shown, belies)) is not None
 
 
 @pytest.mark.parametrize("shown", ENDS)
-def test_an_end_is_shown_as_its_row_says(shown: str) -> None:
+def test_an_end_is_shown_with_the_text_of_its_row(shown: str) -> None:
     head, _, reason = shown.partition(": ")
     words = end_text(turn_of(shown)).plain
     assert words.startswith(head)
@@ -155,7 +155,7 @@ def reasons(path: str) -> set[str]:
     return {one for one in found if isinstance(one, str) and one}
 
 
-def test_every_reason_in_the_code_has_a_row_of_its_own() -> None:
+def test_every_reason_in_the_code_has_a_row() -> None:
     told = texts("tui/core/turn_ending.py") | texts("tui/core/idle_ending.py") | reasons("tui/core/turn.py")
     assert len(told) > 10
     for reason in told:
@@ -163,7 +163,7 @@ def test_every_reason_in_the_code_has_a_row_of_its_own() -> None:
         assert any(shown.endswith(sentence) for shown in ENDS), reason
 
 
-def test_the_rows_of_the_suite_are_those_of_the_table() -> None:
+def test_the_chaos_suite_has_the_rows_of_the_table() -> None:
     for shown in ENDS:
         assert any(row.shows(turn_of(shown)) for row in ROWS), shown
 
@@ -182,7 +182,7 @@ def test_every_state_of_an_abort_has_a_row(state: AbortState) -> None:
 
 
 @pytest.mark.parametrize("how", get_args(get_type_hints(RecordedEnd)["how"]))
-def test_an_end_that_only_the_record_tells_is_in_the_table(how: Any) -> None:
+def test_an_end_known_only_from_the_record_has_a_row(how: Any) -> None:
     assert recorded_words(RecordedEnd(how)).plain in SHOWN["Ends of turns"]
 
 
@@ -233,7 +233,7 @@ def lines(words: Content | None) -> list[str]:
     return [] if words is None else [words.plain]
 
 
-def test_every_line_about_a_request_has_a_row_and_every_row_such_a_line() -> None:
+def test_lines_about_requests_and_rows_match() -> None:
     found = {line: row_of(line, OUTCOMES) for line in outcomes()}
     assert [line for line, row in found.items() if row is None] == []
     assert [row for row in OUTCOMES if row not in found.values()] == []
@@ -249,7 +249,7 @@ DOUBTS = {
 
 
 @pytest.mark.parametrize("row", DOUBTS)
-def test_what_is_said_of_a_turn_in_doubt_has_a_row(row: str) -> None:
+def test_every_text_about_an_uncertain_turn_has_a_row(row: str) -> None:
     assert row in SHOWN["A running turn"]
     state, reason, connection = DOUBTS[row]
     turn = replace(NOTHING.turn, state=state, reason=reason, retry=Retrying(2, "overloaded", None))

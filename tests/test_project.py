@@ -55,14 +55,14 @@ def test_constraints_are_exact_and_name_no_source() -> None:
     assert [pin for pin in pins() if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9a-z.]*", pin)] == []
 
 
-def test_constraints_cover_all_that_is_declared() -> None:
+def test_constraints_cover_all_declared_dependencies() -> None:
     pinned = {re.sub(r"[-_.]+", "-", pin.partition("==")[0]).lower() for pin in pins()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     assert {re.split(r"[<>=]", requirement)[0] for requirement in declared} - pinned == set()
 
 
-def test_the_environment_is_the_pinned_one() -> None:
+def test_the_environment_matches_the_constraints() -> None:
     wrong = {}
     for pin in pins():
         name, _, version = pin.partition("==")
@@ -75,7 +75,7 @@ def test_the_environment_is_the_pinned_one() -> None:
     assert wrong == {}
 
 
-def test_no_lock_file_of_npm_is_kept() -> None:
+def test_no_npm_lock_file_is_committed() -> None:
     assert [named(path) for path in TRACKED if path.name in {"package-lock.json", "yarn.lock", "pnpm-lock.yaml"}] == []
 
 
@@ -86,7 +86,7 @@ NEVER = re.compile(
 )
 
 
-def test_nothing_of_one_machine_is_kept() -> None:
+def test_no_machine_specific_path_is_committed() -> None:
     found = [
         f"{name}:{number}: {line.strip()[:100]}"
         for name, text in texts()
@@ -98,7 +98,7 @@ def test_nothing_of_one_machine_is_kept() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_module_says_what_it_is_for(package: str) -> None:
+def test_every_module_has_a_docstring(package: str) -> None:
     silent = [
         named(path)
         for path in (ROOT / package).rglob("*.py")
@@ -138,14 +138,14 @@ def test_no_test_is_skipped() -> None:
     assert found == []
 
 
-def test_pictures_fetch_nothing() -> None:
+def test_pictures_have_no_external_references() -> None:
     pictures = [path for path in TRACKED if path.suffix == ".svg" and path.is_relative_to(ROOT / "screenshots")]
     assert pictures
     outside = re.compile(r"url\((?!#)|<image|href=|@import|@font-face")
     assert [named(path) for path in pictures if outside.search(path.read_text())] == []
 
 
-def test_make_lists_all_that_it_does() -> None:
+def test_make_lists_all_its_targets() -> None:
     makefile = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony is not None
@@ -177,7 +177,7 @@ def spoken(tree: ast.Module) -> list[tuple[int, str]]:
     return found
 
 
-def test_only_the_backends_know_a_family_by_name() -> None:
+def test_only_the_backends_name_families() -> None:
     """What changes with the family is said by its traits; the rest of the client must not ask which one it is."""
     modules = [path for path in (ROOT / "tui").rglob("*.py") if "backends" not in path.parts]
     found = [
@@ -189,7 +189,7 @@ def test_only_the_backends_know_a_family_by_name() -> None:
     assert found == []
 
 
-def test_of_the_backends_only_what_is_common_is_imported() -> None:
+def test_only_common_backend_modules_are_imported() -> None:
     common = {"tui.backends", *(f"tui.backends.{name}" for name in ("base", "decoding", "detect", "paging"))}
     found = [
         f"{named(path)}: {text}"
@@ -205,7 +205,7 @@ STUBS_OWN = {"profiles.py", "protocols.py", "qwen", "opencode"}
 """Where the stub may know a family by name: how each behaves, what goes together, and the families' own rooms."""
 
 
-def test_of_the_stub_only_profiles_and_routes_know_a_family_by_name() -> None:
+def test_only_profiles_and_routes_of_the_stub_name_families() -> None:
     """What changes with the family is said by its profile; worlds, agents and faults are the same for all."""
     stub = ROOT / "server_stub"
     found = [
@@ -218,7 +218,7 @@ def test_of_the_stub_only_profiles_and_routes_know_a_family_by_name() -> None:
     assert found == []
 
 
-def test_the_walks_of_the_contract_know_no_family_by_name() -> None:
+def test_the_contract_names_no_family() -> None:
     """They are the same for all: what differs is asked of the traits, as the client does."""
     found = [
         f"{name}:{line}: {text}"

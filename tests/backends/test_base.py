@@ -31,7 +31,7 @@ HERE_ONLY = [Walk(the_agent_s_plan_is_kept)]
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("walk", [*WALKS, *HERE_ONLY], ids=str)
-def test_walk(walk: Walk, profile: str) -> None:
+def test_contract(walk: Walk, profile: str) -> None:
     async def play(loop: VirtualTime) -> None:
         epoch = time.time()
         clocks = Clocks(loop.time, lambda: epoch + loop.time(), asyncio.sleep, lambda: 0.5)

@@ -31,13 +31,13 @@ def parent() -> Iterator["subprocess.Popen[bytes]"]:
         process.kill()
 
 
-def test_a_tree_is_the_process_and_its_children(parent: "subprocess.Popen[bytes]") -> None:
+def test_a_process_tree_includes_its_children(parent: "subprocess.Popen[bytes]") -> None:
     root, child = tree(parent.pid)
     assert root == parent.pid
     assert child != root
 
 
-def test_cpu_and_memory_of_a_child_count(parent: "subprocess.Popen[bytes]") -> None:
+def test_cpu_and_memory_of_a_child_are_counted(parent: "subprocess.Popen[bytes]") -> None:
     spent = cpu_of_tree(parent.pid)
     assert spent > cpu_seconds(parent.pid)
     memory = memory_of_tree(parent.pid)
@@ -45,7 +45,7 @@ def test_cpu_and_memory_of_a_child_count(parent: "subprocess.Popen[bytes]") -> N
     assert memory.pss > 40
 
 
-def test_cpu_of_a_child_that_ended_still_counts(parent: "subprocess.Popen[bytes]") -> None:
+def test_cpu_of_an_exited_child_is_counted(parent: "subprocess.Popen[bytes]") -> None:
     before = cpu_of_tree(parent.pid)
     assert parent.stdin is not None
     assert parent.stdout is not None

@@ -23,25 +23,25 @@ TINY: dict[str, Callable[[], list[Row]]] = {
 }
 
 
-def test_each_measurement_is_tried_here() -> None:
+def test_each_measurement_has_a_test() -> None:
     assert set(TINY) == set(MEASUREMENTS)
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_it_runs(name: str) -> None:
+def test_a_measurement_runs(name: str) -> None:
     rows = TINY[name]()
     assert rows
     assert [row for row in rows if row.met is None or not row.measured] == []
 
 
-def test_where_opencode_is_not_installed_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_opencode_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(peer, "INSTALLED", tmp_path / "opencode")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ClickException, match="make real"):
         peer.opencode()
 
 
-def test_what_comes_to_no_end_is_a_row_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_measurement_that_times_out_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     def never() -> list[Row]:
         raise NeverShown("the screen is empty")
 

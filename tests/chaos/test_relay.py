@@ -45,7 +45,7 @@ def played(story: Coroutine[Any, Any, None]) -> None:
     run(lambda loop: story)
 
 
-def test_latency_delays_each_way_and_keeps_the_order() -> None:
+def test_latency_delays_both_directions_in_order() -> None:
     async def story() -> None:
         async with relayed() as (relay, reader, writer):
             relay.latency = 3.0
@@ -60,7 +60,7 @@ def test_latency_delays_each_way_and_keeps_the_order() -> None:
     played(story())
 
 
-def test_a_stall_holds_bytes_back_until_they_flow() -> None:
+def test_a_stall_delays_bytes_until_it_ends() -> None:
     async def story() -> None:
         async with relayed() as (relay, reader, writer):
             relay.stall("prompt")
@@ -76,7 +76,7 @@ def test_a_stall_holds_bytes_back_until_they_flow() -> None:
     played(story())
 
 
-def test_a_reset_a_close_and_a_half_open_connection_are_told_apart() -> None:
+def test_reset_close_and_half_open_are_distinguishable() -> None:
     async def story() -> None:
         async with relayed() as (relay, reader, _):
             relay.sever("reset")
@@ -93,7 +93,7 @@ def test_a_reset_a_close_and_a_half_open_connection_are_told_apart() -> None:
     played(story())
 
 
-def test_the_next_connection_of_a_kind_is_cut_after_so_many_bytes() -> None:
+def test_the_next_connection_of_a_kind_is_cut_after_n_bytes() -> None:
     async def story() -> None:
         async with relayed() as (relay, _, _):
             relay.cut_after(6, "prompt")
@@ -109,7 +109,7 @@ def test_the_next_connection_of_a_kind_is_cut_after_so_many_bytes() -> None:
     played(story())
 
 
-def test_refused_connections_are_refused_and_open_ones_stay() -> None:
+def test_refusing_affects_only_new_connections() -> None:
     async def story() -> None:
         async with relayed() as (relay, reader, writer):
             relay.refuse()

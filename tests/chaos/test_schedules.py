@@ -18,7 +18,7 @@ RING = 20
 """Events that a server keeps for those who come back: so few that schedules go past them."""
 
 
-def test_nothing_is_lost_and_the_screen_tells_the_truth(schedule: Schedule, tmp_path: Path) -> None:
+def test_nothing_is_lost_and_the_screen_matches_the_server(schedule: Schedule, tmp_path: Path) -> None:
     files = open_files()
     folder = tmp_path / "journal"
     folder.mkdir()

@@ -9,7 +9,7 @@ from tests.chaos import virtual_time
 from tests.chaos.virtual_time import VirtualTime, run
 
 
-def test_an_hour_of_waiting_is_a_moment() -> None:
+def test_an_hour_of_sleep_takes_no_real_time() -> None:
     async def wait(loop: VirtualTime) -> float:
         await asyncio.sleep(3600)
         return loop.time()
@@ -19,7 +19,7 @@ def test_an_hour_of_waiting_is_a_moment() -> None:
     assert time.monotonic() - began < 600
 
 
-def test_bytes_arrive_before_time_passes() -> None:
+def test_pending_bytes_arrive_before_time_advances() -> None:
     async def wait(loop: VirtualTime) -> float:
         async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(await reader.readline())
@@ -37,7 +37,7 @@ def test_bytes_arrive_before_time_passes() -> None:
     assert run(wait) < 0.1
 
 
-def test_a_program_that_waits_for_nothing_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_waiting_for_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(virtual_time, "STUCK", 0.2)
 
     async def wait_for_ever(loop: VirtualTime) -> None:
@@ -47,7 +47,7 @@ def test_a_program_that_waits_for_nothing_is_told_so(monkeypatch: pytest.MonkeyP
         run(wait_for_ever)
 
 
-def test_a_program_that_never_waits_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_never_waits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(virtual_time, "STUCK", 0.2)
 
     async def spin(loop: VirtualTime) -> None:
@@ -61,7 +61,7 @@ def test_a_program_that_never_waits_is_told_so(monkeypatch: pytest.MonkeyPatch) 
         run(spin)
 
 
-def test_what_a_task_lets_fall_is_gathered() -> None:
+def test_unhandled_task_exceptions_are_collected() -> None:
     async def fall(loop: VirtualTime) -> list[str]:
         loop.call_soon(lambda: 1 / 0)
         await asyncio.sleep(1)

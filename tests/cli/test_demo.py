@@ -23,14 +23,14 @@ def answers(address: str) -> bool:
         return False
 
 
-def test_it_answers_while_it_lasts_and_not_longer() -> None:
+def test_the_stub_runs_while_the_context_is_open() -> None:
     with DemoServer() as address:
         assert address.startswith("http://127.0.0.1:")
         assert answers(address)
     assert not answers(address)
 
 
-def test_it_ends_with_an_error_too() -> None:
+def test_the_stub_stops_after_an_exception() -> None:
     with pytest.raises(LookupError), DemoServer() as address:
         raise LookupError
     assert not answers(address)
@@ -43,7 +43,7 @@ def program(path: Path, lines: str) -> str:
     return str(path)
 
 
-def test_it_is_told_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_stub_gets_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("HOLDFAST_PASSWORD", "OPENCODE_SERVER_PASSWORD", "HOLDFAST_STUB_PASSWORD"):
         monkeypatch.setenv(name, "s3cret")
     monkeypatch.setenv("KEPT", "kept")
@@ -55,13 +55,13 @@ def test_it_is_told_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert "s3cret" not in seen.read_text()
 
 
-def test_a_stub_that_does_not_start_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stub_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/true")
     with pytest.raises(SettingsError, match="holdfast-stub"):
         DemoServer().__enter__()
 
 
-def test_one_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_stub_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo, "END_WITHIN", 0.1)
     stubborn = program(tmp_path / "python", "trap '' TERM; echo http://there; while :; do sleep 1; done")
     monkeypatch.setattr(sys, "executable", stubborn)
@@ -80,7 +80,7 @@ with DemoServer() as address:
 """
 
 
-def test_it_ends_when_whoever_started_it_is_killed(home: Path, tmp_path: Path) -> None:
+def test_the_stub_stops_when_its_parent_is_killed(home: Path, tmp_path: Path) -> None:
     environment = clean_environment(home) | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with running([sys.executable, "-c", PARENT], env=environment, cwd=tmp_path, log=tmp_path / "log") as parent:
         address = read_line(parent)
@@ -90,7 +90,7 @@ def test_it_ends_when_whoever_started_it_is_killed(home: Path, tmp_path: Path) -
         block_until(lambda: not answers(address), what="the stub to end by itself")
 
 
-def test_standard_input_is_nothing_to_a_stub_that_was_not_told_so(tmp_path: Path, home: Path) -> None:
+def test_a_stub_without_the_option_ignores_standard_input(tmp_path: Path, home: Path) -> None:
     command = [sys.executable, "-m", "server_stub"]
     environment = clean_environment(home)
     stub = subprocess.Popen(

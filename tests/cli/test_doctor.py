@@ -30,7 +30,7 @@ def invoke(*args: str) -> Result:
     return CliRunner().invoke(command.main, args)
 
 
-def test_the_command_on_a_server_that_is_well(tmp_path: Path) -> None:
+def test_a_healthy_server_passes(tmp_path: Path) -> None:
     with running_stub(tmp_path / "home") as stub:
         result = invoke("doctor", "--seconds", "0.5", stub.address)
         left = stub.http.get("/session").json()
@@ -42,7 +42,7 @@ def test_the_command_on_a_server_that_is_well(tmp_path: Path) -> None:
     assert left == []
 
 
-def test_the_command_on_a_stream_that_beats_and_is_deaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_with_heartbeats_and_no_events_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
     with running_stub(tmp_path / "home") as stub:
         stub.arm("mute-events")
@@ -54,7 +54,7 @@ def test_the_command_on_a_stream_that_beats_and_is_deaf(tmp_path: Path, monkeypa
     assert left == []
 
 
-def test_a_silent_stream_of_a_session_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_session_stream_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_stub(tmp_path / "home", profile="qwen") as stub:
         well = invoke("doctor", "--seconds", "0.5", stub.address)
         monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
@@ -68,7 +68,7 @@ def test_a_silent_stream_of_a_session_is_found(tmp_path: Path, monkeypatch: pyte
     assert left == []
 
 
-def test_what_cannot_be_tidied_up_is_said(tmp_path: Path) -> None:
+def test_a_failed_cleanup_is_reported(tmp_path: Path) -> None:
     with running_stub(tmp_path / "home") as stub:
         stub.arm("502", target="/session/ses_")
         result = invoke("doctor", "--seconds", "0.5", stub.address)
@@ -77,7 +77,7 @@ def test_what_cannot_be_tidied_up_is_said(tmp_path: Path) -> None:
     assert left["title"] == "holdfast doctor"
 
 
-def test_the_command_watches_a_session_where_streams_are_opened_by_session(tmp_path: Path) -> None:
+def test_a_session_is_created_where_streams_are_per_session(tmp_path: Path) -> None:
     with running_stub(tmp_path / "home", profile="qwen") as stub:
         without = invoke("doctor", "--seconds", "0.5", stub.address)
         [place] = stub.http.get("/capabilities").json()["workspaces"]
@@ -93,14 +93,14 @@ def test_the_command_watches_a_session_where_streams_are_opened_by_session(tmp_p
     assert "1 running, no open request\n" in watched.output
 
 
-def test_the_command_where_nobody_answers() -> None:
+def test_an_unreachable_server_fails() -> None:
     result = invoke("doctor", "http://127.0.0.1:1")
     assert result.exit_code == 4
     assert "✗ reachable      cannot connect: connection refused" in result.output
     assert "watch" not in result.output
 
 
-def test_a_server_that_asks_for_a_password_is_reachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_requires_a_password_is_reachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_stub(tmp_path / "home", env={"HOLDFAST_STUB_PASSWORD": "right"}) as stub:
         without = invoke("doctor", stub.address)
         monkeypatch.setenv("HOLDFAST_PASSWORD", "wrong")
@@ -112,7 +112,7 @@ def test_a_server_that_asks_for_a_password_is_reachable(tmp_path: Path, monkeypa
     assert (without.exit_code, refused.exit_code) == (1, 1)
 
 
-def test_what_answers_and_is_no_agent_server_is_reachable(tmp_path: Path) -> None:
+def test_an_unsupported_server_is_reachable(tmp_path: Path) -> None:
     with running_stub(tmp_path / "home") as stub:
         stub.arm("502", times="always")
         result = invoke("doctor", stub.address)
@@ -121,7 +121,7 @@ def test_what_answers_and_is_no_agent_server_is_reachable(tmp_path: Path) -> Non
     assert result.exit_code == 1
 
 
-def test_an_answer_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_response_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time_limit, "TOTAL", 1.0)
     with attack_server("tiny chunks", "lists", "opencode", tmp_path) as server:
         server.order("arm")

@@ -55,7 +55,7 @@ def obeyed(path: Path) -> list[str]:
     return [one for one in text if ord(one) < 32 or 0x7F <= ord(one) < 0xA0 or one in "\u202e\u2028"]
 
 
-def test_a_reason_phrase_as_httpx_logs_it_is_one_line_of_text(log: logging.Logger, path: Path) -> None:
+def test_a_reason_phrase_is_logged_as_one_line_of_text(log: logging.Logger, path: Path) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         reason = ATTACK.encode("utf-8", "replace")
         return httpx.Response(503, extensions={"reason_phrase": reason})
@@ -76,12 +76,12 @@ def test_a_traceback_is_indented_and_cannot_forge_a_line(log: logging.Logger, pa
     assert [line for line in lines(path)[1:] if not line.startswith("    ")] == []
 
 
-def test_a_long_message_is_cut(log: logging.Logger, path: Path) -> None:
+def test_a_long_message_is_truncated(log: logging.Logger, path: Path) -> None:
     log.error("x" * 10_000_000)
     assert len(path.read_bytes()) < LINE_AT_MOST + 100
 
 
-def test_a_line_that_comes_again_is_counted(log: logging.Logger, path: Path, clock: Clock) -> None:
+def test_a_repeated_line_is_counted(log: logging.Logger, path: Path, clock: Clock) -> None:
     for _ in range(1_000):
         log.info("the stream ended")
         log.info("reconnecting")
@@ -99,7 +99,7 @@ def test_a_line_that_comes_again_is_counted(log: logging.Logger, path: Path, clo
     ]
 
 
-def test_the_file_is_bounded_and_its_successor_for_its_owner_alone(
+def test_the_file_size_is_bounded_and_rotated_files_are_private(
     log: logging.Logger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_file, "FILE_AT_MOST", 100_000)
@@ -116,7 +116,7 @@ def test_the_file_is_bounded_and_its_successor_for_its_owner_alone(
     assert lines(path)[-1].endswith("a line that is told once: 4999")
 
 
-def test_what_is_remembered_to_be_counted_is_bounded(log: logging.Logger, path: Path) -> None:
+def test_the_number_of_counted_lines_is_bounded(log: logging.Logger, path: Path) -> None:
     log.info("first")
     log.info("first")
     for number in range(1_000):
@@ -124,7 +124,7 @@ def test_what_is_remembered_to_be_counted_is_bounded(log: logging.Logger, path: 
     assert sum("first (came 1 more time before this)" in line for line in lines(path)) == 1
 
 
-def test_a_disk_that_is_full_is_not_said_on_the_screen(
+def test_a_full_disk_prints_nothing_on_the_screen(
     log: logging.Logger, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: str, flags: int) -> int:
@@ -135,7 +135,7 @@ def test_a_disk_that_is_full_is_not_said_on_the_screen(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_secret_that_a_server_sends_back_is_not_written(path: Path) -> None:
+def test_a_secret_echoed_by_a_server_is_not_logged(path: Path) -> None:
     handler = LogFile(path, secrets=("hunter2",))
     handler.handle(logging.LogRecord("httpx", logging.INFO, "", 0, 'HTTP/1.1 "500 %s"', ("hunter2",), None))
     handler.close()

@@ -83,7 +83,7 @@ def screens(monkeypatch: pytest.MonkeyPatch) -> list[Screen]:
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_help_names_every_flag_and_where_the_password_comes_from(flag: str) -> None:
+def test_help_names_every_flag_and_the_password_variable(flag: str) -> None:
     result = invoke(flag)
     assert result.exit_code == 0
     for word in ("--demo", "--session", "--continue", "--directory", "--log", "--ca-file", "HOLDFAST_PASSWORD"):
@@ -91,11 +91,11 @@ def test_help_names_every_flag_and_where_the_password_comes_from(flag: str) -> N
     assert "--password" not in result.output
 
 
-def test_the_version_is_the_package_s() -> None:
+def test_the_version_is_that_of_the_package() -> None:
     assert metadata.version("holdfast-tui") in invoke("--version").output
 
 
-def test_no_flag_is_the_default_server(runs: list[Settings]) -> None:
+def test_without_flags_the_default_server_is_used(runs: list[Settings]) -> None:
     assert invoke().exit_code == 7
     assert runs == [Settings(url=DEFAULT_URL)]
 
@@ -128,21 +128,21 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
         (["one", "two"], "unexpected"),
     ],
 )
-def test_what_does_not_go_together_is_refused(args: list[str], said: str, runs: list[Settings]) -> None:
+def test_conflicting_flags_are_refused(args: list[str], said: str, runs: list[Settings]) -> None:
     result = invoke(*args)
     assert result.exit_code == 2
     assert said in result.output
     assert runs == []
 
 
-def test_an_address_with_a_password_is_refused_and_not_repeated(runs: list[Settings]) -> None:
+def test_an_address_with_a_password_is_refused_without_printing_it(runs: list[Settings]) -> None:
     result = invoke(f"http://me:{SECRET}@there")
     assert result.exit_code == 1
     assert "HOLDFAST_PASSWORD" in result.output
     assert runs == []
 
 
-def test_a_settings_file_that_cannot_be_used_is_said_to_be_none(home: Path, runs: list[Settings]) -> None:
+def test_an_invalid_settings_file_is_reported(home: Path, runs: list[Settings]) -> None:
     file = settings_file()
     assert file.is_relative_to(home)
     file.parent.mkdir(parents=True)
@@ -153,7 +153,7 @@ def test_a_settings_file_that_cannot_be_used_is_said_to_be_none(home: Path, runs
     assert runs == []
 
 
-def test_a_password_in_the_clear_is_asked_about_first(monkeypatch: pytest.MonkeyPatch, screens: list[Screen]) -> None:
+def test_a_password_in_plain_text_needs_confirmation(monkeypatch: pytest.MonkeyPatch, screens: list[Screen]) -> None:
     monkeypatch.setenv("HOLDFAST_PASSWORD", SECRET)
     refused = invoke("http://there.example", typed="n\n")
     assert refused.exit_code == 1
@@ -166,7 +166,7 @@ def test_a_password_in_the_clear_is_asked_about_first(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://there.example"])
-def test_a_password_that_nobody_can_read_is_not_asked_about(
+def test_a_password_on_a_safe_connection_needs_no_confirmation(
     url: str, monkeypatch: pytest.MonkeyPatch, screens: list[Screen]
 ) -> None:
     monkeypatch.setenv("OPENCODE_SERVER_PASSWORD", SECRET)
@@ -183,7 +183,7 @@ def test_a_password_that_nobody_can_read_is_not_asked_about(
         ({"HOLDFAST_PASSWORD": SECRET, "OPENCODE_SERVER_USERNAME": "them"}, ("them", *USERS)),
     ],
 )
-def test_who_the_client_is_to_the_server(
+def test_credentials_are_built_from_the_settings(
     environment: dict[str, str],
     users: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
@@ -212,12 +212,12 @@ def who(user: str) -> Credentials:
 
 
 @pytest.mark.parametrize("password", ["two words", "pässword"])
-def test_a_password_that_no_token_can_be_is_tried_without_a_user(password: str) -> None:
+def test_a_password_that_is_no_valid_token_is_not_sent_as_one(password: str) -> None:
     assert command.credentials("", password) == BasicAuth("", password)
 
 
 @pytest.mark.parametrize("flag", ["--demo", "http://127.0.0.1:9"])
-def test_without_a_terminal_it_says_so_and_ends(flag: str, home: Path) -> None:
+def test_without_a_terminal_it_exits_with_a_message(flag: str, home: Path) -> None:
     """Textual would read the end of such an input for ever, with a whole core."""
     started = subprocess.run(
         [sys.executable, "-m", "tui", flag], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100
@@ -228,7 +228,7 @@ def test_without_a_terminal_it_says_so_and_ends(flag: str, home: Path) -> None:
     assert "holdfast status" in started.stderr
 
 
-def test_an_app_without_a_status_ended_well(monkeypatch: pytest.MonkeyPatch, screens: list[Screen]) -> None:
+def test_an_app_without_a_return_code_succeeded(monkeypatch: pytest.MonkeyPatch, screens: list[Screen]) -> None:
     monkeypatch.setattr(Screen, "return_code", None)
     monkeypatch.setattr("tui.ui.app.HoldfastApp", lambda client, **options: Screen(client, options, return_code=None))
     assert invoke().exit_code == 0
@@ -246,7 +246,7 @@ def test_an_app_without_a_status_ended_well(monkeypatch: pytest.MonkeyPatch, scr
         (("--demo",), ""),
     ],
 )
-def test_whoever_quits_is_told_how_to_come_back(
+def test_quitting_prints_the_command_to_resume(
     args: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, screens: list[Screen]
 ) -> None:
     monkeypatch.setattr(
@@ -255,15 +255,15 @@ def test_whoever_quits_is_told_how_to_come_back(
     assert invoke(*args).stdout == said
 
 
-def test_without_a_session_there_is_nothing_to_come_back_to(screens: list[Screen]) -> None:
+def test_quitting_without_a_session_prints_nothing(screens: list[Screen]) -> None:
     assert "To resume" not in invoke().output
 
 
-def test_a_part_of_the_screen_that_failed_is_told_in_the_end(screens: list[Screen]) -> None:
+def test_screen_errors_are_printed_at_exit(screens: list[Screen]) -> None:
     assert "A part of the screen failed: ValueError at message.py:1. --log FILE keeps the details." in invoke().output
 
 
-def test_a_theme_that_was_chosen_is_kept_until_another_is_set(screens: list[Screen], home: Path) -> None:
+def test_a_chosen_theme_is_used_until_another_is_configured(screens: list[Screen], home: Path) -> None:
     def theme_of_next_run() -> str:
         invoke()
         return str(screens[-1].options["look"].theme)
@@ -279,12 +279,12 @@ def test_a_theme_that_was_chosen_is_kept_until_another_is_set(screens: list[Scre
 
 
 @pytest.mark.parametrize("kept", ["", "[]", "{}", '{"chosen": 1, "set": "holdfast"}', "\xff"])
-def test_a_kept_theme_that_cannot_be_read_is_the_one_set(kept: str, tmp_path: Path) -> None:
+def test_an_unreadable_stored_theme_falls_back_to_the_configured_one(kept: str, tmp_path: Path) -> None:
     (tmp_path / "theme.json").write_text(kept)
     assert ChosenTheme(tmp_path, "holdfast").name == "holdfast"
 
 
-def test_a_password_in_a_file_that_others_can_read_is_warned_of(screens: list[Screen], home: Path) -> None:
+def test_a_password_in_a_file_readable_by_others_causes_a_warning(screens: list[Screen], home: Path) -> None:
     settings_file().parent.mkdir(parents=True)
     settings_file().write_text(f'password = "{SECRET}"')
     warning = f"Others on this machine can read the password in {settings_file()}.\nchmod 600 {settings_file()}"
@@ -299,7 +299,7 @@ def test_a_password_in_a_file_that_others_can_read_is_warned_of(screens: list[Sc
     assert screens[-1].options["warnings"] == ()
 
 
-def test_the_demo_is_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_starts_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_PASSWORD", SECRET)
     monkeypatch.setenv("HOLDFAST_URL", "http://there.example")
     seen: list[Settings] = []
@@ -318,14 +318,14 @@ def test_the_demo_is_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
         httpx.get(f"{settings.url}/global/health", trust_env=False, timeout=PATIENCE)
 
 
-def test_the_demo_leaves_no_trace_in_the_journal(screens: list[Screen], home: Path) -> None:
+def test_the_demo_writes_nothing_to_the_journal(screens: list[Screen], home: Path) -> None:
     invoke("--demo")
     assert screens[0].client.journal._file._folder is None
     invoke()
     assert screens[1].client.journal._file._folder is not None
 
 
-def test_an_authority_that_is_none_is_said_before_the_screen_is_up(screens: list[Screen], tmp_path: Path) -> None:
+def test_an_invalid_ca_file_is_reported_before_the_screen_starts(screens: list[Screen], tmp_path: Path) -> None:
     ca_file = tmp_path / "ca.pem"
     ca_file.write_text("no certificate")
     for command_name in ([], ["status"], ["doctor"]):
@@ -335,7 +335,7 @@ def test_an_authority_that_is_none_is_said_before_the_screen_is_up(screens: list
     assert screens == []
 
 
-def test_a_proxy_that_cannot_be_used_is_said_before_the_screen_is_up(
+def test_an_invalid_proxy_is_reported_before_the_screen_starts(
     screens: list[Screen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for proxy, said in ((f"quantum://me:{SECRET}@proxy", "quantum://proxy"), ("socks5://proxy:1", "socksio")):
@@ -363,7 +363,7 @@ def fresh_logging() -> Iterator[None]:
         root.handlers[:], root.level = handlers, level
 
 
-def test_a_log_is_for_its_owner_alone_and_goes_on_where_it_was(runs: list[Settings], tmp_path: Path) -> None:
+def test_a_log_file_is_private_and_appended_to(runs: list[Settings], tmp_path: Path) -> None:
     log = tmp_path / "holdfast.log"
     for words in ("a turn began", "a turn ended"):
         with fresh_logging():
@@ -378,23 +378,21 @@ def test_a_log_is_for_its_owner_alone_and_goes_on_where_it_was(runs: list[Settin
     assert [settings.log for settings in runs] == [log, log]
 
 
-def test_without_a_log_nothing_is_written_to_the_screen(
-    runs: list[Settings], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_log_file_nothing_is_printed(runs: list[Settings], capfd: pytest.CaptureFixture[str]) -> None:
     with fresh_logging():
         invoke()
         logging.getLogger("tui.client.turns").warning("a line that would tear the screen")
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_log_that_cannot_be_written_is_said_to_be_none(runs: list[Settings], tmp_path: Path) -> None:
+def test_an_unwritable_log_file_is_reported(runs: list[Settings], tmp_path: Path) -> None:
     result = invoke("--log", str(tmp_path / "nowhere" / "holdfast.log"))
     assert result.exit_code == 1
     assert "No such file or directory" in result.output
     assert runs == []
 
 
-def test_the_variables_of_the_library_s_developers_are_dropped() -> None:
+def test_debug_variables_of_textual_are_removed() -> None:
     kept = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_COLOR_SYSTEM": "256", "TERM": "xterm"}
     environ = {**kept, "TEXTUAL_LOG": "/nonexistent/x", "TEXTUAL_PRESS": "q", "TEXTUAL_FILTERS": "foo"}
     command.drop_library_variables(environ)

@@ -35,7 +35,7 @@ def said(home: Path, command: str, *args: str | bytes, **environment: str | byte
 
 @pytest.mark.parametrize("args", [("--help",), ("status", "--help"), ("doctor", "--help"), STATUS, DOCTOR, (NOBODY,)])
 @pytest.mark.parametrize("command", ['"$@"', '"$@" | true', '"$@" >&-', '"$@" >&- 2>&-', '"$@" <&-', '"$@" >/dev/full'])
-def test_any_pipe(home: Path, args: Sequence[str], command: str) -> None:
+def test_any_combination_of_pipes_exits_without_a_traceback(home: Path, args: Sequence[str], command: str) -> None:
     status, words = said(home, command, *args)
     assert status in (0, 1, 4)
     if "full" in command and args != (NOBODY,):
@@ -66,7 +66,7 @@ def test_any_pipe(home: Path, args: Sequence[str], command: str) -> None:
         (("doctor", "--seconds", "-1", NOBODY), {}),
     ],
 )
-def test_any_argument_and_variable(
+def test_any_argument_and_variable_exits_without_a_traceback(
     home: Path, args: Sequence[str | bytes], environment: dict[str, str | bytes]
 ) -> None:
     status, words = said(home, '"$@"', *args, **environment)
@@ -98,7 +98,7 @@ def huge(path: Path) -> None:
         (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
     ],
 )
-def test_any_settings_file(home: Path, make: Callable[[Path], object], why: str) -> None:
+def test_any_settings_file_exits_without_a_traceback(home: Path, make: Callable[[Path], object], why: str) -> None:
     folder = home / ".config" / "holdfast"
     folder.mkdir(parents=True)
     make(folder / "settings.toml")
@@ -112,7 +112,7 @@ def test_any_settings_file(home: Path, make: Callable[[Path], object], why: str)
     "command",
     ["--speed nan", "--speed inf", "--speed 1e400", "--while-stdin <&-", ">/dev/full", "--fault $'cut=\\xff'"],
 )
-def test_the_stub_ends_with_words_too(home: Path, command: str) -> None:
+def test_the_stub_exits_with_a_message_too(home: Path, command: str) -> None:
     status, words = said(home, f'"$(dirname "$1")/holdfast-stub" {command}')
     assert status in (1, 2)
     assert "Error: " in words

@@ -33,7 +33,7 @@ def prompt(stub: Stub, words: str) -> str:
     return str(session["id"])
 
 
-def test_an_idle_server_ends_with_0(stub: Stub) -> None:
+def test_an_idle_server_exits_with_0(stub: Stub) -> None:
     httpx.post(f"{stub.address}/session", json={"title": "quiet"})
     result = invoke(stub.address)
     assert result.exit_code == 0
@@ -41,7 +41,7 @@ def test_an_idle_server_ends_with_0(stub: Stub) -> None:
     assert "○ 1 idle" in result.output
 
 
-def test_the_family_can_be_named(stub: Stub) -> None:
+def test_the_family_can_be_given(stub: Stub) -> None:
     assert invoke(stub.address, "--family", "mimo").output.startswith("● live  MiMo Code ")
 
 
@@ -55,14 +55,14 @@ def asked_until(good: Callable[[Result], bool], *args: str) -> Result:
     raise AssertionError(f"never as hoped for; at last: {result.output}")
 
 
-def test_someone_who_waits_ends_with_3(stub: Stub) -> None:
+def test_an_open_request_exits_with_3(stub: Stub) -> None:
     prompt(stub, "ASK which")
     result = asked_until(lambda look: look.exit_code == 3, stub.address)
     assert "? waiting for you" in result.output
     assert "? question: Which database?" in result.output
 
 
-def test_what_an_aborted_turn_asked_waits_for_nobody(tmp_path: Path) -> None:
+def test_a_request_of_an_aborted_turn_does_not_count(tmp_path: Path) -> None:
     """MiMo Code keeps it in its list, and the session works again."""
     with running_stub(tmp_path / "home", profile="mimo") as stub:
         session_id = prompt(stub, "ASK which")
@@ -77,7 +77,7 @@ def test_what_an_aborted_turn_asked_waits_for_nobody(tmp_path: Path) -> None:
         assert result.output.startswith("● live  MiMo Code 0")
 
 
-def test_the_tool_that_waits_for_permission_is_named_though_the_list_does_not(tmp_path: Path) -> None:
+def test_the_tool_of_a_permission_is_named_even_if_the_list_lacks_it(tmp_path: Path) -> None:
     with running_stub(tmp_path / "home", profile="qwen") as stub:
         made = {"sessionScope": "thread", "approvalMode": "default"}
         session_id = stub.http.post("/session", json=made).json()["sessionId"]
@@ -87,7 +87,7 @@ def test_the_tool_that_waits_for_permission_is_named_though_the_list_does_not(tm
         assert "? permission: run_shell_command touch made.txt" in result.output
 
 
-def test_the_json_says_the_same(stub: Stub) -> None:
+def test_the_json_output_has_the_same_content(stub: Stub) -> None:
     session_id = prompt(stub, "LONG job")
     glance = json.loads(asked_until(lambda look: session_id in look.output, "--json", stub.address).output)
     (session,) = glance["sessions"]
@@ -95,7 +95,7 @@ def test_the_json_says_the_same(stub: Stub) -> None:
     assert (glance["requests"], glance["idle"], glance["family"]) == ([], 0, "opencode")
 
 
-def test_a_server_that_is_not_there_ends_with_4() -> None:
+def test_an_unreachable_server_exits_with_4() -> None:
     result = invoke("http://127.0.0.1:1")
     assert result.exit_code == 4
     assert "cannot connect: connection refused" in result.output
@@ -103,7 +103,7 @@ def test_a_server_that_is_not_there_ends_with_4() -> None:
     assert told["error"] == "cannot connect: connection refused"
 
 
-def test_a_password_does_not_cross_a_network_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_is_not_sent_in_plain_text_over_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_PASSWORD", "s3cret")
     result = invoke("http://198.51.100.7:4096")
     assert result.exit_code == 1
@@ -111,7 +111,7 @@ def test_a_password_does_not_cross_a_network_in_the_clear(monkeypatch: pytest.Mo
     assert "s3cret" not in result.output
 
 
-def test_each_session_and_each_request_is_one_line(stub: Stub) -> None:
+def test_each_session_and_request_is_one_line(stub: Stub) -> None:
     session = httpx.post(f"{stub.address}/session", json={"title": "one\n● two\tthree\x1b[2J"}).json()
     body = {"parts": [{"type": "text", "text": "SHELL 'a\nb'"}]}
     assert httpx.post(f"{stub.address}/session/{session['id']}/prompt_async", json=body).status_code == 204
@@ -123,7 +123,7 @@ def test_each_session_and_each_request_is_one_line(stub: Stub) -> None:
     assert rest == []
 
 
-def test_an_answer_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_response_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of one byte arrive fast enough for each limit of a single answer."""
     monkeypatch.setattr(time_limit, "TOTAL", 1.0)
     with attack_server("tiny chunks", "lists", "opencode", tmp_path) as server:

@@ -138,7 +138,7 @@ def test_a_prompt_sent_now_skips_the_queue(desk: Desk) -> None:
     assert desk.sent() == ["left, not right", "later"]
 
 
-def test_a_prompt_that_never_arrived_is_a_draft_again(desk: Desk, tmp_path: Path) -> None:
+def test_an_undelivered_prompt_is_a_draft_again(desk: Desk, tmp_path: Path) -> None:
     desk.prompts.submit("ses_1", "do it")
     desk.end(PostNotSent("connection refused"))
     assert DraftReturned("ses_1", "do it", "connection refused") in desk.told

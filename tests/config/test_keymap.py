@@ -50,7 +50,7 @@ def names_only_theirs(stage: Stage) -> None:
     assert not DEFAULTS.findall(stage.text), stage.text
 
 
-async def test_no_place_names_a_key_that_is_not_theirs() -> None:
+async def test_the_screen_names_only_configured_keys() -> None:
     client = FakeClient()
     async with on_stage(client=client, look=DisplaySettings(keys=OTHER)) as stage:
         client.feed(*talk.at_work(), e.TodosChanged(talk.SESSION, (Todo("one", "pending"),)))
@@ -65,14 +65,14 @@ async def test_no_place_names_a_key_that_is_not_theirs() -> None:
         names_only_theirs(stage)
 
 
-async def test_the_page_without_a_session_names_theirs() -> None:
+async def test_the_start_page_names_configured_keys() -> None:
     async with on_stage(session=None, look=DisplaySettings(keys=OTHER)) as stage:
         await stage.shows(f"{label(OTHER['sessions'])} opens an earlier session")
         names_only_theirs(stage)
 
 
 @pytest.mark.parametrize("part", ["prompt", "transcript", "question"])
-async def test_help_names_theirs_and_goes_by_theirs(part: str) -> None:
+async def test_help_names_configured_keys_and_closes_by_them(part: str) -> None:
     async with on_stage(look=DisplaySettings(keys=OTHER), size=(120, 60)) as stage:
         if part == "question":
             await asked(stage, talk.ONE_CHOICE)
@@ -85,14 +85,14 @@ async def test_help_names_theirs_and_goes_by_theirs(part: str) -> None:
         await stage.hides("Everywhere")
 
 
-async def test_the_palette_names_theirs() -> None:
+async def test_the_palette_names_configured_keys() -> None:
     async with on_stage(look=DisplaySettings(keys=OTHER)) as stage:
         about = [command.help for command in stage.app.get_system_commands(stage.app.screen)]
         assert not [words for words in about if DEFAULTS.search(words)]
         assert f"What needs your answer, in any session ({label(OTHER['inbox'])})" in about
 
 
-async def test_a_key_that_the_prompt_would_take_is_theirs() -> None:
+async def test_configured_keys_take_precedence_over_the_prompts() -> None:
     async with on_stage(look=DisplaySettings(keys={"help": "ctrl+y", "inbox": "ctrl+w"})) as stage:
         await stage.press(*"words", "ctrl+y")
         await stage.shows("In the prompt")
@@ -102,7 +102,7 @@ async def test_a_key_that_the_prompt_would_take_is_theirs() -> None:
 
 
 @pytest.mark.parametrize(("action", "title"), [("sessions", "filter"), ("inbox", "Inbox")])
-async def test_a_dialog_is_left_by_the_key_that_opened_it(action: str, title: str) -> None:
+async def test_a_dialog_closes_by_the_key_that_opened_it(action: str, title: str) -> None:
     async with on_stage(look=DisplaySettings(keys=OTHER)) as stage:
         await stage.press(OTHER[action])
         await stage.shows(title)
@@ -110,7 +110,7 @@ async def test_a_dialog_is_left_by_the_key_that_opened_it(action: str, title: st
         await stage.until(lambda: stage.app.screen is stage.main)
 
 
-async def test_in_a_dialog_they_open_no_other_dialog() -> None:
+async def test_keys_in_a_dialog_open_no_other_dialog() -> None:
     async with on_stage() as stage:
         await stage.press("f2")
         await stage.shows("filter")
@@ -122,7 +122,7 @@ async def test_in_a_dialog_they_open_no_other_dialog() -> None:
 
 
 @pytest.mark.parametrize("action", sorted(set(KEYS) - {"release", "editor", "leave"}))
-async def test_every_key_of_ours_does_something(action: str) -> None:
+async def test_every_default_key_has_an_effect(action: str) -> None:
     """By its default key, where it has something to do. Those left out have tests with what they need."""
     async with on_stage() as stage:
         client = stage.client
@@ -135,7 +135,7 @@ async def test_every_key_of_ours_does_something(action: str) -> None:
         await stage.until(lambda: stage.text != before or len(client.asked) > calls, action)
 
 
-def test_how_keys_are_named_and_pressed() -> None:
+def test_keys_have_labels_and_hints() -> None:
     set_keymap({"help": "ctrl+h, f9"})
     assert key("help") == "^H"
     assert hints(Scope.APP, "help", "abort") == (
@@ -181,7 +181,7 @@ BOUND: list[tuple[Scope, type[DOMNode]]] = [
 
 
 @pytest.mark.parametrize(("scope", "widget"), BOUND, ids=lambda value: getattr(value, "name", ""))
-def test_each_row_is_bound_to_an_action_that_exists(scope: Scope, widget: type[DOMNode]) -> None:
+def test_each_row_is_bound_to_an_existing_action(scope: Scope, widget: type[DOMNode]) -> None:
     bound = {binding.key: binding for binding in bindings(scope) if isinstance(binding, Binding)}
     for row in TABLE:
         if row.scope is scope and row.action and " " not in row.keys:
@@ -199,7 +199,7 @@ def test_each_command_has_an_action() -> None:
     assert all(hasattr(MainScreen, f"action_{action}") for action in ("fold", "plan", "copy_code", "search", "follow"))
 
 
-async def test_a_hint_is_clicked() -> None:
+async def test_a_hint_can_be_clicked() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         for hint, folded in (("Esc collapse", True), ("F4 answer", False)):

@@ -15,11 +15,11 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "settings.toml"
 
 
-def test_nothing_given_is_the_default_server(file: Path) -> None:
+def test_the_default_is_the_default_server(file: Path) -> None:
     assert load_settings({}, environment={}, path=file) == Settings(url=DEFAULT_URL)
 
 
-def test_the_file_gives_what_it_may(file: Path) -> None:
+def test_the_file_can_set_all_its_settings(file: Path) -> None:
     file.write_text(
         'url = "https://there:1/"\nuser = "me"\npassword = "s3cret"\ndirectory = "/srv"\nca_file = "/etc/ca.pem"\n'
     )
@@ -29,7 +29,7 @@ def test_the_file_gives_what_it_may(file: Path) -> None:
     )
 
 
-def test_the_environment_wins_over_the_file_and_a_flag_over_both(file: Path) -> None:
+def test_the_environment_overrides_the_file_and_flags_override_both(file: Path) -> None:
     file.write_text('url = "http://file.example"\nuser = "file"\npassword = "file"\ndirectory = "/file"\n')
     environment = {
         "HOLDFAST_URL": "http://environment.example",
@@ -58,22 +58,22 @@ def test_the_environment_wins_over_the_file_and_a_flag_over_both(file: Path) -> 
         ({"HOLDFAST_PASSWORD": ""}, None),
     ],
 )
-def test_where_the_password_comes_from(environment: dict[str, str], password: str | None, file: Path) -> None:
+def test_password_variables_and_their_precedence(environment: dict[str, str], password: str | None, file: Path) -> None:
     assert load_settings({}, environment=environment, path=file).password == password
 
 
-def test_the_real_environment_is_the_one_asked(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     monkeypatch.setenv("HOLDFAST_URL", "127.0.0.1:9")
     assert load_settings({}, path=file).url == "http://127.0.0.1:9"
 
 
-def test_the_password_is_in_no_picture_of_the_settings(file: Path) -> None:
+def test_repr_and_str_do_not_contain_the_password(file: Path) -> None:
     settings = load_settings({}, environment={"HOLDFAST_PASSWORD": "s3cret"}, path=file)
     assert "s3cret" not in repr(settings)
     assert "s3cret" not in str(settings)
 
 
-def test_a_home_may_be_written_short(file: Path, home: Path) -> None:
+def test_a_tilde_is_expanded_to_the_home_directory(file: Path, home: Path) -> None:
     file.write_text('ca_file = "~nobody\\u0000x"\n')
     with pytest.raises(SettingsError, match="control characters"):
         load_settings({}, environment={}, path=file)
@@ -94,7 +94,7 @@ def test_a_home_may_be_written_short(file: Path, home: Path) -> None:
         ('url = ["s3cret"]', "url must be text in quotes, not a list"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_where_and_why_and_no_secret(text: str, named: str, file: Path) -> None:
+def test_an_invalid_file_is_reported_with_a_reason_and_without_secrets(text: str, named: str, file: Path) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError) as bad:
         load_settings({}, environment={}, path=file)
@@ -104,14 +104,14 @@ def test_a_file_that_cannot_be_used_says_where_and_why_and_no_secret(text: str, 
     assert "12345" not in str(bad.value)
 
 
-def test_a_key_cannot_write_to_the_terminal(file: Path) -> None:
+def test_control_characters_of_a_key_are_not_printed(file: Path) -> None:
     file.write_text('"\\u001b[2Jkey" = "x"\n')
     with pytest.raises(SettingsError) as bad:
         read_file(file)
     assert "\x1b" not in str(bad.value)
 
 
-def test_a_file_that_is_no_text_is_said_to_be_none(file: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(file: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="cannot be read"):
         read_file(file)
@@ -129,34 +129,34 @@ DEEP = ".a" * 5_000
     ],
     ids=["deep key", "deep table", "large file"],
 )
-def test_a_file_that_would_take_long_to_read_is_refused(text: str, named: str, file: Path) -> None:
+def test_a_file_that_is_expensive_to_parse_is_refused(text: str, named: str, file: Path) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError, match=named):
         read_file(file)
 
 
-def test_dots_in_a_comment_are_none_of_a_key(file: Path) -> None:
+def test_dots_in_a_comment_do_not_count(file: Path) -> None:
     file.write_text(f'  # {"." * 70}\nuser = "me"')
     assert read_file(file) == {"user": "me"}
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         read_file(tmp_path)
 
 
-def test_no_file_is_no_fault(file: Path) -> None:
+def test_a_missing_file_is_not_an_error(file: Path) -> None:
     assert read_file(file) == {}
 
 
 @pytest.mark.parametrize("url", ["http://me:s3cret@there", "ftp://there", "there:4096", ""])
-def test_an_address_that_cannot_be_used_is_refused_without_its_secret(url: str, file: Path) -> None:
+def test_an_invalid_address_is_refused_without_printing_its_secret(url: str, file: Path) -> None:
     with pytest.raises(SettingsError) as bad:
         load_settings({"url": url}, environment={}, path=file)
     assert "s3cret" not in str(bad.value)
 
 
-def test_the_file_is_looked_for_in_the_platform_s_folder(home: Path) -> None:
+def test_the_file_is_in_the_platforms_config_folder(home: Path) -> None:
     path = settings_file()
     assert path.name == "settings.toml"
     assert path.parent.name == "holdfast"
@@ -166,7 +166,7 @@ def test_the_file_is_looked_for_in_the_platform_s_folder(home: Path) -> None:
     assert load_settings({}, environment={}).url == "http://from.the.file"
 
 
-def test_a_family_is_one_that_is_known(file: Path) -> None:
+def test_an_unknown_family_is_refused(file: Path) -> None:
     assert load_settings({}, environment={"HOLDFAST_FAMILY": "qwen"}, path=file).family == "qwen"
     file.write_text('family = "mimo"')
     assert load_settings({}, environment={}, path=file).family == "mimo"
@@ -179,7 +179,7 @@ def test_a_family_is_one_that_is_known(file: Path) -> None:
         load_settings({"family": "clip"}, environment={}, path=file)
 
 
-def test_how_it_looks_and_calls_is_read(file: Path) -> None:
+def test_display_and_notification_settings_are_read(file: Path) -> None:
     file.write_text(
         'theme = "nord"\nascii = true\n[keys]\ninbox = "f9"\n[notify]\nwhen = "always"\nbell = false\nosc777 = true\n'
     )
@@ -220,24 +220,24 @@ def test_how_it_looks_and_calls_is_read(file: Path) -> None:
         ("notify = 1", "notify must be a table, not a number$"),
     ],
 )
-def test_what_it_cannot_look_like_is_refused(text: str, named: str, file: Path) -> None:
+def test_invalid_display_settings_are_refused(text: str, named: str, file: Path) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError, match=named):
         load_settings({}, environment={}, path=file)
 
 
 @pytest.mark.parametrize("name", ["f24", "shift+f1", "ctrl+o", "alt+x", "ctrl+shift+left", "ctrl+backslash", "f9, f10"])
-def test_a_key_that_types_nothing_can_be_chosen(file: Path, name: str) -> None:
+def test_a_key_that_types_no_character_is_allowed(file: Path, name: str) -> None:
     file.write_text(f'[keys]\ninbox = "{name}"\n')
     assert load_settings({}, environment={}, path=file).look.keys == {"inbox": name}
 
 
-def test_two_actions_may_change_their_keys(file: Path) -> None:
+def test_two_actions_may_swap_their_keys(file: Path) -> None:
     file.write_text('[keys]\ninbox = "f2"\nsessions = "f3"\n')
     assert load_settings({}, environment={}, path=file).look.keys == {"inbox": "f2", "sessions": "f3"}
 
 
-def test_how_long_the_screen_waits_before_it_speaks_up(file: Path) -> None:
+def test_stall_timeouts_are_read(file: Path) -> None:
     assert load_settings({}, environment={}, path=file).patience == StallTimeouts(60.0, 300.0)
     file.write_text("[patience]\nstill_after = 900\n")
     assert load_settings({}, environment={}, path=file).patience == StallTimeouts(60.0, 900.0)
@@ -256,7 +256,7 @@ def test_how_long_the_screen_waits_before_it_speaks_up(file: Path) -> None:
         ),
     ],
 )
-def test_what_no_patience_is(text: str, named: str, file: Path) -> None:
+def test_invalid_stall_timeouts_are_refused(text: str, named: str, file: Path) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError, match=named):
         load_settings({}, environment={}, path=file)

@@ -10,7 +10,7 @@ Holdfast = Callable[..., Terminal]
 StartStub = Callable[..., Stub]
 
 
-def test_a_sentence_at_a_question_of_ours_goes_to_the_prompt(holdfast: Holdfast, stub: StartStub) -> None:
+def test_text_typed_at_a_confirmation_goes_to_the_prompt(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -23,7 +23,7 @@ def test_a_sentence_at_a_question_of_ours_goes_to_the_prompt(holdfast: Holdfast,
     assert server.http.get("/question").json()
 
 
-def test_enter_three_times_at_once_opens_once(holdfast: Holdfast, stub: StartStub) -> None:
+def test_three_enters_in_a_burst_open_one_session(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     server.http.post("/session", json={"title": "the old one"})
     terminal = holdfast(server.address)

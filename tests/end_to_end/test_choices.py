@@ -20,7 +20,7 @@ def the_prompt(server: Stub) -> Any:
     return prompt
 
 
-def test_a_file_is_finished_with_tab_and_goes_along(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
+def test_a_file_completed_with_tab_is_attached(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
     (home / "my notes.md").write_text("words")
     server = stub()
     terminal = holdfast(server.address, "--directory", str(home))
@@ -36,7 +36,7 @@ def test_a_file_is_finished_with_tab_and_goes_along(holdfast: Holdfast, stub: St
     assert file["url"] == f"file://{home}/my%20notes.md"
 
 
-def test_a_command_typed_out_is_a_command(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_typed_command_is_sent_as_a_command(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -49,7 +49,7 @@ def test_a_command_typed_out_is_a_command(holdfast: Holdfast, stub: StartStub) -
     assert not part["text"].startswith("/init")
 
 
-def test_the_agent_that_was_chosen_answers(holdfast: Holdfast, stub: StartStub) -> None:
+def test_the_selected_agent_answers(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)

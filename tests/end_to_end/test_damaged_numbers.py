@@ -27,7 +27,7 @@ COUNTERS = frozenset({"id", "lastEventId", "v"})
         ("qwen", "TOOLS", ""),
     ],
 )
-def test_damaged_numbers_cost_no_more_than_themselves(
+def test_damaged_numbers_affect_only_their_fields(
     holdfast: Holdfast, stub: StartStub, profile: str, prompt: str, literal: str
 ) -> None:
     """`literal` stands for each number, "" for all damaged ones in turn."""

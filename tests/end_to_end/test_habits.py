@@ -12,7 +12,7 @@ Holdfast = Callable[..., Terminal]
 StartStub = Callable[..., Stub]
 
 
-def test_the_persons_editor_has_the_terminal_and_gives_it_back(
+def test_the_external_editor_uses_the_terminal_and_releases_it(
     holdfast: Holdfast, stub: StartStub, tmp_path: Path
 ) -> None:
     editor = tmp_path / "editor"
@@ -31,7 +31,7 @@ def test_the_persons_editor_has_the_terminal_and_gives_it_back(
     terminal.wait_for("✓ finished")
 
 
-def test_earlier_prompts_are_found_over_sessions_and_runs(holdfast: Holdfast, stub: StartStub) -> None:
+def test_prompt_history_spans_sessions_and_runs(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     first = holdfast(server.address)
     connect(first)
@@ -49,7 +49,7 @@ def test_earlier_prompts_are_found_over_sessions_and_runs(holdfast: Holdfast, st
     second.wait_for("› PLAIN the needle")
 
 
-def test_code_is_copied_through_the_terminal(holdfast: Holdfast, stub: StartStub) -> None:
+def test_code_is_copied_by_the_terminals_clipboard_sequence(holdfast: Holdfast, stub: StartStub) -> None:
     terminal = holdfast(stub().address)
     connect(terminal)
     send(terminal, "FENCE 3 100")
@@ -60,7 +60,7 @@ def test_code_is_copied_through_the_terminal(holdfast: Holdfast, stub: StartStub
     assert base64.b64decode(copied).decode().count("compute(") == 3
 
 
-def test_words_of_the_oldest_page_are_found(holdfast: Holdfast, stub: StartStub) -> None:
+def test_search_finds_text_of_the_oldest_page(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     session = server.http.post("/session", json={"title": "a long one"}).json()["id"]
     for number in range(130):

@@ -61,7 +61,7 @@ WALK = [
 @pytest.mark.parametrize(
     "seed", [*range(FEW), *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(FEW, ALL))]
 )
-def test_nothing_is_lost_and_nothing_is_doubled(holdfast: Holdfast, stub: StartStub, seed: int) -> None:
+def test_nothing_is_lost_or_duplicated(holdfast: Holdfast, stub: StartStub, seed: int) -> None:
     chance = random.Random(seed)
     server = stub()
     terminal = holdfast(server.address)

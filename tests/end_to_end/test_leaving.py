@@ -42,7 +42,7 @@ def prompts(server: Stub) -> list[str]:
 
 @pytest.mark.parametrize("keys", [QUIT, QUIT + QUIT])
 @pytest.mark.parametrize("gap", [0.0, 0.03])
-def test_the_way_back_leads_to_the_first_prompt_of_a_new_session(
+def test_the_resume_command_opens_the_session_of_the_first_prompt(
     holdfast: Holdfast, stub: StartStub, gap: float, keys: str
 ) -> None:
     server = stub()
@@ -67,7 +67,7 @@ def test_the_way_back_leads_to_the_first_prompt_of_a_new_session(
     block_until(lambda: bool(prompts(server)) is not bool(box.search(again.text())))
 
 
-def test_a_prompt_that_was_just_sent_is_asked_about(holdfast: Holdfast, stub: StartStub) -> None:
+def test_quitting_right_after_sending_asks_for_confirmation(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -79,7 +79,7 @@ def test_a_prompt_that_was_just_sent_is_asked_about(holdfast: Holdfast, stub: St
     terminal.wait_for("Quit?")
 
 
-def test_leaving_a_first_prompt_asks_first(holdfast: Holdfast, stub: StartStub) -> None:
+def test_quitting_during_the_first_prompt_asks_for_confirmation(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)

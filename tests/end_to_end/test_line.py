@@ -16,7 +16,7 @@ StartStub = Callable[..., Stub]
 
 
 @pytest.mark.parametrize("fault", ["cut", "reset"])
-def test_a_broken_event_stream_is_shown_and_mended(holdfast: Holdfast, stub: StartStub, fault: str) -> None:
+def test_a_broken_event_stream_is_shown_and_reopened(holdfast: Holdfast, stub: StartStub, fault: str) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -27,7 +27,7 @@ def test_a_broken_event_stream_is_shown_and_mended(holdfast: Holdfast, stub: Sta
     terminal.wait_for("● live")
 
 
-def test_a_question_asked_during_the_outage_is_there_after_it(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_question_of_an_outage_is_shown_after_reconnecting(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -47,7 +47,7 @@ def test_a_question_asked_during_the_outage_is_there_after_it(holdfast: Holdfast
     face_request(terminal, "Which database?")
 
 
-def test_a_refused_password_stops_the_line_until_it_is_mended(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_refused_password_stops_reconnecting_until_fixed(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     refusal = server.arm("401")
     terminal = holdfast(server.address)
@@ -61,7 +61,7 @@ def test_a_refused_password_stops_the_line_until_it_is_mended(holdfast: Holdfast
     terminal.wait_for("● live")
 
 
-def test_the_password_opens_the_server(holdfast: Holdfast, stub: StartStub) -> None:
+def test_the_password_is_taken_from_either_variable(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub(env={"HOLDFAST_STUB_PASSWORD": "sesame"})
     without = holdfast(server.address)
     without.wait_for(re.compile(r"■ stopped: .*password"))
@@ -69,14 +69,14 @@ def test_the_password_opens_the_server(holdfast: Holdfast, stub: StartStub) -> N
     connect(holdfast(server.address, env={"OPENCODE_SERVER_PASSWORD": "sesame"}))
 
 
-def test_where_nobody_answers_it_says_what_to_start(holdfast: Holdfast) -> None:
+def test_without_a_server_the_screen_says_what_to_start(holdfast: Holdfast) -> None:
     terminal = holdfast(f"http://127.0.0.1:{free_port()}")
     terminal.wait_for("No server at 127.0.0.1:")
     terminal.wait_for("opencode serve")
     terminal.wait_for("holdfast --demo")
 
 
-def test_a_server_that_comes_later_is_found(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_server_started_later_is_found(holdfast: Holdfast, stub: StartStub) -> None:
     port = free_port()
     terminal = holdfast(f"http://127.0.0.1:{port}")
     terminal.wait_for("No server at")
@@ -85,7 +85,7 @@ def test_a_server_that_comes_later_is_found(holdfast: Holdfast, stub: StartStub)
     terminal.wait_for("● live")
 
 
-def test_the_terminal_getting_the_focus_tries_at_once(holdfast: Holdfast, stub: StartStub) -> None:
+def test_focus_of_the_terminal_retries_at_once(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     down = server.arm("502", times="always")
     terminal = holdfast(server.address)
@@ -97,7 +97,7 @@ def test_the_terminal_getting_the_focus_tries_at_once(holdfast: Holdfast, stub: 
     assert [frame for frame in terminal.frames(before) if re.search(r"try \d+ in [1-3]s", frame)] == []
 
 
-def test_beats_are_drawn_at_the_interval_that_the_server_gives(holdfast: Holdfast, stub: StartStub) -> None:
+def test_heartbeats_are_drawn_at_the_servers_interval(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     config = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
     server.http.patch("/global/config", json=config).raise_for_status()
@@ -106,7 +106,7 @@ def test_beats_are_drawn_at_the_interval_that_the_server_gives(holdfast: Holdfas
     terminal.wait_for(re.compile(r"● live 0s +\d+ ms [▁▂▃▅▇]{3}"))
 
 
-def test_heartbeats_that_stop_are_seen_though_the_connection_stays(holdfast: Holdfast, stub: StartStub) -> None:
+def test_missing_heartbeats_are_shown_on_an_open_connection(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     config = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
     server.http.patch("/global/config", json=config).raise_for_status()
@@ -118,7 +118,7 @@ def test_heartbeats_that_stop_are_seen_though_the_connection_stays(holdfast: Hol
     terminal.wait_for(re.compile(r"↻ lost: no data for \d+ s"))
 
 
-def test_a_crashed_server_is_called_lost_and_its_turn_unknown(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_crashed_server_is_shown_as_lost_and_its_turn_as_unknown(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub(profile="opencode")
     terminal = holdfast(server.address)
     connect(terminal)

@@ -25,9 +25,7 @@ GIVEN_BACK = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l", b"\x
 
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
-def test_a_signal_ends_it_and_gives_the_terminal_back(
-    holdfast: Holdfast, stub: StartStub, number: signal.Signals
-) -> None:
+def test_a_signal_exits_and_restores_the_terminal(holdfast: Holdfast, stub: StartStub, number: signal.Signals) -> None:
     terminal = holdfast(stub().address)
     connect(terminal)
     send(terminal, "SLOW")
@@ -48,7 +46,7 @@ def told(terminal: Terminal) -> list[bytes]:
     return [tale for tale in TELL_TALES if tale in terminal.raw] + [b"title" for _ in range("pwned" in terminal.title)]
 
 
-def test_what_the_server_says_reaches_the_terminal_as_text_only(holdfast: Holdfast, stub: StartStub) -> None:
+def test_server_text_reaches_the_terminal_as_text_only(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     session = server.http.post("/session", json={}).json()["id"]
     attack = ATTACK + VISIBLE
@@ -68,7 +66,7 @@ def test_what_the_server_says_reaches_the_terminal_as_text_only(holdfast: Holdfa
     assert told(terminal) == []
 
 
-def test_a_server_that_attacks_from_every_text_reaches_nothing(holdfast: Holdfast, stub: StartStub) -> None:
+def test_escape_sequences_in_every_server_text_have_no_effect(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub(profile="opencode")
     with hostile_relay(server.address) as address:
         terminal = holdfast(address)
@@ -112,7 +110,7 @@ def test_status_lines_and_headers_reach_the_terminal_as_text_only(holdfast: Hold
         assert told(terminal) == []
 
 
-def test_the_password_is_seen_nowhere(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
+def test_the_password_appears_nowhere(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
     secret = "correct horse battery"
     server = stub(env={"HOLDFAST_STUB_PASSWORD": secret})
     log = home / "holdfast.log"

@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end.stub import Stub, running_stub
 
 
-def test_answers_at_the_address_that_it_gives(stub: Callable[..., Stub]) -> None:
+def test_the_stub_answers_at_its_printed_address(stub: Callable[..., Stub]) -> None:
     assert stub(profile="mimo").http.get("/global/health").json()["healthy"] is True
 
 
@@ -22,7 +22,7 @@ def test_faults_are_armed_and_disarmed(stub: Callable[..., Stub]) -> None:
     assert server.http.get("/session").status_code == httpx.codes.OK
 
 
-def test_a_stub_that_does_not_start_says_why(tmp_path: Path) -> None:
+def test_a_stub_that_does_not_start_prints_the_reason(tmp_path: Path) -> None:
     with (
         pytest.raises(AssertionError) as failure,
         running_stub(tmp_path / "stub", args=("--port", "nonsense")),
@@ -31,7 +31,7 @@ def test_a_stub_that_does_not_start_says_why(tmp_path: Path) -> None:
     assert "nonsense" in failure.value.__notes__[0]
 
 
-def test_leaves_no_process_behind(tmp_path: Path) -> None:
+def test_no_stub_process_is_left_running(tmp_path: Path) -> None:
     with running_stub(tmp_path / "stub") as server:
         os.kill(server.pid, 0)
     with pytest.raises(ProcessLookupError):

@@ -132,7 +132,7 @@ async def test_a_cut_before_the_headers_of_a_silent_server(stub: StartStub, opti
     await wait_until(client.has_finished, what="the turn to go on to its end")
 
 
-async def test_a_server_that_ends_a_turn_with_its_connection_does_so_on_a_cut(stub: StartStub) -> None:
+async def test_a_cut_cancels_the_turn_on_a_server_that_cancels_on_disconnect(stub: StartStub) -> None:
     mimo = stub(profile="mimo-cancel", env=BRISK)
     client = Client(mimo)
     mimo.arm("cut", target="prompt", at="padding")
@@ -190,14 +190,14 @@ def test_401_until_it_is_disarmed(padded: Stub, client: Client) -> None:
     assert client.http.get("/session/status").status_code == 200
 
 
-def test_429_says_when_to_come_back(padded: Stub, client: Client) -> None:
+def test_429_has_a_retry_after_header(padded: Stub, client: Client) -> None:
     padded.arm("429", target="prompt", retry_after=3)
     with client.held(SHORT) as refused:
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "3")
     assert client.messages() == []
 
 
-def test_502_is_a_page(padded: Stub, client: Client) -> None:
+def test_502_is_a_web_page(padded: Stub, client: Client) -> None:
     padded.arm("502", times=2)
     answers = [client.http.get("/session/status") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [502, 502, 200]
@@ -244,7 +244,7 @@ def test_an_open_event_stream_breaks(
         assert client.struck() == 1, "the next one is spared"
 
 
-def test_event_streams_that_always_end_right_after_their_first_event(padded: Stub, client: Client) -> None:
+def test_every_event_stream_ends_right_after_its_first_event(padded: Stub, client: Client) -> None:
     first = len(b'data: {"id":"')
     padded.arm("cut", target="events", at="json", after_bytes=first, times=None)
     for struck in (1, 2, 3):
@@ -260,7 +260,7 @@ def test_a_stalled_event_stream_is_open_and_silent(padded: Stub, client: Client)
         assert stream.silent()
 
 
-def test_what_a_stall_held_back_comes_when_it_is_disarmed(padded: Stub, client: Client) -> None:
+def test_events_delayed_by_a_stall_arrive_after_disarming(padded: Stub, client: Client) -> None:
     with events(client) as stream:
         number = padded.arm("stall")
         created = client.http.post("/session", json={}).json()
@@ -268,7 +268,7 @@ def test_what_a_stall_held_back_comes_when_it_is_disarmed(padded: Stub, client: 
         assert next(stream)["properties"]["sessionID"] == created["id"]
 
 
-def test_a_silent_event_stream_beats_and_says_nothing(padded: Stub, client: Client) -> None:
+def test_a_muted_event_stream_sends_heartbeats_and_no_events(padded: Stub, client: Client) -> None:
     beats = {"server": {"event_stream": {"heartbeat_ms": 1000}}}
     assert client.http.patch("/global/config", json=beats).status_code == 200
     with events(client) as stream:
@@ -285,7 +285,7 @@ def test_a_silent_event_stream_beats_and_says_nothing(padded: Stub, client: Clie
 # the server as a whole
 
 
-async def test_a_wedged_server_stores_prompts_and_never_begins(padded: Stub, client: Client) -> None:
+async def test_a_wedged_server_stores_prompts_and_never_starts(padded: Stub, client: Client) -> None:
     number = padded.arm("wedged")
     with client.held(SHORT) as response:
         padding = list(islice(response.iter_raw(), 3))
@@ -296,7 +296,7 @@ async def test_a_wedged_server_stores_prompts_and_never_begins(padded: Stub, cli
     await wait_until(client.has_finished, what="the prompt to be answered after all")
 
 
-def test_words_come_later(padded: Stub, client: Client) -> None:
+def test_a_torn_write_stores_the_text_later(padded: Stub, client: Client) -> None:
     number = padded.arm("torn-write")
     with client.held(SHORT) as response:
         next(response.iter_raw())
@@ -315,7 +315,7 @@ def stub_process(home: Path, *args: str) -> Iterator[tuple[subprocess.Popen[byte
             yield process, http
 
 
-def test_a_crash_is_at_once(tmp_path: Path) -> None:
+def test_a_crash_is_immediate(tmp_path: Path) -> None:
     with stub_process(tmp_path, "--admin") as (process, http):
         with pytest.raises(httpx.TransportError):
             http.post("/_stub/faults", json={"name": "crash"})
@@ -343,14 +343,14 @@ def test_faults_from_the_command_line(stub: StartStub) -> None:
     assert [fault["name"] for fault in struck.http.get("/_stub/faults").json()["faults"]] == ["502", "401"]
 
 
-def test_a_fault_that_does_not_exist_is_refused_at_the_start() -> None:
+def test_an_unknown_fault_is_refused_at_startup() -> None:
     command = [sys.executable, "-m", "server_stub", "--fault", "cutt"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert ended.returncode == 2
     assert "unknown fault 'cutt'; known are cut, reset" in ended.stderr
 
 
-def test_nothing_can_be_armed_unless_asked_for(tmp_path: Path) -> None:
+def test_faults_cannot_be_armed_without_the_admin_flag(tmp_path: Path) -> None:
     with stub_process(tmp_path) as (_, http):
         for answer in (http.get("/_stub/faults"), http.post("/_stub/faults", json={"name": "401"})):
             assert not answer.headers.get("content-type", "").startswith("application/json")

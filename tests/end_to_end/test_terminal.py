@@ -36,7 +36,7 @@ TEXTUAL_SAYS = (
 
 
 @pytest.mark.parametrize("cut", range(len(TEXTUAL_SAYS)))
-def test_private_sequences_are_not_drawn_however_they_are_split(cut: int) -> None:
+def test_private_sequences_are_not_drawn_at_any_split(cut: int) -> None:
     drawing = Drawing(20, 3)
     drawing.feed(TEXTUAL_SAYS[:cut])
     drawing.feed(TEXTUAL_SAYS[cut:])
@@ -44,20 +44,20 @@ def test_private_sequences_are_not_drawn_however_they_are_split(cut: int) -> Non
     assert drawing.screen.title == "title"
 
 
-def test_waits_for_text_and_for_patterns_over_lines(run: Run) -> None:
+def test_wait_for_accepts_text_and_multiline_patterns(run: Run) -> None:
     terminal = run("print('first'); print('second'); input()")
     terminal.wait_for("second")
     assert terminal.wait_for(re.compile(r"first\n(\w+)"))[1] == "second"
     assert terminal.screen()[:2] == ["first", "second"]
 
 
-def test_says_what_it_shows_when_a_wait_ends_in_vain(run: Run) -> None:
+def test_a_failed_wait_prints_the_screen(run: Run) -> None:
     terminal = run("print('only this'); input()")
     with pytest.raises(AssertionError, match=r"after 0.2 s the terminal shows no 'that'(?s:.*)only this"):
         terminal.wait_for("that", within=0.2)
 
 
-def test_a_wait_ends_with_the_command(run: Run) -> None:
+def test_a_wait_fails_when_the_command_exits(run: Run) -> None:
     terminal = run("print('only this')")
     with pytest.raises(AssertionError, match="at its end the terminal shows no 'that'"):
         terminal.wait_for("that")
@@ -72,13 +72,13 @@ def test_keys_and_text_reach_the_command(run: Run) -> None:
     terminal.wait_for(r"got 'x\x1b[A'")
 
 
-def test_no_key_is_misspelt(run: Run) -> None:
+def test_an_unknown_key_is_refused(run: Run) -> None:
     terminal = run("input()")
     with pytest.raises(AssertionError, match="no key 'retrun'"):
         terminal.press("retrun")
 
 
-def test_keeps_the_bytes_that_the_screen_hides(run: Run) -> None:
+def test_raw_output_contains_undrawn_bytes(run: Run) -> None:
     terminal = run(r"print('a\x1b]52;c;aGk=\x07b'); input()")
     terminal.wait_for("ab")
     assert b"\x1b]52;c;aGk=\x07" in terminal.raw
@@ -101,11 +101,11 @@ def test_a_resize_reaches_the_command(run: Run) -> None:
     ("program", "status"),
     [("raise SystemExit(3)", 3), (f"import os; os.kill(os.getpid(), {signal.SIGTERM})", -signal.SIGTERM)],
 )
-def test_tells_how_the_command_ended(run: Run, program: str, status: int) -> None:
+def test_wait_for_end_returns_the_exit_status(run: Run, program: str, status: int) -> None:
     assert run(program).wait_for_end() == status
 
 
-def test_tells_a_raw_terminal_from_a_cooked_one(run: Run) -> None:
+def test_raw_and_cooked_mode_are_distinguished(run: Run) -> None:
     terminal = run("import tty; print('cooked'); input(); tty.setraw(0); print('raw'); input()")
     terminal.wait_for("cooked")
     assert terminal.is_cooked()
@@ -114,14 +114,14 @@ def test_tells_a_raw_terminal_from_a_cooked_one(run: Run) -> None:
     assert not terminal.is_cooked()
 
 
-def test_ends_what_the_command_started(home: Path) -> None:
+def test_close_ends_child_processes_of_the_command(home: Path) -> None:
     program = "import subprocess, sys; subprocess.Popen(['sleep', '600']); print('started'); input()"
     terminal = Terminal([sys.executable, "-c", program], env=clean_environment(home), cwd=home)
     terminal.wait_for("started")
     terminal.close()  # fails when a process still holds the terminal
 
 
-def test_a_screen_is_quiet_once_nothing_comes_any_more(run: Run) -> None:
+def test_a_screen_is_quiet_once_output_stops(run: Run) -> None:
     terminal = run("print('words', flush=True); input()")
     terminal.wait_for("words")
     terminal.wait_until_quiet(0.1)
@@ -130,7 +130,7 @@ def test_a_screen_is_quiet_once_nothing_comes_any_more(run: Run) -> None:
         busy.wait_until_quiet(30, within=0.1)
 
 
-def test_a_frame_that_has_passed_is_found(run: Run) -> None:
+def test_earlier_frames_are_available(run: Run) -> None:
     terminal = run(r"print('a\x1b[?2026l\rb\x1b[?2026l\rc', flush=True); input()")
     terminal.wait_for("c")
     assert [frame.split() for frame in terminal.frames(0)] == [["a"], ["b"], ["c"]]

@@ -29,7 +29,7 @@ def impatient(home: Path, **seconds: float) -> None:
     (folder / "settings.toml").write_text(f"[patience]\n{table}\n")
 
 
-def test_beats_without_events_are_told_and_asked_around(holdfast: Holdfast, stub: StartStub) -> None:
+def test_heartbeats_without_events_are_reported_and_polling_continues(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -42,7 +42,7 @@ def test_beats_without_events_are_told_and_asked_around(holdfast: Holdfast, stub
     terminal.wait_for("● live")
 
 
-def test_a_prompt_stored_and_no_answer_begun(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
+def test_a_stored_prompt_without_an_answer_is_reported(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
     impatient(home, not_begun_after=2)
     server = stub()
     server.arm("wedged")
@@ -53,7 +53,7 @@ def test_a_prompt_stored_and_no_answer_begun(holdfast: Holdfast, stub: StartStub
     terminal.wait_for("Wait, or abort with Esc Esc and send it again.")
 
 
-def test_busy_and_nothing_moves(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
+def test_a_busy_turn_without_progress_is_reported(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
     impatient(home, still_after=3)
     terminal = holdfast(stub().address)
     connect(terminal)
@@ -62,7 +62,7 @@ def test_busy_and_nothing_moves(holdfast: Holdfast, stub: StartStub, home: Path)
     terminal.wait_for("Perhaps long reasoning or a hanging command. Wait, or abort with Esc Esc.")
 
 
-def test_health_answers_and_the_session_does_not(holdfast: Holdfast, stub: StartStub) -> None:
+def test_an_unresponsive_session_on_a_healthy_server_is_reported(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -74,7 +74,7 @@ def test_health_answers_and_the_session_does_not(holdfast: Holdfast, stub: Start
     terminal.wait_for("It may be stuck. Wait, or restart it: what it has stored is kept.")
 
 
-def test_health_answers_and_status_does_not(holdfast: Holdfast, stub: StartStub) -> None:
+def test_an_unresponsive_status_route_is_reported(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -86,7 +86,7 @@ def test_health_answers_and_status_does_not(holdfast: Holdfast, stub: StartStub)
     terminal.wait_for("● live")
 
 
-def test_after_ctrl_z_and_fg_the_screen_is_whole_and_the_line_is_live(holdfast: Holdfast, stub: StartStub) -> None:
+def test_suspend_and_resume_redraw_the_screen_and_reconnect(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -111,7 +111,7 @@ def test_after_ctrl_z_and_fg_the_screen_is_whole_and_the_line_is_live(holdfast: 
     assert terminal.is_cooked()
 
 
-def test_a_stop_that_nobody_could_catch_leaves_the_terminal_as_it_was(holdfast: Holdfast, stub: StartStub) -> None:
+def test_sigstop_and_sigcont_keep_the_terminal_usable(holdfast: Holdfast, stub: StartStub) -> None:
     terminal = holdfast(stub().address)
     connect(terminal)
     terminal.send_signal(signal.SIGSTOP)
@@ -124,7 +124,7 @@ def test_a_stop_that_nobody_could_catch_leaves_the_terminal_as_it_was(holdfast: 
     assert terminal.is_cooked()
 
 
-def test_another_version_of_the_server_is_told(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_changed_server_version_is_reported(holdfast: Holdfast, stub: StartStub) -> None:
     port = free_port()
     older = stub(profile="opencode-padded", args=("--port", str(port)))
     terminal = holdfast(older.address)
@@ -136,7 +136,7 @@ def test_another_version_of_the_server_is_told(holdfast: Holdfast, stub: StartSt
     terminal.wait_for(re.compile(r"The server is now 0\.1\.15 \(was 1\.\d+\.\d+\)"))
 
 
-def test_another_password_stops_the_line_and_says_what_it_needs(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_changed_password_stops_reconnecting_with_a_hint(holdfast: Holdfast, stub: StartStub) -> None:
     port = free_port()
     older = stub(args=("--port", str(port)), env={"HOLDFAST_STUB_PASSWORD": "sesame"})
     terminal = holdfast(older.address, env={"HOLDFAST_PASSWORD": "sesame"})
@@ -149,7 +149,7 @@ def test_another_password_stops_the_line_and_says_what_it_needs(holdfast: Holdfa
     terminal.wait_for("HOLDFAST_PASSWORD")
 
 
-def test_a_turn_whose_agent_dies_is_told_as_interrupted(holdfast: Holdfast, stub: StartStub) -> None:
+def test_an_agent_crash_is_reported_as_interrupted(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub(profile="qwen")
     terminal = holdfast(server.address)
     connect(terminal)

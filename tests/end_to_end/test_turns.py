@@ -19,7 +19,7 @@ def open_questions(stub: Stub) -> list[str]:
     return [question["question"] for request in stub.http.get("/question").json() for question in request["questions"]]
 
 
-def test_the_demo_shows_the_tour_and_takes_its_server_with_it(holdfast: Holdfast) -> None:
+def test_the_demo_shows_the_tour_and_stops_its_server(holdfast: Holdfast) -> None:
     terminal = holdfast("--demo")
     address = "http://" + terminal.wait_for(re.compile(r"127\.0\.0\.1:\d+"))[0]
     connect(terminal)
@@ -36,7 +36,7 @@ def test_the_demo_shows_the_tour_and_takes_its_server_with_it(holdfast: Holdfast
 
 
 @pytest.mark.parametrize("profile", ["opencode", "opencode-padded", "mimo"])
-def test_a_prompt_two_answers_and_the_result(holdfast: Holdfast, stub: StartStub, profile: str) -> None:
+def test_a_prompt_with_two_questions_is_answered(holdfast: Holdfast, stub: StartStub, profile: str) -> None:
     server = stub(profile=profile)
     terminal = holdfast(server.address)
     connect(terminal)
@@ -48,7 +48,7 @@ def test_a_prompt_two_answers_and_the_result(holdfast: Holdfast, stub: StartStub
     assert open_questions(server) == []
 
 
-def test_padding_is_counted_while_the_turn_is_held(holdfast: Holdfast, stub: StartStub) -> None:
+def test_padding_is_counted_while_the_request_is_open(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub(profile="mimo", env={"HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS": "50"})
     terminal = holdfast(server.address)
     connect(terminal)
@@ -60,7 +60,7 @@ def test_padding_is_counted_while_the_turn_is_held(holdfast: Holdfast, stub: Sta
     terminal.wait_for("✓ finished")
 
 
-def test_a_permission_is_asked_for_with_what_it_is_for(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_permission_request_shows_its_command(holdfast: Holdfast, stub: StartStub) -> None:
     terminal = holdfast(stub().address)
     connect(terminal)
     send(terminal, "SHELL made.txt")
@@ -70,7 +70,7 @@ def test_a_permission_is_asked_for_with_what_it_is_for(holdfast: Holdfast, stub:
     terminal.wait_for("✓ finished")
 
 
-def test_folding_keeps_the_question_and_what_was_chosen(holdfast: Holdfast, stub: StartStub) -> None:
+def test_collapsing_keeps_the_question_and_the_selection(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -87,7 +87,7 @@ def test_folding_keeps_the_question_and_what_was_chosen(holdfast: Holdfast, stub
     terminal.wait_for(re.compile(r"\(•\) SQLite"))
 
 
-def test_esc_twice_aborts_the_turn_and_its_question_goes_with_it(holdfast: Holdfast, stub: StartStub) -> None:
+def test_esc_twice_aborts_the_turn_and_removes_its_question(holdfast: Holdfast, stub: StartStub) -> None:
     terminal = holdfast(stub(profile="opencode").address)
     connect(terminal)
     send(terminal, "ASK1")
@@ -101,7 +101,7 @@ def test_esc_twice_aborts_the_turn_and_its_question_goes_with_it(holdfast: Holdf
     terminal.wait_until_gone("needs your answer")
 
 
-def test_an_answer_given_elsewhere_closes_the_question(holdfast: Holdfast, stub: StartStub) -> None:
+def test_another_clients_answer_closes_the_question(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -113,14 +113,14 @@ def test_an_answer_given_elsewhere_closes_the_question(holdfast: Holdfast, stub:
     terminal.wait_for("✓ finished")
 
 
-def test_a_model_that_fails_is_shown_with_its_reason(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_model_error_is_shown_with_its_reason(holdfast: Holdfast, stub: StartStub) -> None:
     terminal = holdfast(stub(profile="opencode").address)
     connect(terminal)
     send(terminal, "FAIL 400")
     terminal.wait_for(re.compile(r"✗.*400"))
 
 
-def test_a_second_window_opens_the_session_from_the_list(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_second_client_opens_the_session_from_the_list(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     first = holdfast(server.address)
     connect(first)
@@ -136,7 +136,7 @@ def test_a_second_window_opens_the_session_from_the_list(holdfast: Holdfast, stu
     second.wait_for("all is well")
 
 
-def test_a_small_terminal_loses_room_and_nothing_else(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_small_terminal_shows_all_parts(holdfast: Holdfast, stub: StartStub) -> None:
     terminal = holdfast(stub().address)
     connect(terminal)
     send(terminal, "ASK")
@@ -147,14 +147,14 @@ def test_a_small_terminal_loses_room_and_nothing_else(holdfast: Holdfast, stub: 
         terminal.wait_for(words)
 
 
-def test_leaving_with_nothing_to_lose_asks_nothing(holdfast: Holdfast, stub: StartStub) -> None:
+def test_quitting_without_a_running_turn_asks_nothing(holdfast: Holdfast, stub: StartStub) -> None:
     terminal = holdfast(stub().address)
     connect(terminal)
     terminal.press("ctrl+q")
     assert terminal.wait_for_end() == 0
 
 
-def test_what_goes_on_without_you_goes_on(holdfast: Holdfast, stub: StartStub) -> None:
+def test_a_turn_continues_on_the_server_after_quitting(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)

@@ -33,7 +33,7 @@ def stored(server: Stub, *texts: str) -> None:
     block_until(lambda: prompts(server) == list(texts), what=f"the prompts {texts!r:.200}")
 
 
-def test_every_character_of_an_input_method_arrives(holdfast: Holdfast, stub: StartStub) -> None:
+def test_all_characters_of_an_input_method_are_sent(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -47,7 +47,7 @@ def test_every_character_of_an_input_method_arrives(holdfast: Holdfast, stub: St
 @pytest.mark.parametrize(
     "newline", ["\x1b\r", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;5u", "\n"]
 )
-def test_a_modified_enter_is_a_newline(holdfast: Holdfast, stub: StartStub, newline: str) -> None:
+def test_enter_with_a_modifier_is_a_newline(holdfast: Holdfast, stub: StartStub, newline: str) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -60,7 +60,7 @@ def test_a_modified_enter_is_a_newline(holdfast: Holdfast, stub: StartStub, newl
 
 
 @pytest.mark.parametrize(("sequence", "character"), [("\x1b[32;2u", " "), ("\x1b[97;2u", "A"), ("\x1b[228;65u", "ä")])
-def test_a_character_with_shift_in_the_kitty_protocol_arrives(
+def test_shifted_characters_of_the_kitty_protocol_are_typed(
     holdfast: Holdfast, stub: StartStub, sequence: str, character: str
 ) -> None:
     server = stub()
@@ -71,7 +71,7 @@ def test_a_character_with_shift_in_the_kitty_protocol_arrives(
 
 
 @pytest.mark.parametrize("brackets", [("\x1b[200~", "\x1b[201~"), ("", "")])
-def test_a_line_separator_ends_a_line(holdfast: Holdfast, stub: StartStub, brackets: tuple[str, str]) -> None:
+def test_a_unicode_line_separator_ends_a_line(holdfast: Holdfast, stub: StartStub, brackets: tuple[str, str]) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -83,7 +83,7 @@ def test_a_line_separator_ends_a_line(holdfast: Holdfast, stub: StartStub, brack
 
 
 @pytest.mark.parametrize("end", ["", "\r"])
-def test_lines_that_come_at_once_are_one_draft(holdfast: Holdfast, stub: StartStub, end: str) -> None:
+def test_several_lines_in_a_burst_are_one_draft(holdfast: Holdfast, stub: StartStub, end: str) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -95,7 +95,7 @@ def test_lines_that_come_at_once_are_one_draft(holdfast: Holdfast, stub: StartSt
     stored(server, f"PLAIN one\ntwo\n\nthre{'e' if end else ''}")
 
 
-def test_a_line_and_its_enter_that_come_at_once_are_sent(holdfast: Holdfast, stub: StartStub) -> None:
+def test_one_line_and_enter_in_a_burst_are_sent(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -103,7 +103,7 @@ def test_a_line_and_its_enter_that_come_at_once_are_sent(holdfast: Holdfast, stu
     stored(server, "PLAIN one")
 
 
-def test_enter_before_the_connection_is_not_ignored(holdfast: Holdfast, stub: StartStub) -> None:
+def test_enter_before_startup_is_reported_as_not_sent(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address, stopped=True)
     block_until(terminal.is_stopped, what="the process to stand still")
@@ -126,7 +126,7 @@ def test_a_long_paste_without_brackets_is_one_draft(holdfast: Holdfast, stub: St
     stored(server, text[:-1])
 
 
-def test_lines_that_come_at_once_at_a_question_are_one_draft(holdfast: Holdfast, stub: StartStub) -> None:
+def test_several_lines_in_a_burst_at_a_question_are_one_draft(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -138,7 +138,7 @@ def test_lines_that_come_at_once_at_a_question_are_one_draft(holdfast: Holdfast,
     assert server.http.get("/question").json()
 
 
-def test_lines_that_come_at_once_at_a_confirmation_are_one_draft(holdfast: Holdfast, stub: StartStub) -> None:
+def test_several_lines_in_a_burst_at_a_confirmation_are_one_draft(holdfast: Holdfast, stub: StartStub) -> None:
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
@@ -155,7 +155,7 @@ def test_lines_that_come_at_once_at_a_confirmation_are_one_draft(holdfast: Holdf
 
 
 @pytest.mark.parametrize("words", ["next is", "phone", "kill it", "xylophone"])
-def test_a_word_that_comes_at_once_is_no_key_of_a_question_or_a_list(
+def test_a_word_in_a_burst_presses_no_key_of_a_question_or_list(
     holdfast: Holdfast, stub: StartStub, words: str
 ) -> None:
     server = stub()

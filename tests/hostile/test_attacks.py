@@ -12,7 +12,7 @@ COMMANDS = {"status": ("status",), "doctor": ("doctor", "--seconds", "1")}
 Record = Callable[[str, object], None]
 
 
-def test_an_attack_costs_the_client_at_most_an_error(
+def test_an_attack_causes_at_most_an_error_in_the_client(
     case: tuple[str, str, str], tmp_path: Path, idle: Watched, record_property: Record
 ) -> None:
     name, route, family = case
@@ -22,7 +22,7 @@ def test_an_attack_costs_the_client_at_most_an_error(
     assert run.problems == [], f"{attack.sends}: {run}"
 
 
-def test_an_attack_costs_a_command_at_most_an_error(
+def test_an_attack_causes_at_most_an_error_in_a_command(
     case: tuple[str, str, str], command: str, tmp_path: Path, record_property: Record
 ) -> None:
     name, route, family = case

@@ -25,7 +25,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_a_client_must_not_do_is_found(
+def test_forbidden_client_behaviour_is_detected(
     fault: str, tmp_path: Path, idle: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     double = (sys.executable, "-m", "tests.hostile.double", fault)
@@ -57,11 +57,11 @@ OBEYED = (
 
 
 @pytest.mark.parametrize("text", OBEYED)
-def test_what_a_terminal_obeys_is_found(text: str) -> None:
+def test_terminal_control_sequences_are_detected(text: str) -> None:
     assert strange(f"\x1b[1;1Hbefore {text} after".encode()) != []
 
 
-def test_what_the_client_writes_itself_is_not_strange() -> None:
+def test_the_clients_own_output_is_accepted() -> None:
     frame = "\x1b[?1049h\x1b[?2026h\x1b[1;1H\x1b[38;2;1;2;3;48;2;4;5;6mtitle \x1b[0m\r\n\x1b[2;1H"
     words = "é 👩\u200d👧 ─\x1b[?2026l"
     link = "\x1b]8;id=1;http://127.0.0.1/\x1b\\there\x1b]8;;\x1b\\"
@@ -69,11 +69,11 @@ def test_what_the_client_writes_itself_is_not_strange() -> None:
     assert strange(f"{frame}{words}{link}{title}\x1b[?1049lSession: 1\r\n".encode()) == []
 
 
-def test_bytes_that_are_no_text_are_found() -> None:
+def test_invalid_text_is_detected() -> None:
     assert strange(b"a\xffb") != []
 
 
-def test_a_line_of_a_pipe_holds_text_only() -> None:
+def test_piped_output_is_text_only() -> None:
     assert strange_in_lines("● live\n  ✓ all\n".encode()) == []
     assert strange_in_lines(b"a\x1b[31mred") != []
     assert strange_in_lines("a\u202eb".encode()) != []

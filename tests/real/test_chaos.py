@@ -80,7 +80,7 @@ class Shared:
 
 
 @pytest.mark.parametrize(("family", "before"), BATCHES)
-async def test_nothing_is_lost_and_the_screen_tells_the_truth(
+async def test_nothing_is_lost_and_the_screen_matches_the_server(
     family: str, before: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     server = Shared(request.getfixturevalue(f"{family}_alone"))

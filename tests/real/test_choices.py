@@ -57,7 +57,7 @@ def test_a_file_is_read_by_the_server(holdfast: Holdfast, opencode: RealServer, 
     assert any("the answer is 42" in part.get("text", "") for part in prompt["parts"] if part.get("synthetic"))
 
 
-def test_agent_and_model_are_used(holdfast: Holdfast, opencode: RealServer, exchange: Exchange) -> None:
+def test_the_selected_agent_and_model_are_used(holdfast: Holdfast, opencode: RealServer, exchange: Exchange) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
     terminal.press("ctrl+t")
@@ -82,7 +82,7 @@ def test_agent_and_model_are_used(holdfast: Holdfast, opencode: RealServer, exch
     assert (answer["info"]["providerID"], answer["info"]["modelID"]) == ("scripted", "m")
 
 
-def test_a_command_is_run_as_one(holdfast: Holdfast, opencode: RealServer) -> None:
+def test_a_command_is_run_as_a_command(holdfast: Holdfast, opencode: RealServer) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
     terminal.type("/greet everybody")

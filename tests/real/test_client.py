@@ -28,7 +28,7 @@ def test_both_questions_are_answered_by_keys_and_quoted_back(holdfast: Holdfast,
     assert "auth, search" in told.results[-1]
 
 
-def test_a_command_asks_leave_once_and_runs(holdfast: Holdfast, opencode: RealServer) -> None:
+def test_an_allowed_command_asks_once_and_runs(holdfast: Holdfast, opencode: RealServer) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
     send(terminal, "SHELL allowed.txt")
@@ -54,9 +54,7 @@ def test_a_refused_command_does_not_run(holdfast: Holdfast, opencode: RealServer
     assert not (opencode.project / "refused.txt").exists()
 
 
-def test_a_server_killed_in_mid_turn_is_lost_found_and_its_turn_interrupted(
-    holdfast: Holdfast, opencode: RealServer
-) -> None:
+def test_killing_the_server_interrupts_the_turn_and_reconnects(holdfast: Holdfast, opencode: RealServer) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
     send(terminal, "SLOW")
@@ -87,14 +85,14 @@ def test_esc_twice_aborts_the_turn(holdfast: Holdfast, opencode: RealServer) -> 
     assert "word39" not in terminal.text()
 
 
-def test_a_model_error_is_told_with_its_status(holdfast: Holdfast, opencode: RealServer) -> None:
+def test_a_model_error_is_shown_with_its_status(holdfast: Holdfast, opencode: RealServer) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
     send(terminal, "FAIL 400")
     terminal.wait_for(re.compile(r"✗ failed \(400\).*scripted 400", re.DOTALL))
 
 
-def test_a_model_that_is_busy_is_tried_again_by_the_server(holdfast: Holdfast, opencode: RealServer) -> None:
+def test_the_server_retries_an_overloaded_model(holdfast: Holdfast, opencode: RealServer) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
     send(terminal, "FAIL 429")

@@ -211,7 +211,7 @@ def _beside_a_stub(serve: Serve, tmp_path: Path) -> Both:
 
 
 @pytest.mark.parametrize("family", QUESTIONS)
-async def test_the_stub_answers_as_the_real_server_does(both_fresh: Both, family: str) -> None:
+async def test_the_stub_responds_like_the_real_server(both_fresh: Both, family: str) -> None:
     differences = []
     async with both_fresh(family) as clients:
         places = [await made(http, family) for http in clients]
@@ -228,7 +228,7 @@ async def test_the_stub_answers_as_the_real_server_does(both_fresh: Both, family
 
 
 @pytest.mark.parametrize("family", ["opencode", "mimo"])
-async def test_the_stub_documents_no_route_that_the_real_server_lacks(both: Both, family: str) -> None:
+async def test_the_stub_documents_only_routes_of_the_real_server(both: Both, family: str) -> None:
     async with both(family) as clients:
         theirs, ours = [routes_in((await http.get("/doc")).json()) for http in clients]
     assert ours - theirs == (STUB_ALONE if family == "opencode" else set())
@@ -237,7 +237,7 @@ async def test_the_stub_documents_no_route_that_the_real_server_lacks(both: Both
 
 @pytest.mark.parametrize("act", ACTS, ids=str)
 @pytest.mark.parametrize("family", ["opencode", "mimo"])
-async def test_a_turn_goes_as_at_the_real_server(both: Both, family: str, act: Act) -> None:
+async def test_a_turn_of_the_stub_equals_the_real_servers(both: Both, family: str, act: Act) -> None:
     async with both(family) as clients, asyncio.timeout(WITHIN):
         theirs, ours = [await turn_of(http, act) for http in clients]
     assert ours == theirs
@@ -266,7 +266,7 @@ async def ends_in_order(http: httpx.AsyncClient) -> object:
     return seen
 
 
-async def test_a_turn_ends_in_the_order_of_the_real_opencode(both: Both) -> None:
+async def test_a_turn_ends_in_the_event_order_of_opencode(both: Both) -> None:
     """On a real MiMo Code each order occurs, in one run even: there is none to compare."""
     async with both("opencode") as clients, asyncio.timeout(3 * WITHIN):
         theirs, ours = [await ends_in_order(http) for http in clients]
@@ -274,7 +274,7 @@ async def test_a_turn_ends_in_the_order_of_the_real_opencode(both: Both) -> None
 
 
 @pytest.mark.parametrize("act", ACTS_OF_QWEN, ids=str)
-async def test_a_turn_goes_as_at_the_real_qwen(both: Both, act: Act) -> None:
+async def test_a_turn_of_the_stub_equals_qwens(both: Both, act: Act) -> None:
     async with both("qwen") as clients, asyncio.timeout(WITHIN):
         theirs, ours = [await turn_of_qwen(http, act) for http in clients]
     assert ours == theirs
@@ -323,7 +323,7 @@ async def where_a_turn_happens(http: httpx.AsyncClient) -> list[object]:
     return told
 
 
-async def test_a_turn_happens_where_the_header_says(both: Both) -> None:
+async def test_a_turn_runs_in_the_directory_of_the_header(both: Both) -> None:
     """On MiMo Code: in a session of the server's own directory, prompted in one below it."""
     async with both("mimo") as clients:
         theirs, ours = [await where_a_turn_happens(http) for http in clients]

@@ -34,7 +34,7 @@ async def test_every_prompt_of_a_long_session_is_answered(mimo: RealServer) -> N
         assert [asked.count(f"prompt {number}") for number in range(MANY)] == [1] * MANY
 
 
-async def test_prompts_in_a_session_that_another_client_began_are_answered(mimo: RealServer) -> None:
+async def test_prompts_in_another_clients_session_are_answered(mimo: RealServer) -> None:
     async with httpx.AsyncClient(base_url=mimo.address, timeout=30, trust_env=False) as http:
         session = (await http.post("/session", json={})).json()["id"]
         for text in BY_ANOTHER:
@@ -47,7 +47,7 @@ async def test_prompts_in_a_session_that_another_client_began_are_answered(mimo:
         assert len(here.prompts()) == len(BY_ANOTHER) + 1
 
 
-async def test_a_prompt_for_an_unknown_agent_is_soon_not_sent(mimo: RealServer) -> None:
+async def test_a_prompt_for_an_unknown_agent_is_soon_reported_as_not_sent(mimo: RealServer) -> None:
     """The server answers it at once, with nothing; the reason is an event."""
     async with attached(Killable(mimo)) as here:
         client = here.client
@@ -60,7 +60,7 @@ async def test_a_prompt_for_an_unknown_agent_is_soon_not_sent(mimo: RealServer) 
         assert client.now() - began < SOON
 
 
-async def test_a_session_is_worked_on_in_its_own_directory(mimo: RealServer) -> None:
+async def test_a_turn_runs_in_the_directory_of_its_session(mimo: RealServer) -> None:
     """The server itself takes it for that of the header, and shows what is asked there alone."""
     below = mimo.project / "below"
     below.mkdir()
@@ -75,9 +75,7 @@ async def test_a_session_is_worked_on_in_its_own_directory(mimo: RealServer) -> 
         assert (await here.over("SLOW")).state is TurnState.ABORTED
 
 
-async def test_a_session_outside_the_server_s_directory_is_read_and_takes_no_prompt(
-    mimo_alone: RealServer, tmp_path: Path
-) -> None:
+async def test_a_session_outside_the_servers_directory_is_read_only(mimo_alone: RealServer, tmp_path: Path) -> None:
     home = mimo_alone.project
     mimo_alone.kill()
     mimo_alone.project = tmp_path  # one state on disk, for servers started anywhere
@@ -96,7 +94,7 @@ async def test_a_session_outside_the_server_s_directory_is_read_and_takes_no_pro
     assert not (home / "made").exists()
 
 
-async def test_a_directory_outside_the_server_s_own_is_refused_with_what_helps(mimo: RealServer) -> None:
+async def test_a_directory_outside_the_servers_is_refused_with_a_hint(mimo: RealServer) -> None:
     client = Client(mimo.address, lambda user: Http(mimo.address), directory="/")
     client.start()
     try:
@@ -106,7 +104,7 @@ async def test_a_directory_outside_the_server_s_own_is_refused_with_what_helps(m
         await client.close()
 
 
-async def test_a_command_at_a_terminal_waits_for_a_person_who_tells_what_it_printed(mimo: RealServer) -> None:
+async def test_a_terminal_command_waits_for_its_output_from_the_user(mimo: RealServer) -> None:
     async with attached(Killable(mimo)) as here:
         here.prompt("TTY name")
         here.client.reply(await here.asked(), "once")
@@ -122,7 +120,7 @@ async def test_a_command_at_a_terminal_waits_for_a_person_who_tells_what_it_prin
         await here.is_true()
 
 
-async def test_a_prompt_that_the_server_stored_and_never_begins_is_told_and_can_be_sent_again(
+async def test_a_prompt_that_never_starts_is_reported_and_can_be_resent(
     mimo: RealServer,
 ) -> None:
     """Another client gave it an id of opencode's form, which lies below the session's newest answer."""

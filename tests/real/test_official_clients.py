@@ -48,7 +48,7 @@ def sdk_turn(address: str, modules: Path, home: Path) -> dict[str, Any]:
     return result
 
 
-def test_the_sdk_holds_a_turn_with_a_question(address: str, npm_modules: Path, home: Path) -> None:
+def test_the_sdk_runs_a_turn_with_a_question(address: str, npm_modules: Path, home: Path) -> None:
     result = sdk_turn(address, npm_modules, home)
     assert result["asked"] == ["Which database?", "Which features?"]
     assert result["ended"]["info"]["finish"] == "stop"
@@ -57,7 +57,7 @@ def test_the_sdk_holds_a_turn_with_a_question(address: str, npm_modules: Path, h
     assert "my own" in texts[-1]
 
 
-def test_attach_holds_a_turn_with_a_question(address: str, npm_modules: Path, home: Path) -> None:
+def test_attach_runs_a_turn_with_a_question(address: str, npm_modules: Path, home: Path) -> None:
     attach = [str(npm_modules / ".bin" / "opencode"), "attach", address]
     with closing(Terminal(attach, env=clean_environment(home), cwd=home)) as terminal:
         terminal.wait_for("Ask anything", within=STARTS_WITHIN)

@@ -13,6 +13,6 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize("story", STORIES)
-async def test_story(story: Callable[[Attached], Awaitable[None]], qwen: RealServer) -> None:
+async def test_a_turn_started_by_the_server(story: Callable[[Attached], Awaitable[None]], qwen: RealServer) -> None:
     async with attached(Killable(qwen)) as here:
         await story(here)

@@ -28,7 +28,7 @@ def told(prompt: str, *results: str, tools: tuple[str, ...] = TOOLS) -> Say | Ca
         ("FAIL 429", Fail(429)),
     ],
 )
-def test_a_word_chooses_what_it_does(prompt: str, does: Call | Fail) -> None:
+def test_a_keyword_selects_the_scenario(prompt: str, does: Call | Fail) -> None:
     assert told(prompt) == does
 
 
@@ -36,26 +36,26 @@ def test_a_word_chooses_what_it_does(prompt: str, does: Call | Fail) -> None:
     ("prompt", "deltas", "pause"),
     [("SLOW", 40, 0.3), ("FLOOD 90 200", 90, 1 / 200), ("FENCE 50 100", 52, 1 / 100)],
 )
-def test_a_word_chooses_how_fast_it_speaks(prompt: str, deltas: int, pause: float) -> None:
+def test_a_keyword_selects_the_speed(prompt: str, deltas: int, pause: float) -> None:
     said = told(prompt)
     assert isinstance(said, Say)
     assert (len(list(said.words)), said.pause) == (deltas, pause)
 
 
-def test_thinks_before_it_answers() -> None:
+def test_reasoning_precedes_the_answer() -> None:
     said = told("THINK")
     assert isinstance(said, Say)
     assert len(list(said.thoughts)) == 20
     assert "".join(said.words) == "Done. Nothing to call, **all** is well."
 
 
-def test_quotes_what_a_tool_returned() -> None:
+def test_the_answer_quotes_the_tool_result() -> None:
     said = told("ASK", "Postgres")
     assert isinstance(said, Say)
     assert "".join(said.words) == "Done. The tool said: Postgres"
 
 
-def test_an_agent_reports_the_words_that_it_was_started_with() -> None:
+def test_an_agent_reports_its_own_prompt() -> None:
     started = told("AGENT (ASK1)", tools=("agent", "question"))
     assert started == Call("agent", {"description": "look around", "prompt": "REPORT (ASK1)"})
     report = told("REPORT (ASK1)", tools=("question",))
@@ -66,7 +66,7 @@ def test_an_agent_reports_the_words_that_it_was_started_with() -> None:
     )
 
 
-def test_gives_a_title_where_no_tools_are_offered() -> None:
+def test_a_request_without_tools_gets_a_title() -> None:
     assert told("FAIL 500 ASK", tools=()) == Say(["A short title"])
 
 
@@ -84,7 +84,7 @@ def deltas(stream: bytes) -> list[dict[str, Any]]:
     return [json.loads(event)["choices"][0]["delta"] for event in events]
 
 
-def test_streams_and_keeps_a_log() -> None:
+def test_requests_are_streamed_and_logged() -> None:
     messages: list[Json] = [
         {"role": "user", "content": "earlier"},
         {"role": "user", "content": [{"type": "text", "text": "SHELL x"}]},

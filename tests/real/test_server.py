@@ -15,7 +15,7 @@ def post_prompt(http: httpx.Client, session: str, text: str) -> None:
     assert response.status_code == httpx.codes.NO_CONTENT
 
 
-def test_the_scripted_model_asks_through_the_server_which_forgets_it_when_killed(
+def test_a_killed_server_forgets_the_scripted_models_question(
     opencode_alone: RealServer,
 ) -> None:
     with httpx.Client(base_url=opencode_alone.address, timeout=10, trust_env=False) as http:

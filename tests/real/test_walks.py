@@ -32,7 +32,7 @@ class Killable:
 
 @pytest.mark.parametrize("walk", WALKS, ids=str)
 @pytest.mark.parametrize("family", [OPENCODE, QWEN, MIMO], ids=lambda family: family.program)
-async def test_walk(shared: Serve, alone: Serve, walk: Walk, family: Family) -> None:
+async def test_contract(shared: Serve, alone: Serve, walk: Walk, family: Family) -> None:
     serve = alone if walk.alone else shared
     async with attached(Killable(serve(family))) as here:
         await walk.play(here, None)

@@ -8,7 +8,7 @@ import pytest
 from tui.storage.chosen_theme import FILE, ChosenTheme
 
 
-def test_a_theme_is_kept_in_a_folder_of_its_owner_alone(tmp_path: Path) -> None:
+def test_a_theme_is_stored_in_a_private_folder(tmp_path: Path) -> None:
     ChosenTheme(tmp_path / "state", "holdfast").keep("nord")
     assert ChosenTheme(tmp_path / "state", "holdfast").name == "nord"
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
@@ -19,7 +19,7 @@ def test_a_theme_is_kept_in_a_folder_of_its_owner_alone(tmp_path: Path) -> None:
     "make",
     [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.write_text("[" * 4000)],
 )
-def test_a_file_that_is_none_is_as_if_it_were_not_there(tmp_path: Path, make: Callable[[Path], object]) -> None:
+def test_an_invalid_theme_file_counts_as_absent(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / FILE)
     theme = ChosenTheme(tmp_path, "holdfast")
     assert theme.name == "holdfast"

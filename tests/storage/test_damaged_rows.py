@@ -95,7 +95,7 @@ def kept(folder: Path) -> dict[str, int]:
     return found
 
 
-def test_the_columns_are_those_of_the_tables() -> None:
+def test_the_column_table_matches_the_schema() -> None:
     with closing(create(sqlite3.connect(":memory:"))) as database:
         made = columns_of(database)
     assert made == COLUMNS
@@ -103,7 +103,7 @@ def test_the_columns_are_those_of_the_tables() -> None:
 
 
 @pytest.mark.parametrize(("table", "column", "value"), DAMAGE)
-def test_a_damaged_row_costs_itself(tmp_path: Path, table: str, column: str, value: str) -> None:
+def test_a_damaged_row_affects_only_itself(tmp_path: Path, table: str, column: str, value: str) -> None:
     fill(tmp_path, "good")
     fill(tmp_path, "bad")
     held = 1 if table == "places" else 2
@@ -128,7 +128,7 @@ def test_a_damaged_row_costs_itself(tmp_path: Path, table: str, column: str, val
 
 
 @pytest.mark.parametrize("owner", ["a\0b", "../../elsewhere", "", "x" * 64])
-def test_a_row_of_nobody_s_is_taken_up(tmp_path: Path, owner: str) -> None:
+def test_a_row_without_an_owner_is_adopted(tmp_path: Path, owner: str) -> None:
     fill(tmp_path, "bad")
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as database:
         for table in ("drafts", "queue", "flights", "answers", "aborts", "identities"):
@@ -149,7 +149,7 @@ def test_a_row_of_nobody_s_is_taken_up(tmp_path: Path, owner: str) -> None:
         ("ends", "UPDATE ends SET state = 'finished'"),
     ],
 )
-def test_what_no_client_writes_is_set_aside(tmp_path: Path, table: str, change: str) -> None:
+def test_a_row_that_no_client_writes_is_set_aside(tmp_path: Path, table: str, change: str) -> None:
     fill(tmp_path, "bad")
     damage(tmp_path, change)
     journal = begin(tmp_path)
@@ -158,7 +158,7 @@ def test_what_no_client_writes_is_set_aside(tmp_path: Path, table: str, change: 
     journal.close()
 
 
-def test_several_are_said_together_and_beside_what_is_there(tmp_path: Path) -> None:
+def test_several_damaged_rows_are_reported_together_with_other_problems(tmp_path: Path) -> None:
     (tmp_path / "journal.damaged-1000.sqlite").write_bytes(b"of before")
     fill(tmp_path, "bad")
     damage(tmp_path, "UPDATE drafts SET text = x'00'", "UPDATE queue SET place = 'first'")
@@ -177,7 +177,7 @@ def test_several_are_said_together_and_beside_what_is_there(tmp_path: Path) -> N
         "ALTER TABLE queue RENAME COLUMN text TO words",
     ],
 )
-def test_tables_of_another_shape_are_a_damaged_file(tmp_path: Path, change: str) -> None:
+def test_tables_with_other_columns_are_a_damaged_file(tmp_path: Path, change: str) -> None:
     fill(tmp_path, "bad")
     damage(tmp_path, change)
     journal = begin(tmp_path)
@@ -187,7 +187,7 @@ def test_tables_of_another_shape_are_a_damaged_file(tmp_path: Path, change: str)
     journal.close()
 
 
-def test_what_somebody_else_keeps_in_the_file_is_left_alone(tmp_path: Path) -> None:
+def test_foreign_tables_in_the_file_are_not_changed(tmp_path: Path) -> None:
     fill(tmp_path, "good")
     damage(
         tmp_path,
@@ -217,7 +217,7 @@ def test_what_somebody_else_keeps_in_the_file_is_left_alone(tmp_path: Path) -> N
         ],
     ],
 )
-def test_a_file_whose_schema_runs_code_is_set_aside_whole(tmp_path: Path, changes: list[str]) -> None:
+def test_a_file_with_triggers_or_views_is_set_aside_completely(tmp_path: Path, changes: list[str]) -> None:
     fill(tmp_path, "good")
     damage(tmp_path, *changes)
     journal = begin(tmp_path)
@@ -231,7 +231,7 @@ def test_a_file_whose_schema_runs_code_is_set_aside_whole(tmp_path: Path, change
     journal.close()
 
 
-def test_names_for_what_is_set_aside_do_not_run_out(tmp_path: Path) -> None:
+def test_set_aside_files_get_unused_names(tmp_path: Path) -> None:
     fill(tmp_path, "good")
     taken = [tmp_path / f"journal.damaged-1000{more}.sqlite" for more in ("", *(f"-{n}" for n in range(2, 1200)))]
     for path in taken:
@@ -242,7 +242,7 @@ def test_names_for_what_is_set_aside_do_not_run_out(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_rows_damaged_while_the_client_runs_are_left_out(tmp_path: Path) -> None:
+def test_rows_damaged_at_run_time_are_skipped(tmp_path: Path) -> None:
     fill(tmp_path, "bad")
     journal = begin(tmp_path)
     damage(
@@ -260,7 +260,7 @@ def test_rows_damaged_while_the_client_runs_are_left_out(tmp_path: Path) -> None
     journal.close()
 
 
-def test_ids_with_half_a_character_are_kept(tmp_path: Path) -> None:
+def test_ids_with_lone_surrogates_are_stored(tmp_path: Path) -> None:
     journal = begin(tmp_path)
     journal.save_last_session("ses_\ud800")
     journal.save_draft("ses_\ud800", "half \udfff")

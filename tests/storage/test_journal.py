@@ -62,7 +62,7 @@ def held(folder: Path) -> Iterator[None]:
     other.close()
 
 
-def test_a_draft_survives_and_is_forgotten_when_empty(start: Start) -> None:
+def test_a_draft_survives_a_restart_and_is_deleted_when_empty(start: Start) -> None:
     first = start()
     first.save_draft("ses_1", "half a sen")
     first.save_draft("ses_2", "other")
@@ -75,7 +75,7 @@ def test_a_draft_survives_and_is_forgotten_when_empty(start: Start) -> None:
     assert start().draft("ses_1") == ""
 
 
-def test_a_living_client_keeps_its_draft_to_itself(start: Start) -> None:
+def test_the_draft_of_a_running_client_is_not_shared(start: Start) -> None:
     first, second = start(), start()
     first.save_draft("ses_1", "mine")
     assert second.draft("ses_1") == ""
@@ -87,7 +87,7 @@ def test_a_living_client_keeps_its_draft_to_itself(start: Start) -> None:
     assert sorted(start().draft("ses_1").splitlines()) == ["mine", "theirs"]
 
 
-def test_the_change_of_a_waiting_prompt_outlives_the_client(start: Start) -> None:
+def test_an_edit_of_a_queued_prompt_survives_a_restart(start: Start) -> None:
     first, other = start(), start()
     first.save_draft("ses_1", "aside", "a", "do it twice")
     first.return_to_draft(PROMPT)
@@ -104,14 +104,14 @@ def test_the_change_of_a_waiting_prompt_outlives_the_client(start: Start) -> Non
     assert (heir.draft("ses_1"), heir.change("ses_1"), heir.history(1)) == ("", ("", ""), [change[1]])
 
 
-def test_the_draft_becomes_the_prompt_in_one_step(start: Start) -> None:
+def test_a_draft_becomes_an_in_flight_prompt_atomically(start: Start) -> None:
     journal = start()
     journal.save_draft("ses_1", "do it")
     journal.mark_in_flight(PROMPT)
     assert journal.draft("ses_1") == ""
 
 
-def test_a_queued_prompt_takes_off_in_one_step(start: Start) -> None:
+def test_a_queued_prompt_becomes_in_flight_atomically(start: Start) -> None:
     first = start()
     first.save_draft("ses_1", "something else")
     first.enqueue(Queued("a", "ses_1", "do it"), 1)
@@ -121,7 +121,7 @@ def test_a_queued_prompt_takes_off_in_one_step(start: Start) -> None:
     assert (heir.adopt_queue(), heir.adopt_flights(), heir.draft("ses_1")) == ([], [PROMPT], "something else")
 
 
-def test_a_prompt_that_never_arrived_is_a_draft_again(start: Start) -> None:
+def test_an_undelivered_prompt_is_a_draft_again(start: Start) -> None:
     journal = start()
     journal.mark_in_flight(PROMPT)
     journal.save_draft("ses_1", "meanwhile")
@@ -131,9 +131,7 @@ def test_a_prompt_that_never_arrived_is_a_draft_again(start: Start) -> None:
     assert start().adopt_flights() == []
 
 
-def test_how_turns_broke_off_outlives_the_client_until_they_end_better(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_abnormal_turn_ends_survive_a_restart_until_replaced(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     first = start()
     first.save_turn_end("ses_1", "msg_1", "interrupted", "the server stopped")
     first.save_turn_end("ses_2", "msg_2", "failed", "no model")
@@ -154,7 +152,7 @@ def test_how_turns_broke_off_outlives_the_client_until_they_end_better(
     assert [prompt for prompt, _, _ in third.turn_ends("ses_9")] == ["msg_3", "msg_4"]
 
 
-def test_a_draft_of_a_session_that_was_done_away_with_is_found_among_the_earlier_prompts(start: Start) -> None:
+def test_the_draft_of_a_deleted_session_is_in_the_history(start: Start) -> None:
     journal, gone = start(), start()
     gone.save_draft("ses_1", "theirs")
     gone.close()
@@ -165,7 +163,7 @@ def test_a_draft_of_a_session_that_was_done_away_with_is_found_among_the_earlier
     assert [sorted(text.splitlines()) for text in journal.history()] == [["mine", "theirs"]]
 
 
-def test_words_that_go_back_leave_a_dead_client_s_draft_for_whoever_opens_the_session(start: Start) -> None:
+def test_a_returned_prompt_does_not_adopt_an_exited_clients_draft(start: Start) -> None:
     journal, gone = start(), start()
     gone.save_draft("ses_1", "theirs")
     gone.close()
@@ -175,7 +173,7 @@ def test_words_that_go_back_leave_a_dead_client_s_draft_for_whoever_opens_the_se
     assert sorted(journal.draft("ses_1").splitlines()) == ["do it, please", "theirs"]
 
 
-def test_whether_there_is_a_draft_is_told_without_taking_it(start: Start) -> None:
+def test_has_draft_does_not_adopt_the_draft(start: Start) -> None:
     journal, neighbour = start(), start()
     assert not journal.has_draft("ses_1")
     neighbour.save_draft("ses_1", "theirs")
@@ -195,7 +193,7 @@ def test_a_refused_answer_leaves_its_draft(start: Start) -> None:
     assert journal.answer_draft("que_1") == b"half"
 
 
-def test_what_a_killed_client_was_doing_is_taken_over_once(tmp_path: Path, start: Start) -> None:
+def test_items_of_a_killed_client_are_adopted_once(tmp_path: Path, start: Start) -> None:
     killed(
         tmp_path / "state",
         """
@@ -216,7 +214,7 @@ journal.save_draft("ses_1", "half")
     assert late.adopt_answers() == []
 
 
-def test_a_living_neighbour_keeps_its_own(start: Start) -> None:
+def test_items_of_a_running_client_are_not_adopted(start: Start) -> None:
     first, second = start(), start()
     first.mark_in_flight(PROMPT)
     assert second.adopt_flights() == []
@@ -224,7 +222,7 @@ def test_a_living_neighbour_keeps_its_own(start: Start) -> None:
     assert second.adopt_flights() == [PROMPT]
 
 
-def test_another_server_s_prompts_wait_for_its_own_client(start: Start) -> None:
+def test_prompts_for_another_server_are_not_adopted(start: Start) -> None:
     first = start()
     first.mark_in_flight(PROMPT)
     first.close()
@@ -232,7 +230,7 @@ def test_another_server_s_prompts_wait_for_its_own_client(start: Start) -> None:
     assert start().adopt_flights() == [PROMPT]
 
 
-def test_what_is_settled_does_not_come_back(start: Start) -> None:
+def test_finished_items_are_not_restored(start: Start) -> None:
     first = start()
     first.mark_in_flight(PROMPT)
     first.clear_in_flight("msg_1")
@@ -247,7 +245,7 @@ def test_what_is_settled_does_not_come_back(start: Start) -> None:
     assert second.answer_draft("que_1") is None
 
 
-def test_a_draft_that_is_sent_waits_in_the_same_step(start: Start) -> None:
+def test_a_submitted_draft_is_queued_atomically(start: Start) -> None:
     first = start()
     first.save_draft("ses_1", "do it")
     first.submit(Queued("a", "ses_1", "do it"), 1)
@@ -256,7 +254,7 @@ def test_a_draft_that_is_sent_waits_in_the_same_step(start: Start) -> None:
     assert (heir.draft("ses_1"), heir.adopt_queue()) == ("", [Queued("a", "ses_1", "do it")])
 
 
-def test_a_queued_prompt_can_be_changed_in_its_place(start: Start) -> None:
+def test_an_edited_queued_prompt_keeps_its_position(start: Start) -> None:
     first = start()
     first.enqueue(Queued("a", "ses_1", "one"), 1)
     first.enqueue(Queued("b", "ses_1", "two"), 2)
@@ -265,14 +263,14 @@ def test_a_queued_prompt_can_be_changed_in_its_place(start: Start) -> None:
     assert [q.text for q in start().adopt_queue()] == ["one, better", "two"]
 
 
-def test_answer_drafts_survive(start: Start) -> None:
+def test_answer_drafts_survive_a_restart(start: Start) -> None:
     start().save_answer_draft("que_1", b"half")
     assert start().answer_draft("que_1") == b"half"
     start().save_answer_draft("que_1", None)
     assert start().answer_draft("que_1") is None
 
 
-def test_history_is_newest_first_each_once_and_bounded(start: Start) -> None:
+def test_the_history_is_newest_first_unique_and_bounded(start: Start) -> None:
     journal = start()
     for place, text in enumerate(("a", "b", "a")):
         journal.submit(Queued(str(place), "ses_1", text), place)
@@ -282,14 +280,14 @@ def test_history_is_newest_first_each_once_and_bounded(start: Start) -> None:
     assert len(journal.history(2 * HISTORY_KEPT)) == HISTORY_KEPT
 
 
-def test_the_last_place_is_remembered_by_server(start: Start) -> None:
+def test_the_last_session_is_stored_per_server(start: Start) -> None:
     start().save_last_session("ses_1")
     start().save_last_session("ses_2")
     assert start().last_session() == "ses_2"
     assert start("http://elsewhere").last_session() is None
 
 
-def test_only_its_owner_may_read_it(tmp_path: Path, start: Start) -> None:
+def test_only_the_owner_may_read_the_journal(tmp_path: Path, start: Start) -> None:
     start().save_draft("ses_1", "secret plan")
     for path in (tmp_path / "state").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
@@ -344,7 +342,7 @@ def test_a_damaged_page_in_the_middle_is_noticed(tmp_path: Path, start: Start) -
     assert "damaged" in str(start().problem)
 
 
-def test_a_folder_that_cannot_be_used_costs_the_journal_and_says_so(tmp_path: Path) -> None:
+def test_an_unusable_folder_disables_the_journal_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     journal = Journal(tmp_path / "state", SERVER, wall=lambda: 1.0)
     assert "state is not saved" in str(journal.problem)
@@ -353,7 +351,7 @@ def test_a_folder_that_cannot_be_used_costs_the_journal_and_says_so(tmp_path: Pa
     journal.close()
 
 
-def test_a_read_only_file_costs_the_journal_and_says_so(tmp_path: Path, start: Start) -> None:
+def test_a_read_only_file_disables_the_journal_with_a_warning(tmp_path: Path, start: Start) -> None:
     start().close()
     path = tmp_path / "state" / "journal.sqlite"
     journal = start()
@@ -369,7 +367,7 @@ def test_a_read_only_file_costs_the_journal_and_says_so(tmp_path: Path, start: S
     assert path.exists()
 
 
-def test_a_full_disk_costs_the_journal_and_never_the_caller(start: Start) -> None:
+def test_a_full_disk_disables_the_journal_without_an_exception(start: Start) -> None:
     journal = start()
     told: list[str] = []
     journal.told = told.append
@@ -382,7 +380,7 @@ def test_a_full_disk_costs_the_journal_and_never_the_caller(start: Start) -> Non
     assert journal.draft("ses_49") == "x" * 4000
 
 
-def test_a_newer_file_is_left_alone(tmp_path: Path, start: Start) -> None:
+def test_a_file_of_a_newer_version_is_not_changed(tmp_path: Path, start: Start) -> None:
     start().close()
     path = tmp_path / "state" / "journal.sqlite"
     with sqlite3.connect(path) as database:
@@ -395,7 +393,7 @@ def test_a_newer_file_is_left_alone(tmp_path: Path, start: Start) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_locked_file_is_said(tmp_path: Path, start: Start) -> None:
+def test_a_locked_file_is_reported(tmp_path: Path, start: Start) -> None:
     journal = start()
     told: list[str] = []
     journal.told = told.append
@@ -412,7 +410,7 @@ def test_a_locked_file_is_said(tmp_path: Path, start: Start) -> None:
     assert start().draft("ses_1") == "y"
 
 
-def test_what_a_lock_kept_out_goes_in_before_the_next_entry(tmp_path: Path, start: Start) -> None:
+def test_entries_delayed_by_a_lock_are_written_before_the_next_entry(tmp_path: Path, start: Start) -> None:
     journal = start()
     queued = Queued("q_1", "ses_1", "do it")
     journal.submit(queued, 1)
@@ -426,7 +424,7 @@ def test_what_a_lock_kept_out_goes_in_before_the_next_entry(tmp_path: Path, star
     assert following.adopt_flights() == [PROMPT]
 
 
-def test_what_a_lock_kept_out_goes_in_at_the_end(tmp_path: Path, start: Start) -> None:
+def test_entries_delayed_by_a_lock_are_written_on_closing(tmp_path: Path, start: Start) -> None:
     journal = start()
     with held(tmp_path):
         journal.save_draft("ses_1", "x")
@@ -434,7 +432,7 @@ def test_what_a_lock_kept_out_goes_in_at_the_end(tmp_path: Path, start: Start) -
     assert start().draft("ses_1") == "x"
 
 
-def test_a_draft_is_found_while_another_client_holds_the_file(tmp_path: Path, start: Start) -> None:
+def test_a_draft_is_read_while_another_client_locks_the_file(tmp_path: Path, start: Start) -> None:
     journal = start()
     journal.save_draft("ses_1", "half a sen")
     with held(tmp_path):
@@ -442,7 +440,7 @@ def test_a_draft_is_found_while_another_client_holds_the_file(tmp_path: Path, st
     assert "is not read" in str(journal.problem)
 
 
-def test_a_neighbour_whose_lock_cannot_be_looked_at_keeps_its_own(
+def test_items_of_a_client_with_an_unreadable_lock_are_not_adopted(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     neighbour, second = start(), start()
@@ -460,9 +458,7 @@ def test_a_neighbour_whose_lock_cannot_be_looked_at_keeps_its_own(
 
 
 @pytest.mark.parametrize("row", [b"{", b"{}", b'{"session_id": 1}'])
-def test_a_prompt_that_cannot_be_read_is_said_and_the_others_are_taken_up(
-    tmp_path: Path, start: Start, row: bytes
-) -> None:
+def test_an_unreadable_prompt_is_reported_and_the_others_are_adopted(tmp_path: Path, start: Start, row: bytes) -> None:
     journal = start()
     journal.mark_in_flight(replace(PROMPT, message_id="msg_0"))
     journal._file.connection.execute("UPDATE flights SET prompt = ?", (row,))
@@ -473,7 +469,7 @@ def test_a_prompt_that_cannot_be_read_is_said_and_the_others_are_taken_up(
     assert "cannot be read" in str(following.problem)
 
 
-def test_without_a_folder_it_lives_in_memory() -> None:
+def test_without_a_folder_the_journal_is_in_memory() -> None:
     journal = Journal(None, SERVER, wall=lambda: 1.0)
     journal.mark_in_flight(PROMPT)
     assert journal.history() == ["do it"]
@@ -481,7 +477,7 @@ def test_without_a_folder_it_lives_in_memory() -> None:
     journal.close()
 
 
-def test_no_lock_is_left_behind(tmp_path: Path, start: Start) -> None:
+def test_closing_removes_the_lock(tmp_path: Path, start: Start) -> None:
     start().close()
     assert list((tmp_path / "state").glob("client-*.lock")) == []
     assert not [fd for fd in os.listdir("/proc/self/fd") if "client-" in _target(fd)]
@@ -494,7 +490,7 @@ def _target(fd: str) -> str:
         return ""
 
 
-def test_a_prompt_that_was_taken_is_taken_up_by_the_server_s_id(start: Start) -> None:
+def test_an_accepted_prompt_is_adopted_by_the_servers_id(start: Start) -> None:
     journal = start()
     journal.mark_in_flight(PROMPT)
     taken = Prompt("ses_1", "do it", "msg_1", "prt_1", server_id="theirs")
@@ -503,7 +499,7 @@ def test_a_prompt_that_was_taken_is_taken_up_by_the_server_s_id(start: Start) ->
     assert start().adopt_flights() == [taken]
 
 
-def test_who_we_were_in_a_session_outlives_us_but_is_not_shared(start: Start) -> None:
+def test_a_client_identity_survives_a_restart_but_is_not_shared(start: Start) -> None:
     first, second = start(), start()
     first.keep_identity("ses_1", "client_1")
     first.keep_identity("ses_1", "client_2")
@@ -517,13 +513,13 @@ def test_who_we_were_in_a_session_outlives_us_but_is_not_shared(start: Start) ->
     assert second.identities("ses_2") == ["client_3"]
 
 
-def test_who_we_are_is_kept_by_server(start: Start) -> None:
+def test_client_identities_are_stored_per_server(start: Start) -> None:
     start().keep_identity("ses_1", "client_1")
     other = start("http://127.0.0.1:5000")
     assert other.identities("ses_1") == []
 
 
-def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path, start: Start) -> None:
+def test_a_file_of_the_first_version_is_migrated(tmp_path: Path, start: Start) -> None:
     journal = start()
     journal.save_draft("ses_1", "half a thought")
     journal.close()

@@ -50,7 +50,7 @@ def _text(part: str, done: list[Damage]) -> bytes:
 
 @settings(deadline=None)
 @given(bodies)
-def test_a_kept_draft_is_restored_or_empty(body: bytes) -> None:
+def test_a_damaged_draft_is_restored_or_empty(body: bytes) -> None:
     draft = AnswerDraft.from_bytes(QUESTION, body)
     assert len(draft.answers()) == len(QUESTION.questions)
     assert 0 <= draft.tab <= draft.tabs
@@ -64,7 +64,7 @@ def test_a_kept_draft_is_restored_or_empty(body: bytes) -> None:
 
 @settings(deadline=None)
 @given(bodies)
-def test_a_kept_reply_or_prompt_is_decoded_or_refused(body: bytes) -> None:
+def test_a_damaged_reply_or_prompt_is_decoded_or_refused(body: bytes) -> None:
     for read in (reply_sender._decode, lambda kept: decode(kept, Prompt)):
         try:
             read(body)
@@ -74,7 +74,9 @@ def test_a_kept_reply_or_prompt_is_decoded_or_refused(body: bytes) -> None:
 
 @settings(deadline=None)
 @given(bodies)
-def test_a_kept_theme_is_one_or_the_one_that_is_set(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
+def test_a_damaged_theme_is_replaced_by_the_configured_one(
+    tmp_path_factory: pytest.TempPathFactory, body: bytes
+) -> None:
     folder: Path = tmp_path_factory.getbasetemp()
     (folder / FILE).write_bytes(body)
     assert isinstance(ChosenTheme(folder, "textual-dark").name, str)
@@ -82,7 +84,7 @@ def test_a_kept_theme_is_one_or_the_one_that_is_set(tmp_path_factory: pytest.Tem
 
 @given(st.text() | st.builds("{} {} {}".format, st.text(), st.from_regex(r"[-0-9\u0660-\u0669\u00b2]*"), st.text()))
 @pytest.mark.parametrize("cursor", ["9" * 5000, "²", "-1", ""])
-def test_a_kept_place_among_events_is_one_or_none(cursor: str, text: str) -> None:
+def test_a_damaged_stream_position_is_valid_or_none(cursor: str, text: str) -> None:
     for kept in (text, f"e1 {cursor} p0"):
         place = EchoPosition.parse(kept)
         assert place is None or EchoPosition.parse(str(place)) == place

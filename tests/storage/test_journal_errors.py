@@ -19,11 +19,11 @@ from tui.storage.journal_errors import fault
         (errno.EMFILE, "cannot be used (Too many open files)", "Move it away"),
     ],
 )
-def test_what_the_system_says_is_told_in_words(code: int, what: str, hint: str) -> None:
+def test_system_errors_have_messages(code: int, what: str, hint: str) -> None:
     assert fault(OSError(code, "as the system has it"), "~/journal") == (f"~/journal {what}", hint)
 
 
-def test_what_sqlite_says_is_told_in_words() -> None:
+def test_sqlite_errors_have_messages() -> None:
     database = sqlite3.connect(":memory:")
     database.execute("PRAGMA query_only = ON")
     with pytest.raises(sqlite3.OperationalError) as refused:
@@ -32,7 +32,7 @@ def test_what_sqlite_says_is_told_in_words() -> None:
     assert fault(sqlite3.DatabaseError("odd"), "~/x") == ("~/x cannot be used (odd)", "Move it away")
 
 
-def test_the_journal_names_the_file_and_the_remedy(tmp_path: Path) -> None:
+def test_a_problem_names_the_file_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     journal = Journal(tmp_path / "state", "server", wall=lambda: 1.0)
     assert journal.in_memory_only
@@ -40,7 +40,7 @@ def test_the_journal_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     assert "Errno" not in str(journal.problem)
 
 
-def test_a_journal_that_is_held_at_the_start_is_not_to_be_moved_away(tmp_path: Path) -> None:
+def test_a_locked_journal_is_not_suggested_to_be_moved(tmp_path: Path) -> None:
     Journal(tmp_path, "server", wall=lambda: 1.0).close()
     other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -63,7 +63,7 @@ def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
         return other.execute(query).fetchall()
 
 
-def test_no_key_waits_for_another_program(folder: Path, start: Start) -> None:
+def test_typing_is_not_delayed_by_a_locked_file(folder: Path, start: Start) -> None:
     journal = start()
     journal.save_draft("ses_1", "")
     text = ""
@@ -85,7 +85,7 @@ def test_no_key_waits_for_another_program(folder: Path, start: Start) -> None:
     journal.close()
 
 
-def test_a_short_lock_is_not_worth_a_word(folder: Path, start: Start) -> None:
+def test_a_short_lock_is_not_reported(folder: Path, start: Start) -> None:
     journal = start()
     with held(folder):
         journal.save_draft("ses_1", "x")
@@ -95,7 +95,7 @@ def test_a_short_lock_is_not_worth_a_word(folder: Path, start: Start) -> None:
     journal.close()
 
 
-def test_what_waits_for_the_file_goes_in_in_order(folder: Path, start: Start) -> None:
+def test_delayed_entries_are_written_in_order(folder: Path, start: Start) -> None:
     journal = start()
     journal.save_draft("ses_1", "do it")
     with held(folder):
@@ -111,7 +111,7 @@ def test_what_waits_for_the_file_goes_in_in_order(folder: Path, start: Start) ->
     assert rows(folder, "SELECT id FROM queue") == []
 
 
-def test_nothing_waits_for_the_file_in_the_event_loop(folder: Path, start: Start) -> None:
+def test_a_locked_file_does_not_block_the_event_loop(folder: Path, start: Start) -> None:
     journal = start()
     with held(folder):
         assert [journal.behind] == [False]
@@ -133,7 +133,7 @@ def test_nothing_waits_for_the_file_in_the_event_loop(folder: Path, start: Start
     journal.close()
 
 
-def test_a_file_that_cannot_even_be_read_costs_what_is_in_it_for_so_long(folder: Path, start: Start) -> None:
+def test_an_unreadable_locked_file_counts_as_empty_until_it_is_released(folder: Path, start: Start) -> None:
     journal = start()
     journal.save_draft("ses_1", "of before")
     journal._file.connection.close()
@@ -148,7 +148,7 @@ def test_a_file_that_cannot_even_be_read_costs_what_is_in_it_for_so_long(folder:
     journal.close()
 
 
-def test_a_disk_that_has_room_again_gets_all_that_waited(folder: Path, start: Start) -> None:
+def test_delayed_entries_are_written_once_the_disk_has_space(folder: Path, start: Start) -> None:
     journal = start()
     (pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
     journal._file.connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -169,7 +169,7 @@ def test_a_disk_that_has_room_again_gets_all_that_waited(folder: Path, start: St
     journal.close()
 
 
-def test_a_folder_that_is_deleted_is_made_again_with_what_was_in_it(folder: Path, start: Start) -> None:
+def test_a_deleted_folder_is_recreated_with_its_contents(folder: Path, start: Start) -> None:
     first, second = start(), start()
     first.mark_in_flight(PROMPT)
     first.save_draft("ses_1", "mine")
@@ -194,7 +194,7 @@ def test_a_folder_that_is_deleted_is_made_again_with_what_was_in_it(folder: Path
     heir.close()
 
 
-def test_a_folder_that_cannot_be_made_again_is_said_once_and_tried_again(folder: Path, start: Start) -> None:
+def test_a_failed_recreation_is_reported_once_and_retried(folder: Path, start: Start) -> None:
     journal = start()
     journal.save_draft("ses_1", "x")
     shutil.rmtree(folder)
@@ -227,7 +227,7 @@ def as_link(path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("name", [FILE, f"{FILE}-wal"])
-def test_what_is_no_file_of_ours_is_not_used(
+def test_links_and_special_files_are_not_used(
     folder: Path, start: Start, make: Callable[[Path], object], said: str, name: str
 ) -> None:
     folder.mkdir()
@@ -243,7 +243,7 @@ def test_what_is_no_file_of_ours_is_not_used(
 
 
 @pytest.mark.parametrize("what", ["folder", FILE])
-def test_what_belongs_to_somebody_else_is_not_used(
+def test_files_of_another_user_are_not_used(
     folder: Path, start: Start, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start().close()
@@ -265,7 +265,9 @@ def test_what_belongs_to_somebody_else_is_not_used(
 
 
 @pytest.mark.parametrize(("mode", "said"), [(0o777, True), (0o1777, True), (0o720, True), (0o755, False)])
-def test_a_folder_that_others_may_write_is_repaired_and_said(folder: Path, start: Start, mode: int, said: bool) -> None:
+def test_a_folder_writable_by_others_is_repaired_and_reported(
+    folder: Path, start: Start, mode: int, said: bool
+) -> None:
     folder.mkdir()
     folder.chmod(mode)
     journal = start()
@@ -275,7 +277,7 @@ def test_a_folder_that_others_may_write_is_repaired_and_said(folder: Path, start
     journal.close()
 
 
-def test_a_folder_that_stays_open_to_others_is_refused(
+def test_a_folder_that_stays_writable_by_others_is_refused(
     folder: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.mkdir()
@@ -287,7 +289,7 @@ def test_a_folder_that_stays_open_to_others_is_refused(
     journal.close()
 
 
-def test_a_file_that_others_may_read_is_made_private(folder: Path, start: Start) -> None:
+def test_a_file_readable_by_others_is_made_private(folder: Path, start: Start) -> None:
     start().close()
     (folder / FILE).chmod(0o666)
     start().close()

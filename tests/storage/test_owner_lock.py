@@ -14,7 +14,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def test_the_locks_of_clients_that_are_gone_are_removed(folder: Path) -> None:
+def test_locks_of_exited_clients_are_removed(folder: Path) -> None:
     alive = OwnerLock(folder)
     alive.acquire()
     for _ in range(3):
@@ -26,9 +26,7 @@ def test_the_locks_of_clients_that_are_gone_are_removed(folder: Path) -> None:
     alive.release()
 
 
-def test_a_lock_that_is_swept_away_before_it_is_held_is_made_again(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_removed_before_it_is_acquired_is_recreated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client, lock = OwnerLock(folder), fcntl.flock
     swept: list[Path] = []
 
@@ -46,5 +44,5 @@ def test_a_lock_that_is_swept_away_before_it_is_held_is_made_again(
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "../x", "x" * 64, "A" * 32])
-def test_what_no_client_can_be_called_belongs_to_none(folder: Path, name: str) -> None:
+def test_an_invalid_owner_name_counts_as_dead(folder: Path, name: str) -> None:
     assert OwnerLock(folder).is_dead(name)

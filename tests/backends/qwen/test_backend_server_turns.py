@@ -15,7 +15,7 @@ from tui.client.client import Clocks
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_story(story: Callable[[Attached], Awaitable[None]]) -> None:
+def test_a_turn_started_by_the_server(story: Callable[[Attached], Awaitable[None]]) -> None:
     async def play(loop: VirtualTime) -> None:
         epoch = time.time()
         clocks = Clocks(loop.time, lambda: epoch + loop.time(), asyncio.sleep, lambda: 0.5)
