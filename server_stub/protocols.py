@@ -16,9 +16,10 @@ from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.faults.kinds import Flag
-from server_stub.http import openapi, zod
+from server_stub.http import openapi
 from server_stub.http.auth import BasicAuth, BearerAuth, JsonOnly, LoopbackOnly, LowerCaseSessionIds, SameOrigin
 from server_stub.http.directory import OwnDirectory, PlaceOfRequest
+from server_stub.http.validation import zod_body
 from server_stub.opencode import (
     bash_interactive,
     config,
@@ -139,7 +140,7 @@ async def _refuse_with_zod(request: Request, refusal: Exception) -> Response:
         return Response("Malformed JSON in request body", 400, media_type="application/octet-stream")
     if refusal.issue is None:
         return await _refuse(request, refusal)
-    return JsonResponse(await zod.body_of(request, refusal), 400)
+    return JsonResponse(await zod_body(request, refusal), 400)
 
 
 async def _no_web_page(request: Request) -> Response:

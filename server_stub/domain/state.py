@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from server_stub.domain import zod
 from server_stub.domain.api_errors import not_found, unexpected
 from server_stub.domain.clock import Clock
 from server_stub.domain.event_bus import DURABLE, EventBus
 from server_stub.domain.ids import Ids
 from server_stub.domain.pending_requests import PendingRequests
 from server_stub.domain.profiles import Profile
-from server_stub.http import zod
 
 Json = dict[str, Any]
 

@@ -7,10 +7,10 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server_stub.domain import zod
 from server_stub.domain.api_errors import bad_request
 from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState, acting_in
-from server_stub.http import zod
 
 
 def directory_of(request: Request, server: ServerState) -> str:

@@ -6,13 +6,15 @@ from typing import Any
 
 from starlette.requests import Request
 
+from server_stub.domain import zod
 from server_stub.domain.api_errors import ApiError, MalformedJson, Part, bad_request
-from server_stub.http import zod
 
 Json = dict[str, Any]
 
 NAMES: dict[type, str] = {str: "string", list: "array", dict: "object"}
 """Type names in JavaScript."""
+PARAMS = {"sid": "sessionID", "mid": "messageID", "pid": "partID", "rid": "requestID"}
+"""Names of the path parameters in MiMo Code."""
 
 
 async def read_object(request: Request, *, required: bool = True) -> Json:
@@ -32,6 +34,19 @@ async def read_object(request: Request, *, required: bool = True) -> Json:
     if not isinstance(body, dict):
         raise bad_request(f"Expected object, got {_shown(body)}") if required else unexplained()
     return body
+
+
+async def zod_body(request: Request, refusal: ApiError) -> Json:
+    """zod's response body for an error with an issue: the malformed part of the request, and the issue."""
+    assert refusal.issue is not None
+    data: object
+    if refusal.part == "Payload":
+        data = json.loads(await request.body() or b"{}")
+    elif refusal.part == "Params":
+        data = {PARAMS.get(name, name): value for name, value in request.path_params.items()}
+    else:
+        data = dict(request.query_params)
+    return {"data": data, "error": [refusal.issue], "success": False}
 
 
 def unexplained() -> ApiError:

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server_stub.domain import zod
 from server_stub.domain.api_errors import bad_request
 from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState
-from server_stub.http import zod
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, limit_of
 

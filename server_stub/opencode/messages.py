@@ -12,12 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from server_stub.domain import zod
 from server_stub.domain.agent import ABORTED, MODEL, Agent, Prompt
 from server_stub.domain.api_errors import ApiError, bad_request, busy_runner, session_busy, too_many
 from server_stub.domain.json_encoding import JsonResponse, encode
 from server_stub.domain.profiles import PaddingPolicy
 from server_stub.domain.state import Message, ServerState, Session
-from server_stub.http import zod
 from server_stub.http.held_response import HeldResponse
 from server_stub.http.validation import expected, field, identifier, limit_of, read_object, unexplained
 

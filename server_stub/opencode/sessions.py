@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server_stub.domain import zod
 from server_stub.domain.agent import Agent
 from server_stub.domain.api_errors import ApiError, bad_request, busy_runner, session_busy
 from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState, Session
-from server_stub.http import zod
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, field, identifier, read_object, unexplained
 

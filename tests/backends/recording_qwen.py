@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tui.backends.decoding import read
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.session_reducer import SessionReducer, picture
 from tui.core import events as e
@@ -32,7 +33,7 @@ class Recording:
         return found
 
     def frames(self) -> list[wire.Frame]:
-        return [wire.read(raw, wire.Frame) for raw in self.events]
+        return [read(raw, wire.Frame) for raw in self.events]
 
     def fold(self, frames: list[wire.Frame] | None = None) -> tuple[SessionReducer, list[e.Event]]:
         """The reducer's state after the stream, and all resulting events."""
@@ -43,9 +44,9 @@ class Recording:
         return picture(self.session_id, self.fold()[1])
 
     def loaded(self, moment: str) -> tuple[SessionReducer, list[e.Event]]:
-        said = wire.read(self.loads[moment], wire.Loaded)
+        said = read(self.loads[moment], wire.Loaded)
         fold = SessionReducer(self.session_id, said.terminals())
-        frames = [wire.read(raw, wire.Frame) for raw in (*said.compacted_replay, *said.live_journal)]
+        frames = [read(raw, wire.Frame) for raw in (*said.compacted_replay, *said.live_journal)]
         told = [event for frame in frames for event in fold.take(frame)]
         return fold, told if said.has_active_prompt else [*told, *fold.finish()]
 

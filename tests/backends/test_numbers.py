@@ -11,6 +11,7 @@ from tests.backends.damage import LITERALS
 from tests.backends.opencode_server import greeted
 from tests.backends.recording import recording
 from tui.backends import numbers
+from tui.backends.decoding import read
 from tui.backends.opencode import mimo_terminal
 from tui.backends.opencode import schema as opencode
 from tui.backends.opencode.events import event_of
@@ -133,7 +134,7 @@ def test_the_times_and_tokens_of_qwen(text: str) -> None:
     usage = {"inputTokens": "?", "outputTokens": 10}
     chunk = {"sessionUpdate": "agent_message_chunk", "content": {"text": "hi"}, "_meta": {"usage": usage}}
     raw = {"type": "session_update", "promptId": "p", "data": {"update": chunk}, "_meta": {"serverTimestamp": "?"}}
-    frame = qwen.read(parsed(raw, text), qwen.Frame)
+    frame = read(parsed(raw, text), qwen.Frame)
     assert frame.at == 0.0
     answer = picture("s", SessionReducer("s").take(frame))[-1]
     assert answer.message.usage == Usage(0, 10)
@@ -144,7 +145,7 @@ def test_the_times_and_tokens_of_qwen(text: str) -> None:
 @wrong
 def test_the_end_of_a_qwen_prompt_at_an_unknown_time(text: str) -> None:
     raw = {"sessionId": "s", "promptTerminals": [{"promptId": "p", "terminal": "completed", "at": "?"}]}
-    [terminal] = qwen.read(parsed(raw, text), qwen.Loaded).terminals()
+    [terminal] = read(parsed(raw, text), qwen.Loaded).terminals()
     assert (terminal.prompt_id, numbers.moment(terminal.at)) == ("p", None)
 
 
@@ -152,7 +153,7 @@ def test_the_end_of_a_qwen_prompt_at_an_unknown_time(text: str) -> None:
 def test_an_event_of_qwen_without_a_valid_id_is_skipped(text: str) -> None:
     if text not in ('"5"', "null"):
         with pytest.raises(ValueError, match=r"Expected|out of range"):
-            qwen.read(parsed({"type": "session_update", "id": "?"}, text), qwen.Frame)
+            read(parsed({"type": "session_update", "id": "?"}, text), qwen.Frame)
 
 
 def test_a_message_without_a_time_keeps_its_place_in_a_page() -> None:

@@ -15,6 +15,7 @@ from tui.net.errors import (
     Encoded,
     HttpStatusError,
     NetError,
+    NotFound,
     NotJson,
     ProtocolError,
     ReadTimeout,
@@ -82,7 +83,7 @@ def test_temporary_statuses(status: int) -> None:
 
 def test_certificate_and_content_type_errors_are_permanent() -> None:
     final = {type(error) for error in EVERY if error.permanent}
-    assert final == {CertificateError, HttpStatusError, UnexpectedContentType}
+    assert final == {CertificateError, HttpStatusError, NotFound, UnexpectedContentType}
 
 
 @pytest.mark.parametrize(
@@ -136,3 +137,8 @@ def test_an_error_can_propagate() -> None:
 
     with pytest.raises(ReadTimeout), through():
         raise ReadTimeout(1.0)
+
+
+def test_a_404_is_caught_by_its_own_class() -> None:
+    assert isinstance(HttpStatusError(404), NotFound)
+    assert not isinstance(HttpStatusError(410), NotFound)

@@ -6,7 +6,7 @@ not hidden: a placeholder replaces it, or it is counted (`Rows.unreadable`) for 
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar
 
@@ -16,6 +16,9 @@ from tui.core.model import NotePart, Todo
 from tui.net.errors import SchemaMismatch
 
 log = logging.getLogger(__name__)
+
+RawJSON = Any
+"""A parsed JSON value that is not validated yet."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -39,6 +42,21 @@ class Rows(tuple[T, ...]):
     def with_more(self, more: "Rows[T]") -> "Rows[T]":
         """These items followed by `more`."""
         return _rows([*self, *more], self.unreadable + more.unreadable)
+
+
+def read(value: RawJSON, shape: type[T]) -> T:
+    """The value as `shape`, which ignores unknown fields. Raises `msgspec.ValidationError`."""
+    return msgspec.convert(value, shape, strict=False)
+
+
+def string(value: object, *names: str) -> str:
+    """The first non-empty string under one of `names`; "" if there is none."""
+    if isinstance(value, Mapping):
+        for name in names:
+            found = value.get(name)
+            if isinstance(found, str) and found:
+                return found
+    return ""
 
 
 def decode(path: str, translate: Callable[P, T], *values: P.args, **more: P.kwargs) -> T:
@@ -124,9 +142,23 @@ def unreadable_part(part_id: str, session_id: str, message_id: str, what: str, w
     return NotePart(part_id, session_id, message_id, f"{what} cannot be shown: the server sent {why}")
 
 
-def unreadable_todo(at: int, item: object, why: Exception) -> Todo:
-    """The placeholder in a plan for an unreadable entry."""
-    return Todo("an entry that cannot be shown", "unreadable")
+UNREADABLE_TODO = Todo("an entry that cannot be shown", "unreadable")
+
+
+class _Todo(msgspec.Struct):
+    content: str
+    status: str = "pending"
+    priority: str = ""
+
+
+def todos(value: RawJSON) -> tuple[Todo, ...]:
+    """The entries of a plan, with a placeholder for an unreadable one."""
+    return decode_items(read(value, list[Any]), _todo, "an entry of a plan", lambda at, item, why: UNREADABLE_TODO)
+
+
+def _todo(value: RawJSON) -> Todo:
+    raw = read(value, _Todo)
+    return Todo(raw.content, raw.status, raw.priority)
 
 
 @lru_cache(maxsize=256)

@@ -21,6 +21,7 @@ from tui.net.errors import (
     HttpStatusError,
     InvalidBody,
     NetError,
+    NotFound,
     ReadTimeout,
     Trickled,
     UnexpectedContentType,
@@ -242,9 +243,7 @@ class Resync:
         """Fetch the session's metadata; `SessionDeleted` if the server does not have it."""
         try:
             return e.SessionUpserted(await self._backend().session(session_id))
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
+        except NotFound:
             return e.SessionDeleted(session_id)
 
     def _places(self, found: Sequence[e.Event] = ()) -> list[str]:

@@ -11,6 +11,7 @@ Errors of the libraries below leave `tui.net` as one of these:
     ├── Unsendable       the request cannot be encoded as HTTP, for example with a very long id
     ├── ProtocolError    the response is not HTTP
     ├── HttpStatusError  an HTTP status other than 2xx
+    │   └── NotFound     404
     ├── UnexpectedContentType for example a web page instead of JSON or an event stream
     └── InvalidBody      the response's body is not one JSON value
         ├── Empty
@@ -31,12 +32,9 @@ They are values, but not frozen dataclasses: Python writes to an exception while
 import traceback
 from collections.abc import Mapping
 from math import ceil, isfinite
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tui.core.sanitize import single_line
-
-if TYPE_CHECKING:
-    from tui.net.json_input import JSON
 
 REQUEST_SHOWN: Final = 60
 """Characters of a request's method and path that an error shows: ids can be of any length."""
@@ -148,13 +146,17 @@ class HttpStatusError(NetError):
     response came through that proxy, and may be its own. `sent_password`: whether the request had one.
     """
 
+    def __new__(cls, status: int, *_: object, **_more: object) -> "HttpStatusError":
+        """As `OSError` makes a `FileNotFoundError` by its number."""
+        return super().__new__(NotFound if status == 404 else cls)
+
     def __init__(
         self,
         status: int,
         reason: str = "",
         excerpt: str = "",
         *,
-        value: "JSON" = None,
+        value: object = None,
         retry_after: float | None = None,
         location: str = "",
         proxy: str | None = None,
@@ -173,6 +175,10 @@ class HttpStatusError(NetError):
         if proxy is not None:
             what += f" · through the proxy {proxy}"
         super().__init__(what, hint, final=status < 500 and status not in _RETRIED_STATUSES)
+
+
+class NotFound(HttpStatusError):
+    """The server does not have it (404)."""
 
 
 class UnexpectedContentType(NetError):
@@ -287,7 +293,7 @@ class TooSlow(InvalidBody):
         super().__init__(f"only {byte_count(received)} arrived in {seconds:.0f} s")
 
 
-def _message_in(value: "JSON") -> str | None:
+def _message_in(value: object) -> str | None:
     """The message in an error body of any server family."""
     match value:
         case {"data": {"message": str(words)}} | {"error": {"message": str(words)}}:

@@ -1,17 +1,26 @@
 """Entries of the command palette."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from textual.app import SystemCommand
 
 from tui.config import keymap
 
 if TYPE_CHECKING:
-    from tui.ui.app import HoldfastApp
+    from tui.client.client import Client
 
 
-def commands(app: "HoldfastApp") -> Iterator[SystemCommand]:
+class App(Protocol):
+    """The app, as far as the palette needs it; its methods and the screen's `action_…` are the commands."""
+
+    client: "Client"
+
+    @property
+    def main(self) -> object: ...
+
+
+def commands(app: App) -> Iterator[SystemCommand]:
     """Yield each command with its key, if it has one, except commands that the server does not support."""
     undoes = app.client.traits is None or app.client.traits.undoes
     for name, about, action in keymap.commands():

@@ -1,23 +1,43 @@
 """Selects the keys that work now for the footer, and the part whose keys the help lists."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from tui.config.keymap import Keys, hints
 from tui.config.keys import Scope
 from tui.ui.terminal_input import TextBurst
+from tui.widgets.prompt.prompt import PromptBox
+from tui.widgets.prompt.queue_list import QueueList
 from tui.widgets.requests.custom_answer import CustomAnswerForm
-
-if TYPE_CHECKING:
-    from tui.ui.main_screen import MainScreen
+from tui.widgets.requests.panel import RequestPanel
+from tui.widgets.transcript.view import TranscriptView
 
 ANSWERS = frozenset("123456789npx")
 """Keys of a question that have no binding."""
 
 
-def part_of(screen: Screen[Any], main: "MainScreen") -> str:
+class Main(Protocol):
+    """The main screen, as far as the hints depend on it."""
+
+    panel: RequestPanel
+    transcript: TranscriptView
+    queue: QueueList
+    prompt: PromptBox
+    turn_runs: bool
+    takes_now: bool
+
+    @property
+    def focused(self) -> Widget | None: ...
+    @property
+    def searching(self) -> bool: ...
+    @property
+    def just_came(self) -> bool: ...
+
+
+def part_of(screen: object, main: Main) -> str:
     """Return which of `PARTS` has the focus: the open dialog, or a part of the main screen."""
     if screen is not main:
         return getattr(screen, "PART", "the command list")
@@ -30,7 +50,7 @@ def part_of(screen: Screen[Any], main: "MainScreen") -> str:
     return "the queued prompts" if main.focused is main.queue else "the prompt"
 
 
-def named(main: "MainScreen") -> Keys:
+def named(main: Main) -> Keys:
     """Return the keys for the footer, most important first."""
     keys = _of_the_moment(main)
     if main.focused is main.prompt and main.prompt.grace.runs:
@@ -57,12 +77,12 @@ def are_keys(screen: Screen[Any], burst: TextBurst) -> bool:
     return all(key.key in bound or (answers and key.key in ANSWERS) for key in burst.keys)
 
 
-def completes(main: "MainScreen") -> bool:
+def completes(main: Main) -> bool:
     """Whether Tab completes the word at the cursor."""
     return main.focused is main.prompt and bool(main.prompt.unfinished)
 
 
-def _of_the_moment(main: "MainScreen") -> Keys:
+def _of_the_moment(main: Main) -> Keys:
     panel = main.panel
     if main.searching:
         return hints(Scope.SEARCH, "go(-1)", "go(1)", "leave")
@@ -86,14 +106,14 @@ def _of_the_moment(main: "MainScreen") -> Keys:
     return _over_queue(main) if main.queue.display else _sending(main)
 
 
-def _sending(main: "MainScreen") -> Keys:
+def _sending(main: Main) -> Keys:
     newline = hints(Scope.EDITOR, "newline")
     if main.turn_runs:
         return (*hints(Scope.PROMPT, "send_after_turn"), *_now(main), *hints(Scope.APP, "abort"), *newline)
     return (*hints(Scope.PROMPT, "send"), *newline)
 
 
-def _over_queue(main: "MainScreen") -> Keys:
+def _over_queue(main: Main) -> Keys:
     queue, abort = hints(Scope.MAIN, "next_part(-1)"), hints(Scope.APP, "abort") if main.turn_runs else ()
     if not main.queue.all_held:
         return (
@@ -106,11 +126,11 @@ def _over_queue(main: "MainScreen") -> Keys:
     return (*_if_written(main, "send_before_queue")[:1], *queue, *hints(Scope.APP, "release"))
 
 
-def _if_written(main: "MainScreen", enter: str) -> Keys:
+def _if_written(main: Main, enter: str) -> Keys:
     """Return the keys for sending above a queue; none without text, as Enter would seem to act on the queue."""
     return (*hints(Scope.PROMPT, enter), *_now(main)) if main.prompt.has_words else ()
 
 
-def _now(main: "MainScreen") -> Keys:
+def _now(main: Main) -> Keys:
     """Return the key for sending now, if the server accepts a prompt now."""
     return hints(Scope.PROMPT, "send_now") if main.takes_now else ()

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from tests.backends.recording_qwen import NAMES, recording
+from tui.backends.decoding import read, todos
 from tui.backends.qwen import schema as wire
 from tui.core.model import Failure, Todo, Usage
 
@@ -23,7 +24,7 @@ def test_every_frame_of_a_real_stream_is_read(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_load_is_read(name: str) -> None:
     for said in recording(name).loads.values():
-        loaded = wire.read(said, wire.Loaded)
+        loaded = read(said, wire.Loaded)
         assert loaded.session_id == recording(name).session_id
         assert loaded.client_id.startswith("client_")
         assert loaded.event_epoch
@@ -31,7 +32,7 @@ def test_every_load_is_read(name: str) -> None:
 
 
 def test_terminals_of_prompts() -> None:
-    loaded = wire.read(recording("restart").loads["restarted"], wire.Loaded)
+    loaded = read(recording("restart").loads["restarted"], wire.Loaded)
     assert [(one.terminal, one.code) for one in loaded.terminals()] == [
         ("completed", ""),
         ("interrupted", "daemon_lost"),
@@ -108,17 +109,17 @@ def test_complete_text_is_sanitized() -> None:
 
 
 def test_todos() -> None:
-    assert wire.todos([{"content": "a"}, {"content": "b", "status": "completed", "priority": "high"}]) == (
+    assert todos([{"content": "a"}, {"content": "b", "status": "completed", "priority": "high"}]) == (
         Todo("a", "pending", ""),
         Todo("b", "completed", "high"),
     )
-    assert wire.todos(None) == ()
+    assert todos([]) == ()
 
 
 @pytest.mark.parametrize("value", [{}, {"type": 3}, [], None, "x", {"type": "x", "id": "seven"}])
 def test_an_invalid_frame_is_refused(value: object) -> None:
     with pytest.raises(msgspec.ValidationError):
-        wire.read(value, wire.Frame)
+        read(value, wire.Frame)
 
 
 def test_a_diff_of_very_many_lines_is_not_made() -> None:

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.backends.recording_qwen import NAMES, Recording, recording
+from tui.backends.decoding import read
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.session_reducer import SessionReducer, picture
 from tui.backends.qwen.tool_calls import BROKEN_OFF, UNDONE, answer_id
@@ -135,7 +136,7 @@ def compacted(frames: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def told_of(raws: Sequence[dict[str, Any]]) -> tuple[FullMessage, ...]:
     fold = SessionReducer("s1")
-    return picture("s1", [event for raw in raws for event in fold.take(wire.read(raw, wire.Frame))])
+    return picture("s1", [event for raw in raws for event in fold.take(read(raw, wire.Frame))])
 
 
 TEXT_AROUND_A_RUNNING_CALL = [
@@ -318,7 +319,7 @@ USED = words("agent_message_chunk", "", usage={"inputTokens": 1, "outputTokens":
 def test_an_unrecorded_end_is_derived_from_the_transcript(stored: list[dict[str, Any]], breaks_off: bool) -> None:
     fold = SessionReducer("s1", [])
     raws = [frame(number, update) for number, update in enumerate([words("user_message_chunk", "go"), *stored], 1)]
-    told = [event for raw in raws for event in fold.take(wire.read(raw, wire.Frame))]
+    told = [event for raw in raws for event in fold.take(read(raw, wire.Frame))]
     [_, answer] = picture("s1", [*told, *fold.finish()])
     assert answer.message.failure == (BROKEN_OFF if breaks_off else None)
     assert answer.message.completed is not None
@@ -366,28 +367,28 @@ def test_an_unreadable_event_is_skipped_once() -> None:
 def test_a_prompt_refused_by_a_closing_session_is_removed(code: str) -> None:
     """Measured on 0.24.4: it leaves the server's queue, is echoed, and refused by the closing agent."""
     fold = SessionReducer("s1")
-    fold.take(wire.read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
+    fold.take(read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
     end = {
         "id": 2,
         "type": "turn_error",
         "promptId": "p1",
         "data": {"message": "Session is closing", "code": code},
     }
-    told = fold.take(wire.read(end, wire.Frame))
+    told = fold.take(read(end, wire.Frame))
     assert told == [e.MessageRemoved("s1", "p1"), e.StatusChanged("s1", Idle())]
 
 
 def test_a_turn_with_a_begun_answer_fails_when_its_session_is_closed() -> None:
     fold = SessionReducer("s1")
-    fold.take(wire.read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
-    fold.take(wire.read(frame(2, words("agent_message_chunk", "Well")), wire.Frame))
+    fold.take(read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
+    fold.take(read(frame(2, words("agent_message_chunk", "Well")), wire.Frame))
     end = {
         "id": 3,
         "type": "turn_error",
         "promptId": "p1",
         "data": {"message": "closed", "code": "session_closed"},
     }
-    (ended,) = [one for one in of(fold.take(wire.read(end, wire.Frame)), e.MessageUpserted)]
+    (ended,) = [one for one in of(fold.take(read(end, wire.Frame)), e.MessageUpserted)]
     assert ended.message.failure is not None
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tui.backends.base import PostObserver, PromptLookup, ServerInfo, Traits
 from tui.backends.client_identity import HEARTBEAT, ClientIdentity
-from tui.backends.decoding import Rows, checked_aside, decode, unreadable_todo
+from tui.backends.decoding import UNREADABLE_TODO, RawJSON, Rows, checked_aside, decode, string, todos
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.catalog import OpenCodeCatalog
 from tui.backends.opencode.events import event_of
@@ -27,7 +27,14 @@ from tui.backends.opencode.running import running
 from tui.backends.paging import OnBytes, Paging
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
-from tui.net.errors import Empty, HttpStatusError, InvalidBody, SchemaMismatch, TooLarge, UnexpectedContentType
+from tui.net.errors import (
+    Empty,
+    InvalidBody,
+    NotFound,
+    SchemaMismatch,
+    TooLarge,
+    UnexpectedContentType,
+)
 from tui.net.http_client import PARSED_AT_ONCE, SHORT, Http
 from tui.net.json_input import JSON, loads
 from tui.net.padded_json import PaddedJson
@@ -64,7 +71,7 @@ class EventFeed:
         self,
         chunks: AsyncIterator[bytes],
         on_bytes: Callable[[int], None],
-        translate: Callable[[wire.JSON], e.Event | None],
+        translate: Callable[[RawJSON], e.Event | None],
     ) -> None:
         self._chunks = chunks
         self._on_bytes = on_bytes
@@ -132,7 +139,7 @@ class OpenCode:
         ) as response:
             yield EventFeed(response.chunks(), on_bytes, self._event_of)
 
-    def _event_of(self, frame: wire.JSON) -> e.Event | None:
+    def _event_of(self, frame: RawJSON) -> e.Event | None:
         event = event_of(frame)
         if isinstance(event, e.MessageUpserted):
             self._ids.saw(event.message)
@@ -168,9 +175,7 @@ class OpenCode:
             try:
                 everywhere = await self._get(EVERYWHERE, params=params)
                 return await _page(EVERYWHERE, everywhere, int(params["limit"]), search)
-            except (HttpStatusError, UnexpectedContentType) as error:  # opencode answers unknown paths with a web page
-                if isinstance(error, HttpStatusError) and error.status != 404:
-                    raise
+            except (NotFound, UnexpectedContentType) as error:  # opencode answers unknown paths with a web page
                 log.info("an older server lists the sessions of one project only: %s", error.message)
                 self._lists_everywhere = False
         reply = await self._get("/session", params=params, headers=await self._scope(self._directory))
@@ -249,9 +254,9 @@ class OpenCode:
     async def todos(self, session_id: str) -> tuple[Todo, ...]:
         try:
             reply = await self._get(f"/session/{path_segment(session_id)}/todo")
-            return await checked_aside("/session/todo", wire.todos, reply.value)
-        except InvalidBody as error:
-            return (unreadable_todo(0, None, error),)
+            return await checked_aside("/session/todo", todos, reply.value)
+        except InvalidBody:
+            return (UNREADABLE_TODO,)
 
     def new_prompt(self, session_id: str, text: str) -> Prompt:
         return Prompt(session_id, text, *self._ids.new(session_id))
@@ -278,16 +283,12 @@ class OpenCode:
     async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> PromptLookup:
         try:
             await self._get(f"/session/{path_segment(session_id)}/message/{path_segment(prompt_id)}")
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
-        else:
             return PromptLookup(stored=True)
+        except NotFound:
+            pass
         try:
             await self.session(session_id)
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
+        except NotFound:
             return PromptLookup(stored=False, session_gone=True)
         return PromptLookup(stored=False)
 
@@ -349,7 +350,7 @@ async def _page(path: str, reply: Response, limit: int, search: str) -> Rows[Ses
     most = max(limit, ROWS_READ)
     if isinstance(value, list) and len(value) > most:
         wanted = search.casefold()
-        fitting = [row for row in value if wanted in wire.field(row, "title").casefold()]
+        fitting = [row for row in value if wanted in string(row, "title").casefold()]
         value, longer = fitting[:most], f"{LONGER}{2 * most}" if len(fitting) > most else None
     elif isinstance(value, list) and len(value) >= limit:
         longer = f"{LONGER}{2 * limit}"

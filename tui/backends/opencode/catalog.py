@@ -5,8 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.decoding import Rows, checked_aside, decode_items
-from tui.backends.opencode.schema import JSON, read
+from tui.backends.decoding import RawJSON, Rows, checked_aside, decode_items, read
 from tui.core.model import CatalogItem
 from tui.net.http_client import Http
 
@@ -68,30 +67,30 @@ class OpenCodeCatalog:
         return await self._get("/find/file", _files, directory, params)
 
     async def _get(
-        self, path: str, translate: Callable[[JSON], T], directory: str, params: dict[str, str] | None = None
+        self, path: str, translate: Callable[[RawJSON], T], directory: str, params: dict[str, str] | None = None
     ) -> T:
         reply = await self._http.call("GET", path, params=params, headers=await self._scope(directory))
         return await checked_aside(path, translate, reply.value)
 
 
-def _agents(value: JSON) -> Rows[CatalogItem]:
+def _agents(value: RawJSON) -> Rows[CatalogItem]:
     agents = decode_items(read(value, list[Any]), lambda one: read(one, _Agent), "an agent")
     return agents.map(lambda a: None if a.mode == "subagent" or a.hidden else CatalogItem(a.name, a.description or ""))
 
 
-def _models(value: JSON) -> Rows[CatalogItem]:
+def _models(value: RawJSON) -> Rows[CatalogItem]:
     providers = decode_items(read(value, _Providers).providers, lambda one: read(one, _Provider), "a provider")
     named = [(provider, item) for provider in providers for item in provider.models.items()]
     found: Rows[CatalogItem] = providers.map(lambda one: None)
     return found.with_more(decode_items(named, lambda one: _model_of(*one), "a model"))
 
 
-def _commands(value: JSON) -> Rows[CatalogItem]:
+def _commands(value: RawJSON) -> Rows[CatalogItem]:
     commands = decode_items(read(value, list[Any]), lambda one: read(one, _Command), "a command")
     return commands.map(lambda one: CatalogItem(one.name, one.description or ""))
 
 
-def _files(value: JSON) -> Rows[CatalogItem]:
+def _files(value: RawJSON) -> Rows[CatalogItem]:
     paths = decode_items(read(value, list[Any])[:FILES_AT_MOST], lambda one: read(one, str), "the name of a file")
     return paths.map(lambda path: CatalogItem(path) if path != "/" else None)
 

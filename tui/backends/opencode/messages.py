@@ -10,10 +10,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from tui.backends.decoding import UNREADABLE, decode_items, unreadable_part
+from tui.backends.decoding import UNREADABLE, RawJSON, decode_items, read, string, unreadable_part
 from tui.backends.numbers import Number, exit_code, moment
 from tui.backends.opencode import mimo_terminal
-from tui.backends.opencode.schema import JSON, Error, failure, field, inside, read, usage
+from tui.backends.opencode.schema import Error, failure, inside, usage
 from tui.core.model import (
     Answers,
     FilePart,
@@ -97,7 +97,7 @@ class _Part(msgspec.Struct):
     files: list[str] = []
 
 
-def message(value: JSON) -> Message:
+def message(value: RawJSON) -> Message:
     raw = read(value, _Message)
     time = inside(raw.time)
     completed = time.get("completed") is not None  # the time itself may be invalid
@@ -117,28 +117,28 @@ def message(value: JSON) -> Message:
     )
 
 
-def full_message(value: JSON) -> FullMessage:
+def full_message(value: RawJSON) -> FullMessage:
     """`{"info": Message, "parts": [Part]}`, as in lists and the held POST; placeholders replace unreadable parts."""
     envelope = read(value, dict[str, Any])
     head = message(envelope.get("info"))
     items = envelope.get("parts", [])
 
-    def stand_in(at: int, item: JSON, why: Exception) -> Part:
-        part_id = field(item, "id") or f"{head.id}:unreadable:{at}"
+    def stand_in(at: int, item: RawJSON, why: Exception) -> Part:
+        part_id = string(item, "id") or f"{head.id}:unreadable:{at}"
         return unreadable_part(part_id, head.session_id, head.id, "a part of this message", why)
 
     found = decode_items(items if isinstance(items, list) else [items], part, "a part of a message", stand_in)
     return FullMessage(head, tuple(p for p in found if p is not None))
 
 
-def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
+def full_messages(value: RawJSON, session_id: str) -> tuple[FullMessage, ...]:
     """A page of a transcript, oldest first; placeholders replace unreadable messages.
 
     A message without a valid time keeps its place, too.
     """
     before = 0.0
 
-    def translate(item: JSON) -> FullMessage:
+    def translate(item: RawJSON) -> FullMessage:
         nonlocal before
         full = full_message(item)
         if not full.message.created:
@@ -146,7 +146,7 @@ def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
         before = full.message.created
         return full
 
-    def stand_in(at: int, item: JSON, why: Exception) -> FullMessage:
+    def stand_in(at: int, item: RawJSON, why: Exception) -> FullMessage:
         nonlocal before
         before += JUST_AFTER
         return _unreadable(item, session_id, before, why)
@@ -154,17 +154,17 @@ def full_messages(value: JSON, session_id: str) -> tuple[FullMessage, ...]:
     return decode_items(read(value, list[Any]), translate, "a message", stand_in)
 
 
-def _unreadable(item: JSON, session_id: str, created: float, why: Exception) -> FullMessage:
+def _unreadable(item: RawJSON, session_id: str, created: float, why: Exception) -> FullMessage:
     """The placeholder of an unreadable message, at the time `created` (epoch seconds)."""
     info = item.get("info") if isinstance(item, Mapping) else None
-    message_id = field(info, "id") or f"unreadable:{created}"
-    role: Literal["user", "assistant"] = "user" if field(info, "role") == "user" else "assistant"
-    head = Message(message_id, session_id, role, created, completed=created, parent_id=field(info, "parentID") or None)
+    message_id = string(info, "id") or f"unreadable:{created}"
+    role: Literal["user", "assistant"] = "user" if string(info, "role") == "user" else "assistant"
+    head = Message(message_id, session_id, role, created, completed=created, parent_id=string(info, "parentID") or None)
     note = unreadable_part(f"{message_id}:unreadable", session_id, message_id, "a message", why)
     return FullMessage(head, (note,))
 
 
-def part(value: JSON) -> Part | None:
+def part(value: RawJSON) -> Part | None:
     """A part, or None for kinds that are not shown: step-start, step-finish, snapshot, and unknown ones.
 
     Fields of unknown kinds are not validated.
@@ -206,7 +206,7 @@ def too_large(session_id: str, error: TooLarge) -> FullMessage:
     return FullMessage(head, (NotePart(f"{head.id}:too-large", session_id, head.id, words),))
 
 
-def _progress(time: JSON) -> Literal["streaming", "done"]:
+def _progress(time: RawJSON) -> Literal["streaming", "done"]:
     """A part without times (a prompt's) is complete; one with a start and no end is streaming."""
     given = inside(time)
     return "streaming" if given.get("start") is not None and given.get("end") is None else "done"
@@ -216,7 +216,7 @@ def _tool(raw: _Part) -> ToolPart:
     state = raw.state or _ToolState("pending")
     time = inside(state.time)
     shown = state.status if state.status in ("pending", "running", "completed", "error") else "running"
-    output = state.output if state.output is not None else field(state.metadata, "output")
+    output = state.output if state.output is not None else string(state.metadata, "output")
     given, rejected = _answers_in(state.metadata), shown == "error" and state.error in REJECTED
     if shown == "completed" and isinstance(state.input, dict) and state.input.get("interactive") is True:
         given = mimo_terminal.answers(output, exit_code(inside(state.metadata).get("exit")))
@@ -232,7 +232,7 @@ def _tool(raw: _Part) -> ToolPart:
         title=state.title or "",
         output=output,
         error=state.error or "",
-        diff=field(state.metadata, "diff"),
+        diff=string(state.metadata, "diff"),
         started=moment(time.get("start")),
         ended=moment(time.get("end")),
         answers=given,

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tui.backends.base import PostObserver, PromptRejected, ServerInfo, Traits
-from tui.backends.decoding import Rows, decode, decode_items
+from tui.backends.decoding import RawJSON, Rows, decode, decode_items, string
 from tui.backends.numbers import integer
 from tui.backends.opencode import mimo_terminal
 from tui.backends.opencode import schema as wire
@@ -120,7 +120,7 @@ class MimoCode(OpenCode):
         self._terminals.saw_all(loaded.messages)
         return loaded
 
-    def _event_of(self, frame: wire.JSON) -> e.Event | None:
+    def _event_of(self, frame: RawJSON) -> e.Event | None:
         kind, properties = kind_of(frame)
         match kind:
             case "bash.interactive.asked":
@@ -184,7 +184,7 @@ class MimoCode(OpenCode):
         scope = await self._scope(directory)
         for headers in [scope, {}] if scope else [{}]:  # as in `abort`
             listed = (await self._get(f"/{kind}", headers=headers)).value
-            if not isinstance(listed, list) or request_id in [wire.field(one, "id") for one in listed]:
+            if not isinstance(listed, list) or request_id in [string(one, "id") for one in listed]:
                 reply = await self._http.call("POST", path, json=body, headers=headers, timeout=5.0)
                 return reply.value is not False
         return False

@@ -6,8 +6,8 @@ which is stored before the command is listed. The environment of a command conta
 
 import msgspec
 
+from tui.backends.decoding import RawJSON, read
 from tui.backends.numbers import Number, exit_code
-from tui.backends.opencode.schema import JSON, read
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, Option, Part, Question, QuestionRequest, ToolPart
 
@@ -32,7 +32,7 @@ class Entry(msgspec.Struct):
     cwd: str = ""
 
 
-def entry(value: JSON) -> Entry:
+def entry(value: RawJSON) -> Entry:
     """An entry of the list or of the event."""
     return read(value, Entry)
 
@@ -89,7 +89,7 @@ class Terminals:
         """Whether the call that waits for the command is still searched."""
         return entry.id not in self._asked and self._looked.get(entry.id, 0) < LOOKS
 
-    def replied(self, value: JSON) -> e.Event | None:
+    def replied(self, value: RawJSON) -> e.Event | None:
         """The end of a question, by the event of its command."""
         raw = read(value, _Replied)
         known = self._asked.pop(raw.id, None)

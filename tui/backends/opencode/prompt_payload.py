@@ -11,7 +11,7 @@ from urllib.parse import quote
 from tui.backends.base import Catalog, PromptRejected
 from tui.core.mentions import FILES_AT_MOST, names_in
 from tui.core.model import CatalogItem, Prompt
-from tui.net.errors import CertificateError, ConnectFailed, HttpStatusError, NetError, UnexpectedContentType
+from tui.net.errors import CertificateError, ConnectFailed, NetError, NotFound, UnexpectedContentType
 
 FOLDER = "application/x-directory"
 FILE = "text/plain"
@@ -80,11 +80,7 @@ async def _known(asked: Awaitable[Sequence[CatalogItem]]) -> Sequence[CatalogIte
     """The items; none if the server's version lacks the route. Raises `NetError`."""
     try:
         return await asked
-    except UnexpectedContentType:  # opencode answers unknown paths with a web page
-        return ()
-    except HttpStatusError as error:
-        if error.status != 404:
-            raise
+    except (NotFound, UnexpectedContentType):  # opencode answers unknown paths with a web page
         return ()
 
 

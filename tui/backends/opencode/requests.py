@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tui.backends.decoding import Rows, decode_items
-from tui.backends.opencode.schema import JSON, field, read
+from tui.backends.decoding import RawJSON, Rows, decode_items, read, string
 from tui.core.model import (
     Option,
     PermissionRequest,
@@ -64,7 +63,7 @@ class _PermissionRequest(msgspec.Struct):
     tool: _Caller | None = None
 
 
-def question(value: JSON) -> QuestionRequest:
+def question(value: RawJSON) -> QuestionRequest:
     raw = read(value, _QuestionRequest)
     return QuestionRequest(
         id=raw.id,
@@ -85,7 +84,7 @@ def question(value: JSON) -> QuestionRequest:
     )
 
 
-def permission(value: JSON) -> PermissionRequest:
+def permission(value: RawJSON) -> PermissionRequest:
     raw = read(value, _PermissionRequest)
     return PermissionRequest(
         id=raw.id,
@@ -93,14 +92,14 @@ def permission(value: JSON) -> PermissionRequest:
         action=raw.permission,
         patterns=tuple(raw.patterns),
         always=tuple(raw.always),
-        detail=field(raw.metadata, "command", "diff", "filepath", "url"),
+        detail=string(raw.metadata, "command", "diff", "filepath", "url"),
         message_id=raw.tool.messageID if raw.tool is not None else None,
         call_id=raw.tool.callID if raw.tool is not None else None,
         asked=minted(raw.id, time.time()),
     )
 
 
-def all_requests(questions: JSON, permissions: JSON) -> Rows[Request]:
+def all_requests(questions: RawJSON, permissions: RawJSON) -> Rows[Request]:
     asked: Rows[Request] = decode_items(read(questions, list[Any]), question, "a question")
     allowed: Rows[Request] = decode_items(read(permissions, list[Any]), permission, "a permission")
     return asked.with_more(allowed)

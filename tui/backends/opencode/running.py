@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import Any, Final, TypeVar
 
-from tui.backends.decoding import checked_aside
+from tui.backends.decoding import checked_aside, read, string
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.requests import all_requests
 from tui.core import events as e
@@ -35,7 +35,7 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
     problems = [f"{what} ({one.message})" for what, one in lists.items() if isinstance(one, InvalidBody)]
     asked = [] if isinstance(questions, InvalidBody) else questions
     allowed = [] if isinstance(permissions, InvalidBody) else permissions
-    named = {wire.field(row, "sessionID") for row in asked + allowed} - {""}
+    named = {string(row, "sessionID") for row in asked + allowed} - {""}
     if not isinstance(statuses, InvalidBody) and not named <= statuses.keys():
         again = await _read(get, STATUSES, wire.statuses)
         statuses = statuses if isinstance(again, InvalidBody) else again
@@ -52,16 +52,16 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
 
 
 def _rows(value: Any) -> list[Any]:
-    return wire.read(value, list[Any])
+    return read(value, list[Any])
 
 
 def _first(rows: list[Any], working: Set[str]) -> tuple[list[Any], frozenset[str]]:
     """Up to KEPT rows, those of busy sessions first, and the ids of the other rows of busy sessions."""
     if len(rows) <= KEPT:
         return rows, frozenset()
-    waiting = [row for row in rows if wire.field(row, "sessionID") in working]
-    beyond = frozenset(wire.field(row, "id") for row in waiting[KEPT:]) - {""}
-    others = [row for row in rows if wire.field(row, "sessionID") not in working] if len(waiting) < KEPT else []
+    waiting = [row for row in rows if string(row, "sessionID") in working]
+    beyond = frozenset(string(row, "id") for row in waiting[KEPT:]) - {""}
+    others = [row for row in rows if string(row, "sessionID") not in working] if len(waiting) < KEPT else []
     return [*waiting, *others][:KEPT], beyond
 
 

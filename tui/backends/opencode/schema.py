@@ -5,11 +5,20 @@ required field is missing or of another type; unused fields may be anything.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
-from tui.backends.decoding import Id, Rows, decode_items, path_or_nothing, shortened, unreadable_todo
+from tui.backends.decoding import (
+    Id,
+    RawJSON,
+    Rows,
+    decode_items,
+    path_or_nothing,
+    read,
+    shortened,
+    string,
+)
 from tui.backends.numbers import Number, attempts, dollars, http_status, moment, tokens
 from tui.core.model import (
     Busy,
@@ -18,19 +27,13 @@ from tui.core.model import (
     Retrying,
     Session,
     SessionStatus,
-    Todo,
     Usage,
 )
-
-JSON = Any
-"""A parsed JSON value that is not validated yet."""
 
 ABANDONED = "Abandoned: previous request interrupted"
 """Prefix of MiMo Code 0.1.15's message for a turn that its process did not survive."""
 
 IDLE, BUSY = Idle(), Busy()
-
-T = TypeVar("T")
 
 
 class _Session(msgspec.Struct):
@@ -50,12 +53,6 @@ class Error(msgspec.Struct):
     data: Any = None
 
 
-class _Todo(msgspec.Struct):
-    content: str
-    status: str = "pending"
-    priority: str = ""
-
-
 class _Status(msgspec.Struct):
     type: str
     attempt: Number = None
@@ -63,32 +60,18 @@ class _Status(msgspec.Struct):
     next: Number = None
 
 
-def read(value: JSON, shape: type[T]) -> T:
-    return msgspec.convert(value, shape, strict=False)
-
-
 def inside(value: object) -> Mapping[str, Any]:
     """The value as a mapping with optional fields; empty if it is not a mapping."""
     return value if isinstance(value, Mapping) else {}
 
 
-def usage(count: JSON, cost: Number = None) -> Usage:
+def usage(count: RawJSON, cost: Number = None) -> Usage:
     """The `tokens` of a message or a session, and their cost."""
     found = inside(count)
     return Usage(tokens(found.get("input")), tokens(found.get("output")), dollars(cost))
 
 
-def field(value: object, *names: str) -> str:
-    """The first non-empty string under one of `names`; "" if there is none."""
-    if isinstance(value, Mapping):
-        for name in names:
-            found = value.get(name)
-            if isinstance(found, str) and found:
-                return found
-    return ""
-
-
-def session(value: JSON) -> Session:
+def session(value: RawJSON) -> Session:
     raw = read(value, _Session)
     time, spent = inside(raw.time), usage(raw.tokens, raw.cost)
     return Session(
@@ -101,11 +84,11 @@ def session(value: JSON) -> Session:
         agent=shortened(raw.agent),
         cost=spent.cost,
         tokens=spent.input_tokens + spent.output_tokens,
-        undone_from=field(raw.revert, "messageID"),
+        undone_from=string(raw.revert, "messageID"),
     )
 
 
-def sessions(value: JSON) -> Rows[Session]:
+def sessions(value: RawJSON) -> Rows[Session]:
     return decode_items(read(value, list[Any]), session, "a session")
 
 
@@ -114,7 +97,7 @@ def failure(raw: Error) -> Failure:
 
     MiMo Code reports a turn that its process did not survive as aborted, when the next turn begins.
     """
-    message = field(raw.data, "message") or raw.name
+    message = string(raw.data, "message") or raw.name
     aborted: Literal["aborted", "interrupted"] = "interrupted" if message.startswith(ABANDONED) else "aborted"
     return Failure(
         message=message,
@@ -123,7 +106,7 @@ def failure(raw: Error) -> Failure:
     )
 
 
-def status(value: JSON) -> SessionStatus:
+def status(value: RawJSON) -> SessionStatus:
     raw = read(value, _Status)
     match raw.type:
         case "idle":
@@ -134,21 +117,12 @@ def status(value: JSON) -> SessionStatus:
             return BUSY
 
 
-def statuses(value: JSON) -> dict[str, SessionStatus]:
+def statuses(value: RawJSON) -> dict[str, SessionStatus]:
     """Statuses by session, without idle ones. An unreadable one counts as busy: idle sessions are not listed."""
 
-    def stand_in(at: int, item: JSON, why: Exception) -> SessionStatus:
-        return Retrying(0, "", None) if field(item, "type") == "retry" else BUSY
+    def stand_in(at: int, item: RawJSON, why: Exception) -> SessionStatus:
+        return Retrying(0, "", None) if string(item, "type") == "retry" else BUSY
 
     rows = read(value, dict[str, Any])
     found = decode_items(rows.values(), status, "the status of a session", stand_in)
     return {session_id: item for session_id, item in zip(rows, found, strict=True) if not isinstance(item, Idle)}
-
-
-def todos(value: JSON) -> tuple[Todo, ...]:
-    return decode_items(read(value, list[Any]), _todo, "an entry of a plan", unreadable_todo)
-
-
-def _todo(value: JSON) -> Todo:
-    raw = read(value, _Todo)
-    return Todo(raw.content, raw.status, raw.priority)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from tui.backends.base import PostObserver, PromptAccepted, PromptLookup, ServerInfo, Traits
 from tui.backends.client_identity import HEARTBEAT, ClientIdentity, Identities, InMemoryIdentities
-from tui.backends.decoding import Rows, decode
+from tui.backends.decoding import Rows, decode, read
 from tui.backends.paging import OnBytes, Paging
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.catalog import QwenCatalog
@@ -30,7 +30,7 @@ from tui.backends.qwen.streams import FollowedSession, LoadedSession, StreamMult
 from tui.backends.qwen.transcript_pages import RECORDS, older
 from tui.core import events as e
 from tui.core.model import Answers, PermissionReply, Prompt, Session, Todo
-from tui.net.errors import HttpStatusError, SchemaMismatch
+from tui.net.errors import NotFound, SchemaMismatch
 from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON
 from tui.net.url import path_segment
@@ -81,7 +81,7 @@ class QwenServe:
 
     async def handshake(self) -> ServerInfo:
         reply = await self._http.call("GET", "/capabilities", limit=SHORT)
-        said = decode("/capabilities", wire.read, reply.value, wire.Capabilities)
+        said = decode("/capabilities", read, reply.value, wire.Capabilities)
         if self._directory is None:
             self._listing.workspaces = said.trusted() or ((said.workspace_cwd,) if said.workspace_cwd else ())
         self._presence.features = frozenset(one for one in said.features if isinstance(one, str))
@@ -133,7 +133,7 @@ class QwenServe:
         if self._directory is not None:
             body["cwd"] = self._directory
         reply = await self._http.call("POST", "/session", json=body, timeout=LOAD_LIMIT)
-        made = decode("/session", wire.read, reply.value, wire.Loaded)
+        made = decode("/session", read, reply.value, wire.Loaded)
         self._presence.record(made.session_id, made.client_id)
         session = wire.session_of(made)
         return replace(session, title=await self._set_title(session.id, title)) if title else session
@@ -146,7 +146,7 @@ class QwenServe:
     async def fork(self, session_id: str) -> Session:
         await self._activate(session_id)
         reply = await self._presence.call(session_id, "branch", json={}, timeout=LOAD_LIMIT)
-        made = decode("/branch", wire.read, reply.value, wire.Loaded)
+        made = decode("/branch", read, reply.value, wire.Loaded)
         self._presence.record(made.session_id, made.client_id)
         return await self.session(made.session_id)
 
@@ -154,16 +154,14 @@ class QwenServe:
         """Delete the stored session, or close it if nothing is stored (a session without a prompt)."""
         await self.leave(session_id)
         reply = await self._http.call("POST", "/sessions/delete", json={"sessionIds": [session_id]}, timeout=LOAD_LIMIT)
-        gone = decode("/sessions/delete", wire.read, reply.value, wire.Deleted)
+        gone = decode("/sessions/delete", read, reply.value, wire.Deleted)
         if session_id in gone.removed:
             return
         if session_id not in gone.not_found:
             raise SchemaMismatch("/sessions/delete", "the response names the session neither as deleted nor as unknown")
         try:
             await self._http.call("DELETE", f"/session/{path_segment(session_id)}")
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
+        except NotFound as refusal:
             log.info("nothing was left of the session: %s", refusal.message)
 
     async def messages(
@@ -196,9 +194,7 @@ class QwenServe:
     async def abort(self, session_id: str) -> None:
         try:
             await self._presence.call(session_id, "cancel", timeout=LIMIT)
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
+        except NotFound as refusal:
             log.info("nothing to cancel: %s", refusal.message)
 
     async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
@@ -220,8 +216,8 @@ class QwenServe:
     async def heartbeat(self, session_id: str) -> None:
         try:
             await self._presence.beat(session_id)
-        except HttpStatusError as refusal:
-            if refusal.status != 404 or session_id not in self._watches:
+        except NotFound:
+            if session_id not in self._watches:
                 raise
             await self._loading.load(session_id)  # which registers this client again
 
@@ -247,7 +243,7 @@ class QwenServe:
         headers = self._presence.header(session_id)
         path = f"/session/{path_segment(session_id)}/metadata"
         reply = await self._http.call("PATCH", path, json={"displayName": title}, headers=headers)
-        named = decode(path, wire.read, reply.value, wire.Named)
+        named = decode(path, read, reply.value, wire.Named)
         return named.display_name
 
     async def _activate(self, session_id: str) -> None:

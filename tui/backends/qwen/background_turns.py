@@ -11,6 +11,7 @@ Without I/O and state.
 from collections.abc import Mapping
 from typing import Any
 
+from tui.backends.decoding import string
 from tui.backends.numbers import moment
 from tui.backends.qwen import schema as wire
 from tui.core.model import Failure
@@ -25,7 +26,7 @@ FAILED = "[notification error] "
 
 def source(update: wire.Update) -> str:
     """The source that the server names in this update: one of the above, or another."""
-    return wire.string(update.meta, "source")
+    return string(update.meta, "source")
 
 
 def began(data: object) -> float | None:

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tui.backends.client_identity import ClientIdentity
-from tui.backends.decoding import Rows, decode, decode_items
-from tui.backends.qwen.schema import read
+from tui.backends.decoding import Rows, decode, decode_items, read
 from tui.core.model import CatalogItem, Prompt
 from tui.net.http_client import Http
 from tui.net.url import path_segment

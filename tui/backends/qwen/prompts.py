@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from tui.backends.base import PromptAccepted, PromptLookup, PromptRejected
 from tui.backends.client_identity import ClientIdentity
-from tui.backends.decoding import decode
+from tui.backends.decoding import decode, read, string
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.catalog import QwenCatalog
 from tui.backends.qwen.echo import EchoPosition, find_prompt
 from tui.backends.qwen.streams import FollowedSession, LoadedSession
 from tui.core.model import Prompt
-from tui.net.errors import HttpStatusError
+from tui.net.errors import HttpStatusError, NotFound
 from tui.net.http_client import Http
 from tui.net.json_input import JSON
 from tui.net.url import path_segment
@@ -63,11 +63,11 @@ class Prompts:
                 raise PromptRejected(
                     "the server's own queue is full", "Send it again when a turn has ended."
                 ) from refusal
-            if refusal.status != 404:
+            if not isinstance(refusal, NotFound):
                 raise
             await self._watch(prompt.session_id)  # the session was closed, or the server restarted: load it
             reply = await self._presence.call(prompt.session_id, "prompt", json=body, timeout=LIMIT)
-        known_as = decode("/prompt", wire.read, reply.value, wire.Accepted).prompt_id
+        known_as = decode("/prompt", read, reply.value, wire.Accepted).prompt_id
         self._claim(known_as, prompt)
         return PromptAccepted(known_as)
 
@@ -77,9 +77,7 @@ class Prompts:
             return await self._look_up_known(session_id, prompt_id)
         try:
             loaded = await self._load(session_id)
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
+        except NotFound:
             return PromptLookup(stored=False, session_gone=True)
         found = self._found_in(loaded.watch, prompt)
         if not found:
@@ -105,7 +103,7 @@ class Prompts:
         try:
             await self._offers.choose(prompt)
         except HttpStatusError as refusal:
-            why = wire.string(refusal.value.get("data"), "details") if isinstance(refusal.value, dict) else ""
+            why = string(refusal.value.get("data"), "details") if isinstance(refusal.value, dict) else ""
             raise PromptRejected(why or refusal.message, "Choose another, and send it again.") from refusal
 
     async def _look_up_known(self, session_id: str, prompt_id: str) -> PromptLookup:
@@ -116,16 +114,12 @@ class Prompts:
         """
         try:
             turn = await self._http.call("GET", f"/session/{path_segment(session_id)}/turns/{path_segment(prompt_id)}")
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
-        else:
-            return PromptLookup(stored=wire.string(turn.value, "state") != "cancelled")
+            return PromptLookup(stored=string(turn.value, "state") != "cancelled")
+        except NotFound:
+            pass
         try:
             loaded = await self._watch(session_id)
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
+        except NotFound:
             return PromptLookup(stored=False, session_gone=True)
         return PromptLookup(stored=any(echo.prompt_id == prompt_id for echo in loaded.watch.fold.echoes))
 
@@ -136,4 +130,4 @@ class Prompts:
 
 
 def _code(refusal: HttpStatusError) -> str:
-    return wire.string(refusal.value, "code")
+    return string(refusal.value, "code")

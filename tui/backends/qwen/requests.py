@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from tui.backends.decoding import UNREADABLE
-from tui.backends.qwen.schema import JSON, epoch, read, string, tool_output
+from tui.backends.decoding import UNREADABLE, RawJSON, read, string
+from tui.backends.qwen.schema import epoch, tool_output
 from tui.core.model import (
     Answers,
     Option,
@@ -74,7 +74,7 @@ class _Interaction(msgspec.Struct, rename="camel"):
     action: _Action = msgspec.field(default_factory=_Action)
     questions: list[_Question] = []
     options: list[_Option] = []
-    created_at: JSON = None
+    created_at: RawJSON = None
 
 
 class _Outcome(msgspec.Struct, rename="camel"):
@@ -111,7 +111,7 @@ class Resolution:
     voter: str
 
 
-def asked(session_id: str, message_id: str, data: JSON, at: float = 0.0) -> Asked:
+def asked(session_id: str, message_id: str, data: RawJSON, at: float = 0.0) -> Asked:
     """The request of a `permission_request`; `message_id` is the message with its tool call.
 
     `at`: when it was asked (epoch seconds; 0: unknown).
@@ -141,7 +141,7 @@ def asked(session_id: str, message_id: str, data: JSON, at: float = 0.0) -> Aske
     return Asked(request, _by_kind(raw.options), call.title, given_input)
 
 
-def pending(session_id: str, value: JSON) -> Asked:
+def pending(session_id: str, value: RawJSON) -> Asked:
     """One of `pendingInteractions`."""
     raw = read(value, _Interaction)
     at = (epoch(raw.created_at) if isinstance(raw.created_at, str) else 0.0) or None
@@ -169,7 +169,7 @@ def option(asked: Asked | None, reply: PermissionReply) -> str:
     return default if asked is None else asked.options.get(kinds[reply], default)
 
 
-def resolution(data: JSON) -> Resolution:
+def resolution(data: RawJSON) -> Resolution:
     """The resolution of a `permission_resolved`; `option` is None for a cancellation."""
     raw = read(data, _Resolved)
     chosen = raw.outcome.option_id if raw.outcome.outcome == "selected" else None
@@ -188,7 +188,7 @@ CANCELLED: Mapping[str, Any] = {"outcome": {"outcome": "cancelled"}}
 """The vote that dismisses a request, which ends the turn."""
 
 
-def answers_in(raw_output: JSON, raw_input: JSON) -> Answers | None:
+def answers_in(raw_output: RawJSON, raw_input: RawJSON) -> Answers | None:
     """The answers to a question tool; None for other tools, and without an answer yet."""
     found = raw_output.get("answers") if isinstance(raw_output, Mapping) else None
     if not isinstance(found, list):
@@ -197,7 +197,7 @@ def answers_in(raw_output: JSON, raw_input: JSON) -> Answers | None:
     return tuple(_row(string(item, "answer"), question) for item, question in zip(found, known, strict=False))
 
 
-def _questions_in(raw_input: JSON) -> tuple[Question, ...]:
+def _questions_in(raw_input: RawJSON) -> tuple[Question, ...]:
     found = raw_input.get("questions") if isinstance(raw_input, Mapping) else None
     try:
         return _questions(read(found or [], list[_Question]))
@@ -249,6 +249,6 @@ def _lasting(options: Sequence[_Option]) -> tuple[str, ...]:
     return (label,) if label else ()
 
 
-def _detail(given: JSON, content: JSON) -> str:
+def _detail(given: RawJSON, content: RawJSON) -> str:
     """The command, or the diff of an edit."""
     return string(given, "command") or tool_output(content, None).diff or string(given, "file_path", "url", "path")

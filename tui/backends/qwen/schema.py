@@ -11,17 +11,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from tui.backends.decoding import Id, Rows, decode_items, path_or_nothing, shortened, unreadable_todo
+from tui.backends.decoding import (
+    Id,
+    RawJSON,
+    Rows,
+    decode_items,
+    path_or_nothing,
+    read,
+    shortened,
+    string,
+)
 from tui.backends.numbers import Counter, Number, http_status, moment, tokens
-from tui.core.model import Failure, Session, Todo, Usage
+from tui.core.model import Failure, Session, Usage
 from tui.core.sanitize import sanitize
-
-JSON = Any
-"""A parsed JSON value that is not validated yet."""
 
 FRAGMENTS = frozenset({"text"})
 """Keys of streamed text, which may begin or end within a character."""
@@ -32,8 +38,6 @@ CONTEXT = 3
 """Lines that a diff shows around a change."""
 MOST_STEPS = 4_000_000
 """...and limit of comparisons of equal lines in all diffs of a call: 0.1 s."""
-
-T = TypeVar("T")
 
 
 class _Text(msgspec.Struct):
@@ -130,12 +134,6 @@ class _Page(msgspec.Struct, rename="camel"):
     next_cursor: str | None = None
 
 
-class _Entry(msgspec.Struct):
-    content: str
-    status: str = "pending"
-    priority: str = ""
-
-
 class Workspace(msgspec.Struct):
     cwd: str
     trusted: bool = True
@@ -161,11 +159,7 @@ class Seen:
 
     session: Session
     busy: bool
-    interactions: tuple[JSON, ...]
-
-
-def read(value: JSON, shape: type[T]) -> T:
-    return msgspec.convert(value, shape, strict=False)
+    interactions: tuple[RawJSON, ...]
 
 
 def epoch(stamp: str) -> float:
@@ -176,12 +170,12 @@ def epoch(stamp: str) -> float:
         return 0.0
 
 
-def text_of(content: JSON) -> str:
+def text_of(content: RawJSON) -> str:
     """The text of one content block, which may begin or end within a character."""
     return read(content, _Text).text if isinstance(content, Mapping) else ""
 
 
-def seen(value: JSON) -> Seen:
+def seen(value: RawJSON) -> Seen:
     raw = read(value, _Session)
     created = epoch(raw.created_at)
     session = Session(
@@ -208,18 +202,9 @@ class SeenPage:
     cursor: str | None
 
 
-def page(value: JSON) -> SeenPage:
+def page(value: RawJSON) -> SeenPage:
     raw = read(value, _Page)
     return SeenPage(decode_items(raw.sessions, seen, "a session"), raw.next_cursor)
-
-
-def todos(entries: JSON) -> tuple[Todo, ...]:
-    return decode_items(read(entries or [], list[Any]), _todo, "an entry of a plan", unreadable_todo)
-
-
-def _todo(entry: JSON) -> Todo:
-    raw = read(entry, _Entry)
-    return Todo(raw.content, raw.status, raw.priority)
 
 
 def usage(meta: Mapping[str, Any] | None) -> Usage | None:
@@ -246,7 +231,7 @@ class ToolOutput:
     diff: str
 
 
-def tool_output(content: JSON, result: JSON) -> ToolOutput:
+def tool_output(content: RawJSON, result: RawJSON) -> ToolOutput:
     """The output by a call's `content` blocks and its `rawOutput`."""
     found = content if isinstance(content, list) else []
     blocks = [block for block in found if isinstance(block, Mapping)]
@@ -259,7 +244,7 @@ def tool_output(content: JSON, result: JSON) -> ToolOutput:
     return ToolOutput("\n".join(words) if shown is None else shown, changes[max(0, changes.find("--- ")) :])
 
 
-def _shell_output(result: JSON) -> str | None:
+def _shell_output(result: RawJSON) -> str | None:
     """The output of the command itself; the text for the model wraps it in a report."""
     if not isinstance(result, Mapping) or result.get("type") != "shell_result":
         return None
@@ -298,17 +283,7 @@ def _moved(header: str, lines: int) -> str:
     return re.sub(r"(?<=[-+])\d+", lambda found: str(int(found[0]) + lines), header)
 
 
-def is_truncation(event: JSON, scope: str = "") -> bool:
+def is_truncation(event: RawJSON, scope: str = "") -> bool:
     """Whether this event marks dropped events: of ended turns, or ("live_journal") of the running one."""
     is_one = isinstance(event, Mapping) and event.get("type") == "history_truncated"
     return is_one and string(event.get("data"), "scope") == scope
-
-
-def string(value: object, *names: str) -> str:
-    """The first non-empty string under one of `names`; "" if there is none."""
-    if isinstance(value, Mapping):
-        for name in names:
-            found = value.get(name)
-            if isinstance(found, str) and found:
-                return found
-    return ""

@@ -19,7 +19,7 @@ from tui.backends.qwen.streams import FollowedSession
 from tui.backends.qwen.tool_names import tool_of
 from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
-from tui.net.errors import HttpStatusError, InvalidBody
+from tui.net.errors import InvalidBody, NotFound
 from tui.net.http_client import Http
 from tui.net.response import Progress, Response
 from tui.net.together import together
@@ -123,9 +123,7 @@ class SessionList:
         path = f"/session/{path_segment(session_id)}/status"
         try:
             value = (await self._http.call("GET", path)).value
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
+        except NotFound:
             return None
         return decode(path, wire.seen, value)
 

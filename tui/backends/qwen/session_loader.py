@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tui.backends.client_identity import ClientIdentity
-from tui.backends.decoding import UNREADABLE, decode
+from tui.backends.decoding import UNREADABLE, decode, read
 from tui.backends.paging import OnBytes
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.session_reducer import SessionReducer, picture
@@ -58,7 +58,7 @@ class SessionLoader:
         path = f"/session/{path_segment(session_id)}/load"
         report = None if on_bytes is None else lambda received, size: on_bytes(received)
         reply = await self._http.call("POST", path, json={}, headers=known, timeout=LIMIT, progress=report)
-        said = decode(path, wire.read, reply.value, wire.Loaded)
+        said = decode(path, read, reply.value, wire.Loaded)
         if said.client_id in known.values():
             await self._presence.detach(session_id, known)
         elif said.client_id:
@@ -96,6 +96,6 @@ def _lacks_prompts(fold: SessionReducer, terminals: Iterable[wire.Terminal]) -> 
 
 def _told(fold: SessionReducer, raw: JSON) -> list[e.Event]:
     try:
-        return fold.take(wire.read(raw, wire.Frame))
+        return fold.take(read(raw, wire.Frame))
     except UNREADABLE as error:
         return fold.unreadable(error)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tui.backends.decoding import shortened
+from tui.backends.decoding import read, shortened, string, todos
 from tui.backends.numbers import moment
 from tui.backends.qwen import background_turns as background
 from tui.backends.qwen import requests as requests
@@ -135,7 +135,7 @@ class SessionReducer:
             case "turn_complete":
                 return self._completed(frame)
             case "turn_error":
-                if wire.string(frame.data, "code") in CLOSED and self._is_unanswered(frame.prompt_id):
+                if string(frame.data, "code") in CLOSED and self._is_unanswered(frame.prompt_id):
                     return self._withdrawn()
                 return self._end(frame.prompt_id, frame.at, why_failed(frame.data))
             case "pending_prompt_added":
@@ -147,7 +147,7 @@ class SessionReducer:
                 self._queue.discard(frame.prompt_id or "")
                 return []
             case "session_metadata_updated":
-                title = shortened(wire.string(frame.data, "displayName"))
+                title = shortened(string(frame.data, "displayName"))
                 return [e.SessionRenamed(self.session_id, title)] if title else []
             case "history_truncated":
                 return self._cut_short(frame)
@@ -160,7 +160,7 @@ class SessionReducer:
 
     def _updated(self, frame: wire.Frame) -> list[e.Event]:
         raw = frame.data.get("update", {}) if isinstance(frame.data, Mapping) else {}
-        update = wire.read(raw, wire.Update)
+        update = read(raw, wire.Update)
         match background.source(update):
             case background.SAID_AGAIN:
                 return []
@@ -181,7 +181,7 @@ class SessionReducer:
                 turn, found = self._turn_of(frame)
                 if turn is not None:
                     turn.concluded = False
-                return [*found, e.TodosChanged(self.session_id, wire.todos(update.entries))]
+                return [*found, e.TodosChanged(self.session_id, todos(update.entries or []))]
             case _:
                 return []
 
@@ -189,7 +189,7 @@ class SessionReducer:
 
     def _echoed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
         meta = update.meta or {}
-        record = wire.string(meta, "promptId", "qwen.session.recordId")
+        record = string(meta, "promptId", "qwen.session.recordId")
         prompt_id = frame.prompt_id or record or f"{self.session_id}:{frame.id}"
         text = sanitize(wire.text_of(update.content))
         turn = self._turn
@@ -246,7 +246,7 @@ class SessionReducer:
     def _waits(self, frame: wire.Frame) -> list[e.Event]:
         prompt_id = frame.prompt_id or ""
         self._queue.add(prompt_id)
-        text = sanitize(wire.string(frame.data, "text"))
+        text = sanitize(string(frame.data, "text"))
         self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
         return []
 
@@ -304,7 +304,7 @@ class SessionReducer:
     # Its end
 
     def _completed(self, frame: wire.Frame) -> list[e.Event]:
-        return self._end(frame.prompt_id, frame.at, why_early(wire.string(frame.data, "stopReason")))
+        return self._end(frame.prompt_id, frame.at, why_early(string(frame.data, "stopReason")))
 
     def _end(self, prompt_id: str | None, at: float, failure: Failure | None) -> list[e.Event]:
         turn, overtaken = self._turn, self._overtaken
@@ -339,7 +339,7 @@ class SessionReducer:
 
     def _cut_short(self, frame: wire.Frame) -> list[e.Event]:
         """The server dropped the first events of the running turn; it has them again once the turn has ended."""
-        if wire.string(frame.data, "scope") != "live_journal":
+        if string(frame.data, "scope") != "live_journal":
             return []  # of ended turns: those are fetched in pages
         turn = self._turn
         before = [] if turn is None or turn.prompt_id == frame.prompt_id else self._end_unseen()

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from tui.backends.decoding import UNREADABLE
+from tui.backends.decoding import UNREADABLE, read
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.session_reducer import SessionReducer
 from tui.core import events as e
-from tui.net.errors import HttpStatusError, InvalidBody, NetError
+from tui.net.errors import InvalidBody, NetError, NotFound
 from tui.net.event_connection import StreamEnded
 from tui.net.http_client import Http
 from tui.net.json_input import loads
@@ -159,8 +159,8 @@ class StreamMultiplexer:
                         before, stale_at = stale_at, asyncio.get_running_loop().time()
                         if stale_at - before < STALE_LOOP_WINDOW:
                             raise StreamEnded
-            except HttpStatusError as refusal:
-                if refusal.status != 404 or just_loaded:
+            except NotFound:
+                if just_loaded:
                     raise
                 just_loaded = True  # the server was restarted, and knows the session once it is loaded
             else:
@@ -178,9 +178,7 @@ class StreamMultiplexer:
         """Load the session and report it again; False if it was deleted."""
         try:
             reloaded = await self._reload(watch.session_id)
-        except HttpStatusError as refusal:
-            if refusal.status != 404:
-                raise
+        except NotFound:
             self._tell([e.SessionDeleted(watch.session_id)])
             return False
         watch.fold, watch.epoch = reloaded.watch.fold, reloaded.watch.epoch
@@ -270,7 +268,7 @@ async def _ended(*tasks: "asyncio.Task[Any]") -> None:
 def _frame(data: str) -> wire.Frame | None:
     """One event; None for an unreadable one: the next load brings its change."""
     try:
-        return wire.read(loads(data, fragments=wire.FRAGMENTS), wire.Frame)
+        return read(loads(data, fragments=wire.FRAGMENTS), wire.Frame)
     except (InvalidBody, *UNREADABLE) as error:
         log.warning("event skipped: %s", error)
         return None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from tui.backends.decoding import string
 from tui.backends.qwen import requests as requests
 from tui.backends.qwen import schema as wire
 from tui.core.model import Failure, ToolPart
@@ -53,7 +54,7 @@ def answer_id(prompt_id: str) -> str:
 
 def state_of(call: Mapping[str, Any]) -> State:
     """The state of a tool call."""
-    return _STATES.get(wire.string(call, "status"), "running")
+    return _STATES.get(string(call, "status"), "running")
 
 
 def tool_part(
@@ -70,7 +71,7 @@ def tool_part(
     `asked`: its permission request, the only source of its input until it is answered. `ended`: its turn has ended, and
     with it the running calls.
     """
-    given, title = call.get("rawInput"), wire.string(call, "title")
+    given, title = call.get("rawInput"), string(call, "title")
     if not given and asked is not None:
         given, title = asked.input, asked.title
     state = state_of(call)
@@ -81,8 +82,8 @@ def tool_part(
         id=part_id,
         session_id=session_id,
         message_id=message_id,
-        call_id=wire.string(call, "toolCallId"),
-        tool=wire.string(call.get("_meta"), "toolName") or wire.string(call, "kind"),
+        call_id=string(call, "toolCallId"),
+        tool=string(call.get("_meta"), "toolName") or string(call, "kind"),
         state=state,
         input=given if isinstance(given, Mapping) else {},
         title=title,
@@ -104,10 +105,10 @@ def why_early(stop_reason: str) -> Failure | None:
 
 def why_failed(error: object) -> Failure:
     """The failure of a `turn_error`."""
-    words = wire.string(error, "message") or "the server gives no reason"
+    words = string(error, "message") or "the server gives no reason"
     if words.startswith(AGENT_GONE_WORDS):
         return AGENT_GONE
-    return CUT_OFF.get(wire.string(error, "code")) or wire.failure(words)
+    return CUT_OFF.get(string(error, "code")) or wire.failure(words)
 
 
 def remembered(end: wire.Terminal) -> Failure | None:

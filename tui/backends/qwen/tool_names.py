@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tui.backends.decoding import UNREADABLE, decode_items
-from tui.backends.qwen import schema as wire
+from tui.backends.decoding import UNREADABLE, RawJSON, decode_items, read
 from tui.backends.qwen.requests import Asked
 from tui.net.errors import NetError
 from tui.net.http_client import Http
@@ -23,7 +22,7 @@ NEWEST = 20
 
 
 class _Page(msgspec.Struct):
-    events: list[wire.JSON] = []
+    events: list[RawJSON] = []
 
 
 class _Meta(msgspec.Struct, rename="camel"):
@@ -32,7 +31,7 @@ class _Meta(msgspec.Struct, rename="camel"):
 
 class _Update(msgspec.Struct, rename="camel"):
     session_update: str = ""
-    raw_input: wire.JSON = None
+    raw_input: RawJSON = None
     meta: _Meta = msgspec.field(default_factory=_Meta, name="_meta")
 
 
@@ -53,9 +52,9 @@ async def tool_of(http: Http, asked: Asked) -> str:
     return names[-1] if names else ""
 
 
-def _calls(value: wire.JSON) -> Iterator[_Update]:
-    events = wire.read(value, _Page).events
-    for event in decode_items(events, lambda raw: wire.read(raw, _Event), "an event of a stored transcript"):
+def _calls(value: RawJSON) -> Iterator[_Update]:
+    events = read(value, _Page).events
+    for event in decode_items(events, lambda raw: read(raw, _Event), "an event of a stored transcript"):
         update = event.data
         if update.session_update == "tool_call":
             yield update

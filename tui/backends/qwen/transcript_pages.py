@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
-from tui.backends.decoding import UNREADABLE, decode, decode_items
+from tui.backends.decoding import UNREADABLE, RawJSON, decode, decode_items, read, string
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.running_turn import JUST_AFTER
 from tui.backends.qwen.session_reducer import SessionReducer, picture
@@ -38,7 +38,7 @@ DAMAGED = "damaged"
 
 
 class _Page(msgspec.Struct, rename="camel"):
-    events: list[wire.JSON]
+    events: list[RawJSON]
     next_cursor: str | None = None
     has_more: bool = False
 
@@ -54,7 +54,7 @@ class _Turn(msgspec.Struct, rename="camel"):
 class _Index(msgspec.Struct, rename="camel"):
     snapshot: str
     start: int
-    turns: list[wire.JSON]
+    turns: list[RawJSON]
 
 
 async def older(
@@ -91,7 +91,7 @@ async def older(
             if not newer:
                 raise  # only the server makes cursors, and it names no record to continue before
             return _loaded(session_id, newer, known, cursor)
-        page = decode(path, wire.read, reply.value, _Page)
+        page = decode(path, read, reply.value, _Page)
         held = [*decode_items(page.events, _frame, "an event of a stored transcript", _damaged), *held]
         cursor = (page.next_cursor or "") if page.has_more and page.events else ""
         if held and _is_prompt(held[0]) and (messages := _before(first, _messages(session_id, held, terminals))):
@@ -133,8 +133,8 @@ async def _indexed_before(http: Http, session_id: str, known: str) -> _Turn | No
     newer: list[_Turn] = []
     for _ in range(READ_AT_ONCE):
         reply = await http.call("GET", path, params=params, timeout=READ_LIMIT)
-        index = decode(path, wire.read, reply.value, _Index)
-        turns = [*decode_items(index.turns, lambda raw: wire.read(raw, _Turn), "a turn of a transcript"), *newer[:1]]
+        index = decode(path, read, reply.value, _Index)
+        turns = [*decode_items(index.turns, lambda raw: read(raw, _Turn), "a turn of a transcript"), *newer[:1]]
         at = next((row for row, turn in enumerate(turns) if known in (turn.prompt_id, turn.turn_id)), None)
         if at is not None and at > 0:
             return turns[at - 1]
@@ -164,16 +164,16 @@ def _too_large(session_id: str, turn: _Turn, error: TooLarge) -> FullMessage:
     return FullMessage(head, (NotePart(f"{head_id}:note", session_id, head_id, words),))
 
 
-def _frame(raw: wire.JSON) -> wire.Frame:
+def _frame(raw: RawJSON) -> wire.Frame:
     """A stored event in the form of a stream's: stored updates have no envelope, but a time."""
-    frame = wire.read(raw, wire.Frame)
+    frame = read(raw, wire.Frame)
     update = frame.data if isinstance(frame.data, dict) else {}
     stamp = update.get("timestamp")
     return wire.Frame(frame.type, data={"update": update}, meta={"serverTimestamp": stamp})
 
 
 def _is_prompt(frame: wire.Frame) -> bool:
-    return wire.string(frame.data["update"], "sessionUpdate") == "user_message_chunk"
+    return string(frame.data["update"], "sessionUpdate") == "user_message_chunk"
 
 
 def _messages(
@@ -184,7 +184,7 @@ def _messages(
     return picture(session_id, [*told, *fold.finish()])
 
 
-def _damaged(at: int, raw: wire.JSON, why: Exception) -> wire.Frame:
+def _damaged(at: int, raw: RawJSON, why: Exception) -> wire.Frame:
     return wire.Frame(DAMAGED, data={"update": {}, "why": str(why)})
 
 

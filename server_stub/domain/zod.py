@@ -1,33 +1,10 @@
-"""Errors of malformed requests in the words of zod, which MiMo Code 0.1.15 validates with.
-
-The body quotes the malformed part of the request and lists its issues: here only the first.
-"""
+"""Errors of malformed requests in the words of zod, which MiMo Code 0.1.15 validates with: only the first of each."""
 
 import json
 import re
 from typing import Any
 
-from starlette.requests import Request
-
-from server_stub.domain.api_errors import ApiError
-
 Json = dict[str, Any]
-
-PARAMS = {"sid": "sessionID", "mid": "messageID", "pid": "partID", "rid": "requestID"}
-"""Names of the path parameters in MiMo Code."""
-
-
-async def body_of(request: Request, refusal: ApiError) -> Json:
-    """The response body for an error with an issue."""
-    assert refusal.issue is not None
-    data: object
-    if refusal.part == "Payload":
-        data = json.loads(await request.body() or b"{}")
-    elif refusal.part == "Params":
-        data = {PARAMS.get(name, name): value for name, value in request.path_params.items()}
-    else:
-        data = dict(request.query_params)
-    return {"data": data, "error": [refusal.issue], "success": False}
 
 
 def at(path: str) -> list[str | int]:
