@@ -587,6 +587,20 @@ async def test_a_followed_turn_has_the_servers_start_and_end(bench: Bench) -> No
     assert turn.ended - turn.started == 3630
 
 
+async def test_a_prompt_that_arrives_late_begins_its_turn_when_the_server_has_it(bench: Bench) -> None:
+    """A turn's end counts from there too: a slow upload is not part of the turn."""
+    bench.store.open_transcript("ses_1")
+    turn = await bench.send()
+    sent = bench.time.mono()
+    await bench.wait(15)
+    assert turn.started == sent
+    stored = replace(STORED, created=bench.time.wall() - 1)
+    await bench.events(e.MessageUpserted(stored), e.StatusChanged("ses_1", Busy()))
+    assert bench.time.mono() - turn.started == pytest.approx(1)
+    await bench.wait(10)
+    assert bench.time.mono() - turn.started == pytest.approx(11)
+
+
 async def test_a_followed_turn_without_a_server_date_has_a_lower_bound_of_its_age(bench: Bench) -> None:
     bench.store.open_transcript("ses_1")
     await bench.events(e.MessageUpserted(replace(STORED, created=0.0)), e.StatusChanged("ses_1", Busy()))

@@ -19,7 +19,8 @@ from tui.core.turn_inputs import Snapshot
 from tui.core.turn_state import TurnState
 
 SEEN_LATE = 5.0
-"""Seconds. An end seen sooner is dated by this client's clock, since server times are precise to the second."""
+"""Seconds. An end seen sooner, or a prompt that arrived sooner, is dated by this client's clock, since server times are
+precise to the second."""
 
 Position: TypeAlias = Literal["unseen", "idle", "behind", "running", "passed"]
 """The server's position relative to a turn: prompt not shown, session idle, running an earlier prompt, running this
@@ -127,8 +128,10 @@ class TurnRecord:
         session_id, prompt_id = turn.session_id, turn.prompt_id
         transcript = self._store.transcript(session_id)
         ours = transcript.messages.get(prompt_id) if transcript is not None else None
-        if turn.start_unknown and ours is not None and ours.created:
-            turn.set_started(self._clock() - max(0.0, self._server_now() - ours.created))
+        if ours is not None and ours.created:
+            arrived = self._clock() - max(0.0, self._server_now() - ours.created)
+            if turn.start_unknown or arrived - turn.started > SEEN_LATE:  # its upload took long, or it was held
+                turn.set_started(arrived)
         later = self._later(turn, ours, transcript, turns) if transcript is not None else []
         answers = [self._store.answer_to(session_id, prompt.id) for prompt in later]
         requests = self._store.requests_of(session_id)

@@ -180,7 +180,8 @@ class Turn(msgspec.Struct):
         self._polls.posted(now)
 
     def set_started(self, started: float) -> None:
-        """The server knows when a turn began that this client did not begin, or began in an earlier run."""
+        """When the server received the prompt: of a turn that this client did not begin, began in an earlier run, or
+        sent long before it arrived."""
         self.started, self.start_unknown = started, False
 
     def set_end(self, took: float, ended: float | None) -> None:
