@@ -122,10 +122,15 @@ def _turns(events: Iterable[Json]) -> list[_Turn]:
         elif kind in KINDS:
             _say(turns[-1], KINDS[kind], update)
         elif kind in ("tool_call", "tool_call_update"):
-            _call(turns[-1], update)
+            _call(_caller(turns, update["toolCallId"]), update)
         elif event["type"] in ("turn_complete", "turn_error") and turns and turns[-1].id == event["data"]["promptId"]:
             turns[-1].end = event
     return turns
+
+
+def _caller(turns: list[_Turn], call_id: str) -> _Turn:
+    """A replay ends with the failures of calls that a killed server left without a result, of earlier turns too."""
+    return next((turn for turn in reversed(turns) if call_id in turn.calls), turns[-1])
 
 
 def _say(turn: _Turn, kind: str, update: Json) -> None:
