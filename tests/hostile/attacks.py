@@ -25,7 +25,7 @@ WATCH: Final = 2.0
 class Attack:
     """One line of the table. `sends` is for its reader.
 
-    `watch`: seconds that the client is watched once it has begun; `after`: those that an event stream is healthy
+    `watch`: seconds for which the client is watched at most; `after`: those that an event stream is healthy
     before; `mebibytes`: what it may cost in memory, above the idle client; `only`: the single routes of `wire`.
     """
 

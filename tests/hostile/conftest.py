@@ -50,24 +50,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "case" not in metafunc.fixturenames:
-        return
     # the options are unknown where pytest was started on another folder
     named = metafunc.config.getoption("--attack", default=None)
     share = metafunc.config.getoption("--attacks", default="tenth")
     seed = metafunc.config.getoption("--attack-seed", default=0)
-    cases: list[tuple[str, ...]] = list(CASES if "command" not in metafunc.fixturenames else ON_COMMANDS)
-    if named:
-        cases = [case for case in cases if case[0] in named]
-    elif share == "tenth":
+
+    def chosen(cases: list[tuple[str, ...]], parts: int) -> list[tuple[str, ...]]:
+        if named:
+            return [case for case in cases if case[0] in named]
+        if share == "all":
+            return cases
         held = [case for case in cases if case[0] not in OPEN]
-        parts = COMMAND_SHARE if "command" in metafunc.fixturenames else SHARE
-        cases = random.Random(seed).sample(held, len(cases) // parts)
-    ids = ["-".join(case) for case in cases]
-    if "command" in metafunc.fixturenames:
-        metafunc.parametrize(("case", "command"), [(case[:3], case[3]) for case in cases], ids=ids)
-    else:
-        metafunc.parametrize("case", cases, ids=ids)
+        return random.Random(seed).sample(held, len(cases) // parts)
+
+    if "runs" in metafunc.fixturenames:
+        pairs = chosen(list(dict.fromkeys((name, family) for name, _, family, _ in ON_COMMANDS)), COMMAND_SHARE)
+        found = [[one for one in ON_COMMANDS if (one[0], one[2]) == pair] for pair in pairs]
+        metafunc.parametrize("runs", found, ids=["-".join(pair) for pair in pairs])
+    elif "case" in metafunc.fixturenames:
+        cases = chosen(list(CASES), SHARE)
+        metafunc.parametrize("case", cases, ids=["-".join(case) for case in cases])
 
 
 @pytest.fixture(scope="session")

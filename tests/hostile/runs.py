@@ -3,6 +3,7 @@
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -25,6 +26,12 @@ FREEZE: Final = 0.15
 """Seconds that an echo may take longer than that of an idle client, typed into at the same time."""
 BEGINS: Final = 60.0
 """Seconds within which the client must come to the attack."""
+GATHERS: Final = 0.3
+"""Seconds within which the requests of a client that asks everything again have come."""
+RESTS: Final = 0.7
+"""Seconds for which a client must have been at rest before it is watched no longer."""
+REST_WORK: Final = 0.1
+"""Seconds of processor time that a client at rest may take more than an idle one meanwhile."""
 RECOVERS: Final = 40.0
 """Seconds within which F5 must lead back to a server that is healthy again."""
 LEAVES: Final = 40.0
@@ -87,8 +94,14 @@ class AttackServer:
         assert poll(lambda: self.lines.count(f"{word}ed") > before, within=PATIENCE), f"the server does not {word}"
 
     @property
-    def attacked(self) -> bool:
-        return any(line.startswith("attacked ") for line in self.lines)
+    def attacked(self) -> int:
+        """How often an attack was begun."""
+        return sum(line.startswith("attacked ") for line in list(self.lines))
+
+    @property
+    def sent(self) -> int:
+        """How often an attack was sent as a whole, or left by the client."""
+        return sum(line.startswith("sent ") for line in list(self.lines))
 
     @property
     def streams_asked(self) -> int:
@@ -173,8 +186,8 @@ def on_the_screen(
                     client.type("go\r")
                 elif route != "health":
                     server.order("arm")
-                begun = poll(lambda: server.attacked or client.ended, within=BEGINS)
-                poll(lambda: client.ended, within=attack.watch)
+                begun = poll(lambda: server.attacked > 0 or client.ended, within=BEGINS)
+                watch(server, typist, beside, attack.watch)
             poll(lambda: client.ended or not state_problems(attack, client.text()), within=RECOVERS)
             memory, screen = client.peak() - before, client.text()
             noise = max(beside.longest, idle.begins if route == "health" else 0.0)
@@ -200,6 +213,24 @@ def on_the_screen(
     outcome = " ".join(shown[1].split()) if shown is not None else "no state is shown"
     problems, only_late = late + found, bool(late) and not found
     return Run(attack.name, route, family, max(0, memory), typist.longest, noise, outcome, problems, only_late)
+
+
+def watch(server: AttackServer, typist: Typist, beside: Typist, seconds: float) -> None:
+    """Let the client be attacked for so many seconds, or until it has ended or has come to rest.
+
+    It is at rest where all the attacks that began within GATHERS seconds were sent or left, and for RESTS seconds
+    it echoed keys and computed no more than the idle client beside it.
+    """
+    client, deadline = typist.client, time.perf_counter() + seconds
+    poll(lambda: client.ended, within=GATHERS)
+    begun = server.attacked
+    while (left := deadline - time.perf_counter()) > 0 and not client.ended:
+        sent, echoes = server.sent, len(typist.echoes)
+        work, idle_work = client.work(), beside.client.work()
+        poll(lambda: client.ended, within=min(RESTS, left))
+        more = (client.work() - work) - (beside.client.work() - idle_work)
+        if sent >= begun and len(typist.echoes) > echoes and more < REST_WORK:
+            return
 
 
 def state_problems(attack: Attack, screen: str) -> list[str]:

@@ -1,9 +1,10 @@
 """The attacking server: a healthy one of raw sockets until it is armed, then one of the attacks on one route.
 
-`python -m tests.hostile.server ATTACK ROUTE FAMILY` prints its address, then a line for each request (`GET /path`)
-and `attacked NAME` whenever an attack begins on a route of that name. On standard input it takes `arm` (which
-also ends the open event streams, so that the client asks everything again) and `disarm`; it ends with its input,
-and after LIFETIME seconds in any case. One answer of an attack is at most LARGEST bytes and LONGEST seconds.
+`python -m tests.hostile.server ATTACK ROUTE FAMILY` prints its address, then a line for each request (`GET /path`),
+`attacked NAME` whenever an attack begins on a route of that name, and `sent NAME` once all of it was sent or the
+client has left. On standard input it takes `arm` (which also ends the open event streams, so that the client asks
+everything again) and `disarm`; it ends with its input, and after LIFETIME seconds in any case. One answer of an
+attack is at most LARGEST bytes and LONGEST seconds.
 """
 
 import asyncio
@@ -75,11 +76,11 @@ class Server:
         kind = documents.kind(name)
         attack = self._attack if self.armed and kind == self._route else None
         if attack is not None and attack.wire is not None and attack.is_on(name):
-            say(f"attacked {name}")
-            return await attack.wire(exchange)
+            with announced(name):
+                return await attack.wire(exchange)
         if attack is not None and name in attack.documents:
-            say(f"attacked {name}")
-            await exchange.respond(self._documents[name], headers=attack.headers)
+            with announced(name):
+                await exchange.respond(self._documents[name], headers=attack.headers)
             return True
         if name == "events":
             await self._stream(exchange, attack)
@@ -97,9 +98,9 @@ class Server:
             await exchange.chunk(greeting)
             if attack is not None and attack.frames is not None:
                 await asyncio.sleep(attack.after)
-                say("attacked events")
-                for data in chain(self._first, self._more):
-                    await exchange.chunk(data)
+                with announced("events"):
+                    for data in chain(self._first, self._more):
+                        await exchange.chunk(data)
             heartbeat = b": heartbeat\n\n" if qwen else documents.sse({"payload": frame("server.heartbeat")})
             while True:
                 await asyncio.sleep(HEARTBEAT)
@@ -131,6 +132,16 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Request(method, path, headers, body)
+
+
+@contextlib.contextmanager
+def announced(name: str) -> Iterator[None]:
+    """Say where an attack on the route of this name begins and ends."""
+    say(f"attacked {name}")
+    try:
+        yield
+    finally:
+        say(f"sent {name}")
 
 
 def say(line: str) -> None:

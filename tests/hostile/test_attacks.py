@@ -1,10 +1,11 @@
 """Each attack costs at most an error: bounded memory, no freeze, no exit, no raw byte, and F5 leads out of it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.hostile.attacks import ATTACKS
-from tests.hostile.runs import play, without_a_screen
+from tests.hostile.runs import Run, play, without_a_screen
 from tests.hostile.watched import Watched
 
 COMMANDS = {"status": ("status",), "doctor": ("doctor", "--seconds", "1")}
@@ -23,9 +24,18 @@ def test_an_attack_causes_at_most_an_error_in_the_client(
 
 
 def test_an_attack_causes_at_most_an_error_in_a_command(
-    case: tuple[str, str, str], command: str, tmp_path: Path, record_property: Record
+    runs: list[tuple[str, str, str, str]], tmp_path: Path, record_property: Record
 ) -> None:
-    name, route, family = case
-    run = without_a_screen(ATTACKS[name], route, family, tmp_path, *COMMANDS[command])
-    record_property("run", run.as_json())
-    assert run.problems == [], f"{ATTACKS[name].sends}: {run}"
+    """On each route and with each command, at the same time: most of them wait."""
+
+    def run(one: tuple[str, str, str, str]) -> Run:
+        name, route, family, command = one
+        home = tmp_path / f"{command}-{route}"
+        home.mkdir()
+        return without_a_screen(ATTACKS[name], route, family, home, *COMMANDS[command])
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        found = list(pool.map(run, runs))
+    for one in found:
+        record_property("run", one.as_json())
+    assert [one for one in found if one.problems] == []

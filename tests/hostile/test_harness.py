@@ -1,7 +1,9 @@
 """The harness finds what it looks for: a double of the client does each thing that a client must not do."""
 
 import sys
+import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -9,8 +11,8 @@ from tests.hostile import runs
 from tests.hostile.attacks import ATTACKS
 from tests.hostile.output import strange, strange_in_lines
 from tests.hostile.payloads import CONTROLS
-from tests.hostile.runs import on_the_screen, play
-from tests.hostile.watched import Watched
+from tests.hostile.runs import AttackServer, on_the_screen, play, watch
+from tests.hostile.watched import Typist, Watched
 
 FAULTS = {
     "none": None,
@@ -37,6 +39,42 @@ def test_forbidden_client_behaviour_is_detected(
         monkeypatch.setattr(runs, "LEAVES", 2.0)
         run = on_the_screen(ATTACKS["HTML"], "lists", "opencode", tmp_path, idle, double)
         assert [problem for problem in run.problems if wanted in problem], run.problems
+
+
+@pytest.mark.parametrize("busy", ["sending", "computing", "silent", "nothing"])
+def test_a_client_is_watched_until_it_is_at_rest(busy: str) -> None:
+    began = time.perf_counter()
+
+    def passed() -> float:
+        return time.perf_counter() - began
+
+    class Server:
+        attacked = 1
+
+        @property
+        def sent(self) -> int:
+            return int(busy != "sending" or passed() > 1.5)
+
+    class Client:
+        ended = False
+
+        def __init__(self, is_attacked: bool) -> None:
+            self._computes = is_attacked and busy == "computing"
+
+        def work(self) -> float:
+            return min(passed(), 1.5) if self._computes else 0.0
+
+    class Typing:
+        def __init__(self, is_attacked: bool) -> None:
+            self.client = Client(is_attacked)
+            self._answers = not is_attacked or busy != "silent"
+
+        @property
+        def echoes(self) -> list[float]:
+            return [0.0] * int(10 * (passed() if self._answers else max(0.0, passed() - 1.5)))
+
+    watch(cast("AttackServer", Server()), cast("Typist", Typing(True)), cast("Typist", Typing(False)), 60.0)
+    assert (0.9 if busy == "nothing" else 1.5) < passed() < 20.0
 
 
 OBEYED = (

@@ -30,6 +30,7 @@ KEYS: Final = tuple(chr(point) for point in range(0x1CD, 0x530) if unicodedata.c
 SPEAKS: Final = re.compile(r"Traceback|failed and was redrawn|failed and was closed|itself failed|Error:")
 """What a client says of itself once it has failed."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 class Watched(Recording):
@@ -91,6 +92,14 @@ class Watched(Recording):
             return 0.0, 0.0
         return int(ran) / 1e9, int(waited) / 1e9
 
+    def work(self) -> float:
+        """Seconds of processor time that all its threads have taken; 0 once it has ended."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
     def exit_status(self, *, within: float) -> int | None:
         """Its exit status, negative for a signal; None where it still runs after so many seconds."""
         deadline = time.perf_counter() + within
@@ -128,7 +137,7 @@ class Typist:
     """
 
     def __init__(self, client: Watched) -> None:
-        self._client = client
+        self.client = client
         self._keys = cycle(KEYS)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="types", daemon=True)
@@ -144,22 +153,22 @@ class Typist:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        if not self._client.ended:
-            self._client.type(CLEAR)
+        if not self.client.ended:
+            self.client.type(CLEAR)
 
     @property
     def longest(self) -> float:
         return max(self.echoes, default=0.0)
 
     def _work(self) -> None:
-        while not self._stop.wait(TYPE_EVERY) and not self._client.ended:
+        while not self._stop.wait(TYPE_EVERY) and not self.client.ended:
             took = self._press(next(self._keys))
             if took is not None:
                 self.echoes.append(took)
 
     def _press(self, key: str) -> float | None:
         """Seconds until the echo; None where the client has ended or was closed meanwhile."""
-        client, wanted = self._client, key.encode()
+        client, wanted = self.client, key.encode()
         first, (ran, waited), pressed = len(client.pieces), client.processor(), time.perf_counter()
         tail, late, looked = b"", 0.0, pressed
         try:
