@@ -37,7 +37,7 @@ def journal_in(folder: Path) -> Journal:
     return Journal(folder, "127.0.0.1:4096", wall=lambda: 1.0)
 
 
-async def test_a_prompt_is_sent_and_seen_at_once() -> None:
+async def test_a_prompt_is_sent_and_shown_at_once() -> None:
     async with on_stage() as stage:
         await stage.press(*"do it", "ctrl+j", *"now", "enter")
         assert stage.client.calls("send") == [(talk.SESSION, "do it\nnow")]
@@ -46,13 +46,13 @@ async def test_a_prompt_is_sent_and_seen_at_once() -> None:
 
 
 @pytest.mark.parametrize("keys", [["enter"], ["space", "enter"], ["ctrl+j", "enter"]])
-async def test_nothing_is_not_sent(keys: list[str]) -> None:
+async def test_an_empty_prompt_is_not_sent(keys: list[str]) -> None:
     async with on_stage() as stage:
         await stage.press(*keys)
         assert stage.client.calls("send") == []
 
 
-async def test_a_prompt_that_was_not_sent_comes_back() -> None:
+async def test_an_undelivered_prompt_returns_to_the_prompt_field() -> None:
     async with on_stage() as stage:
         await stage.press(*"do it", "enter")
         await stage.press(*"next")
@@ -64,7 +64,7 @@ async def test_a_prompt_that_was_not_sent_comes_back() -> None:
         await stage.shows("↩ not sent: connection refused · “do it” went back to the prompt")
 
 
-async def test_a_prompt_not_sent_in_another_session_comes_back_when_that_is_opened() -> None:
+async def test_an_undelivered_prompt_returns_when_its_session_is_opened() -> None:
     async with on_stage() as stage:
         await stage.press(*"do it", "enter")
         turn = stage.client.turn(talk.SESSION)
@@ -80,7 +80,7 @@ async def test_a_prompt_not_sent_in_another_session_comes_back_when_that_is_open
         await stage.until(lambda: stage.main.prompt.text == "do it")
 
 
-async def test_up_recalls_what_was_sent_and_down_brings_the_draft_back() -> None:
+async def test_up_recalls_sent_prompts_and_down_restores_the_draft() -> None:
     async with on_stage() as stage:
         await stage.press(*"one", "enter", *"two", "enter", *"draft", "up")
         assert stage.main.prompt.text == "two"
@@ -90,7 +90,7 @@ async def test_up_recalls_what_was_sent_and_down_brings_the_draft_back() -> None
         assert stage.main.prompt.text == "draft"
 
 
-async def test_a_large_paste_stays_whole() -> None:
+async def test_a_large_paste_is_sent_completely() -> None:
     async with on_stage() as stage:
         words = "\n".join(f"line {row} [/]" for row in range(5000))
         stage.main.prompt.insert(words)
@@ -98,7 +98,7 @@ async def test_a_large_paste_stays_whole() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, words)]
 
 
-async def test_the_first_prompt_without_a_session_begins_one() -> None:
+async def test_the_first_prompt_creates_a_session() -> None:
     async with on_stage(session=None) as stage:
         await stage.shows("Type a prompt")
         await stage.press(*"do it", "enter")
@@ -106,14 +106,14 @@ async def test_the_first_prompt_without_a_session_begins_one() -> None:
         assert stage.client.calls("send")[0][1] == "do it"
 
 
-async def test_without_a_connection_words_stay_in_the_box() -> None:
+async def test_without_a_connection_text_stays_in_the_prompt_field() -> None:
     async with on_stage(session=None, client=FakeClient(line=CONNECTING)) as stage:
         await stage.press(*"do it", "enter")
         assert stage.main.prompt.text == "do it"
         await stage.shows("nothing was sent")
 
 
-async def test_what_is_sent_before_the_first_connection_waits_in_the_queue_of_a_known_session() -> None:
+async def test_a_prompt_before_the_first_connection_is_queued_in_a_known_session() -> None:
     client = FakeClient(line=CONNECTING)
     async with on_stage(client=client) as stage:
         await stage.press(*"do it", "enter")
@@ -124,7 +124,7 @@ async def test_what_is_sent_before_the_first_connection_waits_in_the_queue_of_a_
         await stage.until(lambda: client.calls("send") == [(talk.SESSION, "do it")])
 
 
-async def test_that_nothing_was_sent_is_said_only_until_the_connection_is_there() -> None:
+async def test_the_not_sent_notice_disappears_on_connecting() -> None:
     client = FakeClient(line=CONNECTING)
     async with on_stage(session=None, client=client) as stage:
         await stage.press(*"do it", "enter")
@@ -133,7 +133,7 @@ async def test_that_nothing_was_sent_is_said_only_until_the_connection_is_there(
         await stage.hides("nothing was sent")
 
 
-async def test_that_a_turn_is_asked_for_is_said_only_until_it_is_known() -> None:
+async def test_the_checking_notice_disappears_once_the_state_is_known() -> None:
     client = FakeClient()
     client.turns.recover(Prompt(talk.SESSION, "do it", "msg_1", "prt_1"))
     async with on_stage(client=client) as stage:
@@ -144,7 +144,7 @@ async def test_that_a_turn_is_asked_for_is_said_only_until_it_is_known() -> None
         await stage.hides("Checking its status…")
 
 
-async def test_a_session_that_cannot_be_begun_gives_the_words_back() -> None:
+async def test_a_failed_session_creation_returns_the_text() -> None:
     async with on_stage(session=None) as stage:
         stage.client.fails = ConnectFailed("connection refused")
         await stage.press(*"do it", "enter")
@@ -159,13 +159,13 @@ async def test_continue_opens_the_newest_session() -> None:
         await stage.until(lambda: stage.app.presenter.session_id == "ses_9")
 
 
-async def test_the_demo_begins_with_a_tour() -> None:
+async def test_the_demo_starts_with_a_tour() -> None:
     async with on_stage(session=None, demo=True) as stage:
         await stage.until(lambda: stage.client.calls("send"))
         assert "tour" in stage.client.calls("send")[0][1]
 
 
-async def test_a_session_that_could_not_be_opened_is_tried_again_with_the_line() -> None:
+async def test_opening_a_session_is_retried_on_reconnecting() -> None:
     client = FakeClient(line=CONNECTING)
     client.fails = ConnectFailed("connection refused")
     async with on_stage(client=client) as stage:
@@ -179,7 +179,7 @@ async def test_a_session_that_could_not_be_opened_is_tried_again_with_the_line()
         await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
 
 
-async def test_a_session_that_cannot_be_opened_is_not_asked_for_again_and_again() -> None:
+async def test_opening_a_session_is_not_retried_every_second() -> None:
     client = FakeClient(line=CONNECTING)
     client.fails = HttpStatusError(400)
     async with on_stage(client=client) as stage:
@@ -192,7 +192,7 @@ async def test_a_session_that_cannot_be_opened_is_not_asked_for_again_and_again(
 
 
 @pytest.mark.parametrize("failure", [None, ConnectFailed("connection refused")])
-async def test_a_session_that_opens_late_does_not_put_itself_before_what_was_begun_meanwhile(
+async def test_a_session_that_opens_late_does_not_replace_a_newer_one(
     failure: NetError | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrives = asyncio.Event()
@@ -213,7 +213,7 @@ async def test_a_session_that_opens_late_does_not_put_itself_before_what_was_beg
         assert stage.app.presenter.session_id is None
 
 
-async def test_a_prompt_that_comes_back_as_the_client_is_left_is_kept(tmp_path: Path) -> None:
+async def test_a_prompt_returned_while_quitting_is_saved(tmp_path: Path) -> None:
     async with on_stage(client=FakeClient(journal=journal_in(tmp_path))) as stage:
         await stage.press(*"do it", "enter", *"next")
         turn = stage.client.turn(talk.SESSION)
@@ -235,14 +235,16 @@ async def test_a_prompt_that_comes_back_as_the_client_is_left_is_kept(tmp_path: 
     ],
 )
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (200, 60)])
-async def test_the_line_is_always_in_sight(line: ConnectionStatus, words: list[str], size: tuple[int, int]) -> None:
+async def test_the_connection_state_is_always_visible(
+    line: ConnectionStatus, words: list[str], size: tuple[int, int]
+) -> None:
     async with on_stage(size=size) as stage:
         stage.client.set_line(line)
         await stage.shows(*words, "127.0.0.1:4096", "holdfast")
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_the_turn_is_always_in_sight(size: tuple[int, int]) -> None:
+async def test_the_turn_status_is_always_visible(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         stage.client.feed(*talk.at_work())
         turn = stage.run_turn()
@@ -257,7 +259,7 @@ async def test_the_turn_is_always_in_sight(size: tuple[int, int]) -> None:
         await stage.shows("unknown while disconnected; it continues if the server is up")
 
 
-async def test_a_provider_retry_counts_down_by_the_server_s_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_provider_retry_counts_down_by_the_servers_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: 5000.0)
     client = FakeClient()
     client.server = ServerInfo("1.0.0", 0.01, clock_skew=100.0)
@@ -286,7 +288,7 @@ async def test_a_turn_ends_with_one_line(state: TurnState, reason: str, words: s
         assert stage.text.count(words) == 1
 
 
-async def test_a_failure_that_the_message_tells_is_not_told_twice() -> None:
+async def test_a_failure_in_the_message_is_not_shown_twice() -> None:
     async with on_stage() as stage:
         failed = Message(
             talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, Failure("overloaded", "provider")
@@ -299,7 +301,7 @@ async def test_a_failure_that_the_message_tells_is_not_told_twice() -> None:
         assert stage.text.count("overloaded") == 1
 
 
-async def test_an_abort_that_the_server_tells_of_as_a_failure_too_is_told_once() -> None:
+async def test_an_abort_reported_as_a_failure_too_is_shown_once() -> None:
     async with on_stage() as stage:
         aborted = Failure("Aborted", "aborted")
         message = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, aborted)
@@ -313,7 +315,7 @@ async def test_an_abort_that_the_server_tells_of_as_a_failure_too_is_told_once()
 
 
 @pytest.mark.parametrize("first", ["the turn", "the message"])
-async def test_what_broke_a_turn_off_stands_in_the_place_of_aborted(first: str) -> None:
+async def test_the_reason_of_a_cancelled_turn_replaces_aborted(first: str) -> None:
     async with on_stage() as stage:
         aborted = Failure("Aborted", "aborted")
         answer = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT)
@@ -332,7 +334,7 @@ async def test_what_broke_a_turn_off_stands_in_the_place_of_aborted(first: str) 
         await stage.hides("■ aborted")
 
 
-async def test_the_question_of_a_child_names_who_asks() -> None:
+async def test_a_question_of_a_child_session_names_its_agent() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins())
         stage.client.feed(e.SessionUpserted(replace(talk.child("ses_2"), agent="general")))
@@ -360,14 +362,14 @@ async def test_a_wide_header_names_the_server(columns: int, named: bool) -> None
         assert ("opencode 1.0.0 · 127.0.0.1:4096" in stage.text) is named
 
 
-async def test_a_failure_outside_a_turn_is_told() -> None:
+async def test_a_failure_outside_a_turn_is_shown() -> None:
     async with on_stage() as stage:
         stage.client.tell(FailureSeen(talk.SESSION, Failure("the model [x] is gone")))
         await stage.shows("✗ the model [x] is gone")
 
 
 @pytest.mark.parametrize("turns_known", [True, False])
-async def test_a_failure_that_is_told_after_later_turns_ended_is_not_drawn_under_them(turns_known: bool) -> None:
+async def test_a_late_failure_event_is_not_drawn_below_later_turns(turns_known: bool) -> None:
     """The event stream stood still; asking found the answers before it told of the first one's error."""
     async with on_stage() as stage:
         error = Failure("scripted 401", "provider")
@@ -388,7 +390,7 @@ async def test_a_failure_that_is_told_after_later_turns_ended_is_not_drawn_under
         assert stage.text.count("scripted 401") == 1
 
 
-async def test_two_escapes_abort_and_the_first_says_so() -> None:
+async def test_two_escapes_abort_and_the_first_shows_a_hint() -> None:
     async with on_stage() as stage:
         stage.run_turn()
         await stage.press("escape")
@@ -399,7 +401,7 @@ async def test_two_escapes_abort_and_the_first_says_so() -> None:
 
 
 @pytest.mark.parametrize("between", ["x", "backspace", "left", "enter", "a paste", "a burst"])
-async def test_two_escapes_with_something_between_do_not_abort(between: str) -> None:
+async def test_two_escapes_with_input_between_do_not_abort(between: str) -> None:
     async with on_stage() as stage:
         stage.run_turn()
         await stage.press("escape")
@@ -420,14 +422,14 @@ async def test_two_escapes_with_something_between_do_not_abort(between: str) -> 
 SEVERAL_LINES = "Pasted several lines: press Enter to send."
 
 
-async def test_lines_that_come_at_once_say_that_they_are_not_sent() -> None:
+async def test_several_lines_in_a_burst_show_that_they_are_not_sent() -> None:
     async with on_stage() as stage:
         stage.app.post_message(TextBurst("one\rtwo"))
         await stage.shows(SEVERAL_LINES)
         assert (stage.main.prompt.text, stage.client.calls("send")) == ("one\ntwo", [])
 
 
-async def test_a_paste_needs_no_such_words() -> None:
+async def test_a_paste_shows_no_such_notice() -> None:
     async with on_stage() as stage:
         stage.app.post_message(events.Paste("one\ntwo"))
         stage.app.post_message(TextBurst("x" * 80))
@@ -446,7 +448,7 @@ async def test_two_escapes_far_apart_do_not_abort() -> None:
         assert stage.client.calls("abort") == []
 
 
-async def test_the_second_escape_aborts_no_other_turn_than_the_first_meant() -> None:
+async def test_the_second_escape_does_not_abort_a_newer_turn() -> None:
     async with on_stage() as stage:
         first = stage.run_turn()
         await stage.press("escape")
@@ -464,7 +466,7 @@ async def test_the_second_escape_aborts_no_other_turn_than_the_first_meant() -> 
         await stage.until(lambda: stage.client.calls("abort") == [(talk.SESSION,)])
 
 
-async def test_a_turn_that_ended_between_two_escapes_is_said() -> None:
+async def test_a_turn_ended_between_two_escapes_is_reported() -> None:
     async with on_stage() as stage:
         turn = stage.run_turn()
         await stage.press("escape")
@@ -481,7 +483,7 @@ async def test_escape_without_a_turn_aborts_nothing() -> None:
         assert stage.client.calls("abort") == []
 
 
-async def test_over_a_dialog_no_second_one_opens_and_the_line_can_be_tried() -> None:
+async def test_an_open_dialog_blocks_others_but_allows_reconnecting() -> None:
     async with on_stage() as stage:
         for dialog, *others in (("f1", "f2", "f3"), ("f2", "f3"), ("f3", "f2")):
             await stage.press(dialog)
@@ -507,7 +509,7 @@ async def test_over_a_dialog_no_second_one_opens_and_the_line_can_be_tried() -> 
         (["f2", "ctrl+r"], "In the text field"),
     ],
 )
-async def test_f1_tells_the_keys_of_every_dialog_and_leads_back_to_it(keys: list[str], words: str) -> None:
+async def test_f1_lists_the_keys_of_every_dialog_and_returns_to_it(keys: list[str], words: str) -> None:
     async with on_stage() as stage:
         for key in keys:
             await stage.press(key)
@@ -519,7 +521,7 @@ async def test_f1_tells_the_keys_of_every_dialog_and_leads_back_to_it(keys: list
         await stage.until(lambda: stage.app.screen is dialog)
 
 
-async def test_f5_tries_the_line_at_once_and_the_client_hears_whether_somebody_looks() -> None:
+async def test_f5_reconnects_and_focus_changes_are_passed_to_the_client() -> None:
     async with on_stage() as stage:
         await stage.press("f5")
         assert len(stage.client.calls("restart_line")) == 1
@@ -529,7 +531,7 @@ async def test_f5_tries_the_line_at_once_and_the_client_hears_whether_somebody_l
         assert stage.client.calls("on_user_input")
 
 
-async def test_the_picker_filters_opens_and_begins_anew() -> None:
+async def test_the_session_picker_filters_opens_and_creates() -> None:
     async with on_stage() as stage:
         stage.client.feed(
             e.SessionUpserted(talk.session("ses_2", "Second [/] thing", updated=2.0)),
@@ -549,7 +551,7 @@ async def test_the_picker_filters_opens_and_begins_anew() -> None:
         await stage.shows("Type a prompt")
 
 
-async def test_older_messages_are_asked_for_at_the_top() -> None:
+async def test_older_messages_are_loaded_at_the_top() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.client.feed(*talk.at_work(), talk.text("word\n\n" * 40, part_id="prt_9"))
         await stage.until(lambda: stage.main.transcript.max_scroll_y > 20)
@@ -570,7 +572,7 @@ async def test_older_messages_are_asked_for_at_the_top() -> None:
         (None, "may or may not end a turn when you quit"),
     ],
 )
-async def test_leaving_in_a_turn_says_what_goes_on(cancels: bool | None, words: str) -> None:
+async def test_quitting_during_a_turn_says_what_happens_to_it(cancels: bool | None, words: str) -> None:
     client = FakeClient()
     client.traits = Traits("any", cancels_on_disconnect=cancels)
     async with on_stage(client=client) as stage:
@@ -586,7 +588,7 @@ async def test_leaving_in_a_turn_says_what_goes_on(cancels: bool | None, words: 
         await stage.until(lambda: stage.app._exit)
 
 
-async def test_leaving_without_a_turn_just_leaves_and_closes_the_client() -> None:
+async def test_quitting_without_a_turn_closes_the_client() -> None:
     client = FakeClient()
     async with on_stage(client=client) as stage:
         await stage.press("ctrl+q")
@@ -594,7 +596,7 @@ async def test_leaving_without_a_turn_just_leaves_and_closes_the_client() -> Non
     assert client.closed
 
 
-async def test_ctrl_c_copies_what_is_selected() -> None:
+async def test_ctrl_c_copies_the_selection() -> None:
     async with on_stage() as stage:
         stage.run_turn()
         await stage.press(*"words")
@@ -604,7 +606,7 @@ async def test_ctrl_c_copies_what_is_selected() -> None:
         assert not isinstance(stage.app.screen, Confirm)
 
 
-async def test_help_lists_the_keys_of_the_part_that_has_them() -> None:
+async def test_help_lists_the_keys_of_the_focused_part() -> None:
     async with on_stage() as stage:
         await stage.press("f1")
         await stage.until(lambda: isinstance(stage.app.screen, Help))
@@ -613,7 +615,7 @@ async def test_help_lists_the_keys_of_the_part_that_has_them() -> None:
         await stage.shows("In the transcript")
 
 
-async def test_the_palette_knows_our_commands() -> None:
+async def test_the_palette_lists_our_commands() -> None:
     async with on_stage() as stage:
         await stage.press("ctrl+p")
         for name in ("Reconnect", "New session", "Theme", "Inbox", "Copy code", "Editor"):
@@ -621,7 +623,7 @@ async def test_the_palette_knows_our_commands() -> None:
             await stage.shows(f"  {name}  ")
 
 
-async def test_the_server_s_family_is_named_on_the_first_page_and_in_help() -> None:
+async def test_the_family_is_named_on_the_start_page_and_in_help() -> None:
     client = FakeClient()
     client.server, client.traits = ServerInfo("0.24.4\x1b[2J", 0.011), Traits("qwen")
     async with on_stage(client=client, session=None, size=(80, 24)) as stage:
@@ -630,13 +632,13 @@ async def test_the_server_s_family_is_named_on_the_first_page_and_in_help() -> N
         await stage.shows("qwen serve 0.24.4", "at 127.0.0.1:4096")
 
 
-async def test_the_palette_says_that_aborting_asks_once_more() -> None:
+async def test_the_palette_says_that_aborting_needs_confirmation() -> None:
     async with on_stage() as stage:
         about = {command.title: command.help for command in stage.app.get_system_commands(stage.app.screen)}
         assert about["Abort the turn"] == "Asks once more: Esc within 3 seconds aborts (Esc Esc)"
 
 
-async def test_the_keys_of_the_moment_are_shown() -> None:
+async def test_the_footer_shows_the_keys_that_work_now() -> None:
     async with on_stage() as stage:
         await stage.shows("Enter send", "^J newline", "F1 help")
         await stage.hides("Esc Esc")
@@ -648,7 +650,7 @@ async def test_the_keys_of_the_moment_are_shown() -> None:
         await stage.shows("j k tool calls")
 
 
-async def test_what_is_cut_is_said_each_time_and_can_be_put_back() -> None:
+async def test_each_cut_is_reported_and_can_be_pasted() -> None:
     async with on_stage(size=(80, 24)) as stage:
         for words in ("one", "two"):
             await stage.press(*words, "ctrl+x")
@@ -662,7 +664,7 @@ async def test_what_is_cut_is_said_each_time_and_can_be_put_back() -> None:
         assert stage.main.prompt.text.strip() == "two", "nothing was cut the third time"
 
 
-async def test_the_turn_can_be_seen_to_be_aborted_while_prompts_wait() -> None:
+async def test_the_abort_key_is_shown_while_prompts_are_queued() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.run_turn()
         await stage.press(*"more", "enter")
@@ -673,7 +675,7 @@ async def test_the_turn_can_be_seen_to_be_aborted_while_prompts_wait() -> None:
 
 
 @pytest.mark.parametrize("word", ["/zz", "see @READ"])
-async def test_a_name_that_tab_completes_says_so(word: str) -> None:
+async def test_the_tab_hint_is_shown_for_a_completable_name(word: str) -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.run_turn()
         await stage.press(*word)
@@ -705,15 +707,13 @@ async def test_letters_typed_in_the_transcript_go_to_the_prompt() -> None:
     ],
 )
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_the_page_without_a_session_says_what_to_do(
-    line: ConnectionStatus, words: list[str], size: tuple[int, int]
-) -> None:
+async def test_the_start_page_says_what_to_do(line: ConnectionStatus, words: list[str], size: tuple[int, int]) -> None:
     async with on_stage(session=None, client=FakeClient(line=line), size=size) as stage:
         await stage.shows(*words)
         assert "lost" not in stage.text
 
 
-async def test_a_server_that_was_there_is_lost() -> None:
+async def test_a_server_that_was_connected_is_shown_as_lost() -> None:
     async with on_stage(session=None) as stage:
         stage.client.set_line(NOBODY)
         await stage.shows("↻ lost: cannot connect: connection refused", "try 3 in 4s")
@@ -758,7 +758,7 @@ async def test_changes_of_another_session_are_not_shown() -> None:
         assert len(stage.main.transcript.query("MessageView")) == 1
 
 
-async def test_what_became_of_an_answer_of_an_earlier_run_is_told_in_its_own_session() -> None:
+async def test_the_outcome_of_an_earlier_runs_answer_is_shown_in_its_session() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Weather bot")))
         stage.client.tell(ReplyStatusChanged(talk.asked_in("ses_2", "que_9"), "acknowledged"))
@@ -768,7 +768,7 @@ async def test_what_became_of_an_answer_of_an_earlier_run_is_told_in_its_own_ses
         assert "expired" in stage.main.transcript.text
 
 
-async def test_what_is_kept_of_requests_does_not_grow_with_them() -> None:
+async def test_ui_state_of_requests_is_removed_when_they_close() -> None:
     async with on_stage() as stage:
         for number in range(6):
             request = talk.asked_in(talk.SESSION, f"que_{number}")
@@ -781,7 +781,7 @@ async def test_what_is_kept_of_requests_does_not_grow_with_them() -> None:
         assert stage.app.presenter.panel.book == RequestUiState()
 
 
-async def test_the_theme_that_is_chosen_is_handed_on_and_that_of_the_start_is_not() -> None:
+async def test_only_a_chosen_theme_is_saved() -> None:
     chosen: list[str] = []
     async with on_stage(keep_theme=chosen.append) as stage:
         assert chosen == []
@@ -792,6 +792,6 @@ async def test_the_theme_that_is_chosen_is_handed_on_and_that_of_the_start_is_no
         assert chosen == ["nord"]
 
 
-async def test_warnings_of_the_settings_are_told() -> None:
+async def test_warnings_of_the_settings_are_shown() -> None:
     async with on_stage(warnings=["Others can read it.\nchmod 600 it"]) as stage:
         await stage.shows("Others can read it. · chmod 600 it")

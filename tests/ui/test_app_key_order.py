@@ -31,7 +31,7 @@ async def _search(stage: Stage) -> None:
     await stage.press("ctrl+f")
 
 
-async def test_the_editor_gets_what_was_typed_before_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_editor_gets_text_typed_before_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the letters go on to the prompt from a question that has just taken the keys."""
     async with on_stage() as stage:
         opened: list[str] = []
@@ -77,7 +77,7 @@ def came(stage: Stage, *keys: str) -> None:
 
 @FIELDS
 @EDITS
-async def test_editing_keys_and_text_are_handled_in_their_order(
+async def test_editing_keys_and_text_are_handled_in_order(
     open_field: Callable[[Stage], Awaitable[None]], keys: list[str], text: str
 ) -> None:
     async with on_stage() as stage:

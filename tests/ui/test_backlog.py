@@ -15,7 +15,7 @@ def closed(at: int, session_id: str = SHOWN) -> c.RequestClosed:
     return c.RequestClosed(PermissionRequest(f"per_{at}", session_id, "bash"), "replied", reply="once")
 
 
-def test_a_few_changes_stay_as_they_came() -> None:
+def test_a_few_changes_are_not_coalesced() -> None:
     backlog = Backlog()
     came: list[c.Change] = [c.MessageChanged(SHOWN, "msg_1"), c.RequestsChanged(), c.RequestsChanged()]
     for change in came:
@@ -23,7 +23,7 @@ def test_a_few_changes_stay_as_they_came() -> None:
     assert drained(backlog) == came
 
 
-def test_of_a_flood_of_messages_the_transcript_is_drawn_anew() -> None:
+def test_a_flood_of_messages_redraws_the_transcript() -> None:
     backlog = Backlog()
     for at in range(100 * LIMIT):
         backlog.add(c.MessageChanged(SHOWN, f"msg_{at}"), SHOWN)
@@ -32,7 +32,7 @@ def test_of_a_flood_of_messages_the_transcript_is_drawn_anew() -> None:
     assert drained(backlog)[0] == c.TranscriptReset(SHOWN)
 
 
-def test_each_session_is_named_once_in_a_flood() -> None:
+def test_a_flood_has_one_change_per_session() -> None:
     backlog = Backlog()
     sessions = 3 * LIMIT
     for _ in range(20):
@@ -44,7 +44,7 @@ def test_each_session_is_named_once_in_a_flood() -> None:
     }
 
 
-def test_what_is_told_to_the_person_stays_in_its_order() -> None:
+def test_notices_stay_in_order() -> None:
     backlog, told = Backlog(), []
     for at in range(2 * LIMIT):
         backlog.add(c.RequestsChanged(), SHOWN)
@@ -53,7 +53,7 @@ def test_what_is_told_to_the_person_stays_in_its_order() -> None:
     assert [change for change in drained(backlog) if isinstance(change, c.RequestClosed)] == told
 
 
-def test_lines_for_the_transcript_on_the_screen_are_counted() -> None:
+def test_dropped_lines_of_the_shown_transcript_are_counted() -> None:
     backlog = Backlog()
     for change in (closed(1), closed(2, "ses_other"), c.FailureSeen(SHOWN, Failure("no")), c.RequestsChanged()):
         backlog.add(change, SHOWN)
@@ -62,7 +62,7 @@ def test_lines_for_the_transcript_on_the_screen_are_counted() -> None:
     assert backlog.outcomes == 0
 
 
-def test_a_few_changes_are_gathered_where_that_is_asked_for() -> None:
+def test_a_few_changes_are_coalesced_on_request() -> None:
     backlog = Backlog()
     for at in range(10):
         backlog.add(c.PartChanged(SHOWN, "msg_1", f"prt_{at}"), SHOWN)

@@ -92,7 +92,7 @@ def tell_all(stage: Stage) -> None:
     ],
 )
 @pytest.mark.parametrize("times", [ONCE, TWICE])
-async def test_a_part_that_fails_is_drawn_anew(
+async def test_a_failed_part_is_redrawn(
     inject: Inject, widget: type, method: str, times: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with on_stage(fails=True) as stage:
@@ -121,7 +121,7 @@ def draws(stage: Stage) -> bool:
     ("widget", "method"),
     [(MarkdownView, "show_text"), (MarkdownView, "render_lines"), (MarkdownView, "get_content_height")],
 )
-async def test_a_part_that_fails_each_time_is_replaced_by_a_line(
+async def test_a_repeatedly_failing_part_is_replaced_by_a_line(
     inject: Inject, widget: type, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with on_stage(fails=True) as stage:
@@ -134,7 +134,7 @@ async def test_a_part_that_fails_each_time_is_replaced_by_a_line(
 
 
 @pytest.mark.parametrize(("widget", "method"), [(TurnStatus, "show_turn"), (Plan, "render"), (Notices, "render")])
-async def test_a_line_of_the_screen_that_fails_each_second_is_replaced(
+async def test_a_line_that_fails_every_second_is_replaced(
     inject: Inject, widget: type, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with on_stage(fails=True) as stage:
@@ -148,7 +148,7 @@ async def test_a_line_of_the_screen_that_fails_each_second_is_replaced(
         assert 1 < caplog.text.count("Traceback") <= LOGGED_WHOLE
 
 
-async def test_another_session_has_what_was_replaced_drawn_again(inject: Inject) -> None:
+async def test_replaced_parts_are_redrawn_for_another_session(inject: Inject) -> None:
     async with on_stage(fails=True) as stage:
         fault = inject(TurnStatus, "show_turn", ALWAYS)
         tell_all(stage)
@@ -159,7 +159,7 @@ async def test_another_session_has_what_was_replaced_drawn_again(inject: Inject)
         await stage.hides("cannot be shown")
 
 
-async def test_a_request_whose_form_fails_is_answered_once_it_is_drawn_anew(inject: Inject) -> None:
+async def test_a_request_with_a_failed_form_can_be_answered_after_redrawing(inject: Inject) -> None:
     async with on_stage(fails=True) as stage:
         inject(QuestionForm, "on_mount")
         stage.client.feed(e.RequestOpened(talk.CHOICES))
@@ -169,14 +169,14 @@ async def test_a_request_whose_form_fails_is_answered_once_it_is_drawn_anew(inje
         assert [call[0] for call in stage.client.calls("answer")] == [talk.CHOICES.id]
 
 
-async def test_a_key_that_fails_costs_that_key(inject: Inject) -> None:
+async def test_a_failing_key_affects_only_itself(inject: Inject) -> None:
     async with on_stage(fails=True) as stage:
         inject(PromptBox, "on_key")
         await stage.press("a", "b", "c")
         assert stage.main.prompt.text == "bc"
 
 
-async def test_a_dialog_that_fails_is_closed(inject: Inject) -> None:
+async def test_a_failed_dialog_is_closed(inject: Inject) -> None:
     async with on_stage(fails=True) as stage:
         inject(SessionPicker, "draw", ALWAYS)
         await stage.press("f2")
@@ -185,7 +185,7 @@ async def test_a_dialog_that_fails_is_closed(inject: Inject) -> None:
         await still_works(stage)
 
 
-async def test_a_worker_and_a_timer_that_fail_end_nothing(inject: Inject) -> None:
+async def test_a_failing_worker_or_timer_does_not_exit(inject: Inject) -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
@@ -200,7 +200,7 @@ async def test_a_worker_and_a_timer_that_fail_end_nothing(inject: Inject) -> Non
         await still_works(stage)
 
 
-async def test_what_fails_while_the_client_leaves_does_not_keep_it(inject: Inject) -> None:
+async def test_errors_while_quitting_do_not_prevent_it(inject: Inject) -> None:
     async with on_stage(fails=True) as stage:
         await stage.press(*"a draft")
         fault = inject(TurnStatus, "show_turn")
@@ -211,7 +211,7 @@ async def test_what_fails_while_the_client_leaves_does_not_keep_it(inject: Injec
     assert stage.client.closed
 
 
-async def test_the_place_is_where_it_was_raised_and_not_where_it_was_caught() -> None:
+async def test_the_reported_location_is_where_the_error_was_raised() -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -236,7 +236,7 @@ def ours() -> Iterator[type[Widget]]:
                 yield one
 
 
-def test_every_widget_of_ours_is_guarded() -> None:
+def test_every_own_widget_is_guarded() -> None:
     found = set(ours())
     assert len(found) > 30
     assert [one for one in found if not issubclass(one, Guarded)] == []

@@ -82,13 +82,13 @@ class Reader:
         ("\x1b[1;\x1b[A", ["[", "1", ";", "up"]),
     ],
 )
-def test_a_sequence_means_a_key_or_nothing(came: str, said: list[str]) -> None:
+def test_a_sequence_is_a_key_or_ignored(came: str, said: list[str]) -> None:
     names = {"left_square_bracket '['": "[", "semicolon ';'": ";", "at '@'": "@"}
     assert [names.get(one, one) for one in Reader().feed(came).said] == said
     assert [names.get(one, one) for one in Reader().feed(*came[:60]).feed(came[60:]).said] == said
 
 
-def test_every_key_that_textual_knows_is_one_sequence() -> None:
+def test_every_key_of_textual_is_one_sequence() -> None:
     keys = [sequence for sequence in ANSI_SEQUENCES_KEYS if len(sequence) > 1 and sequence != "\x1b\x1b"]
     assert [sequence for sequence in keys if not WHOLE.fullmatch(sequence)] == []
 
@@ -115,7 +115,7 @@ def _sequence(rng: random.Random) -> str:
     )
 
 
-def test_no_sequence_ends_the_parser_or_takes_the_text_between() -> None:
+def test_no_sequence_stops_the_parser_or_swallows_text() -> None:
     rng = random.Random(20260101)
     for at in range(0, SEQUENCES, 20):
         reader, sent = Reader(), ""
@@ -129,7 +129,7 @@ def test_no_sequence_ends_the_parser_or_takes_the_text_between() -> None:
         assert not any("\ud800" <= character <= "\udfff" for character in reader.text)
 
 
-def test_no_bytes_end_the_parser() -> None:
+def test_no_bytes_stop_the_parser() -> None:
     rng = random.Random(7)
     for _ in range(2_000):
         reader = Reader()
@@ -145,30 +145,30 @@ PASTED = f"{PASTE_START}head \x1b[31mred\x1b[0m line\x13\x03\x07\x1btail\tx\r\ny
 KEPT = "“head red linetail\tx\ny”"
 
 
-def test_a_bracketed_paste_is_text_whatever_is_in_it() -> None:
+def test_any_content_of_a_bracketed_paste_is_text() -> None:
     assert Reader().feed(f"a{PASTED}b\r").said == ["a", KEPT, "b", "enter '\\r'"]
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.15, 0.9])
-def test_a_paste_may_come_in_pieces(apart: float) -> None:
+def test_a_paste_may_arrive_in_pieces(apart: float) -> None:
     for border in range(1, len(PASTED)):
         said = Reader().feed(PASTED[:border], PASTED[border:], apart=apart).said
         late_escape = ["escape '\\x1b'"] if border == 1 and apart else []  # it was a key for all that was known
         assert said == [*late_escape, KEPT], border
 
 
-def test_a_paste_may_come_byte_by_byte() -> None:
+def test_a_paste_may_arrive_byte_by_byte() -> None:
     assert Reader().feed(*PASTED, apart=0.09).said == [KEPT]
     assert Reader().feed(*PASTED, apart=0.15).said[1:] == [KEPT]
 
 
-def test_a_paste_whose_end_never_comes_is_kept() -> None:
+def test_a_paste_without_an_end_is_delivered() -> None:
     reader = Reader().feed(f"{PASTE_START}one\x03", "two\x1b[2", apart=PASTE_ENDS_AFTER / 2)
     assert reader.said == []
     assert reader.wait(PASTE_ENDS_AFTER).feed("x").said == ["“onetwo”", "x"]
 
 
-def test_escape_alone_is_a_key_soon() -> None:
+def test_escape_alone_is_a_key_after_a_short_delay() -> None:
     assert Reader().feed("\x1b").wait(0.11).feed("[").wait(SEQUENCE_WITHIN).said == [
         "escape '\\x1b'",
         "left_square_bracket '['",

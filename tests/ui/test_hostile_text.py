@@ -140,7 +140,7 @@ async def test_a_transcript_of_hostile_texts_is_written_as_text(size: tuple[int,
             await stage.settled()
 
 
-async def test_characters_that_markdown_writes_by_their_number_are_no_controls() -> None:
+async def test_numeric_character_references_give_no_control_characters() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(MARKDOWN))
         await stage.settled()
@@ -229,7 +229,7 @@ async def test_dialogs_of_hostile_texts_are_written_as_text(monkeypatch: pytest.
         assert_only_text(stage)
 
 
-async def test_words_of_a_damaged_file_are_cleaned_where_they_are_written() -> None:
+async def test_text_of_a_damaged_file_is_sanitized_on_output() -> None:
     async with on_stage() as stage:
         stage.main.prompt.load_draft(HOSTILE)
         await stage.settled()
@@ -239,7 +239,7 @@ async def test_words_of_a_damaged_file_are_cleaned_where_they_are_written() -> N
         await stage.press("ctrl+c")  # a lone surrogate cannot be sent to a clipboard
 
 
-async def test_a_name_of_several_lines_stands_on_one_line() -> None:
+async def test_a_name_with_newlines_is_drawn_on_one_line() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session(title="first\nsecond\tthird")))
         todos = (Todo("one\ntwo", "in_progress"),)
@@ -249,7 +249,7 @@ async def test_a_name_of_several_lines_stands_on_one_line() -> None:
         assert "first second third" in stage.text.split("\n")[0]
 
 
-def test_notices_title_and_clipboard_carry_no_control_of_a_text() -> None:
+def test_notices_title_and_clipboard_have_no_control_characters() -> None:
     out: list[str] = []
     for environment in ({"TERM": "xterm"}, {"TERM": "rxvt"}, {"TERM": "xterm", "TMUX": "/tmp/tmux"}):
         terminal = TerminalEscapes(out.append, NotifySettings(osc9=True, osc777=True), environment)

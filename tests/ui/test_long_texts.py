@@ -84,7 +84,7 @@ PLACES: dict[str, Callable[[str], list[e.Event]]] = {
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("place", PLACES)
-async def test_a_long_text_holds_up_nothing(place: str, text: str) -> None:
+async def test_a_long_text_does_not_delay_input(place: str, text: str) -> None:
     async with on_stage() as stage, loop_held_up_at_most(FREEZE):
         stage.client.feed(*PLACES[place](text))
         await stage.settled()
@@ -116,7 +116,7 @@ def refused(stage: Stage, text: str) -> None:
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("told", [retry, ended, lost, refused], ids=lambda told: told.__name__)
-async def test_a_long_reason_holds_up_nothing(told: Callable[[Stage, str], None], text: str) -> None:
+async def test_a_long_reason_does_not_delay_input(told: Callable[[Stage, str], None], text: str) -> None:
     async with on_stage() as stage, loop_held_up_at_most(FREEZE):
         stage.client.feed(*talk.prompt())
         told(stage, text)
@@ -151,7 +151,7 @@ MARKDOWN = {
 
 
 @pytest.mark.parametrize("text", MARKDOWN.values(), ids=MARKDOWN)
-async def test_markdown_that_is_hard_to_read_holds_up_nothing(text: str) -> None:
+async def test_expensive_markdown_does_not_delay_input(text: str) -> None:
     async with on_stage(size=(120, 24)) as stage:
         stage.client.feed(*answer())
         await stage.settled()
@@ -163,7 +163,7 @@ async def test_markdown_that_is_hard_to_read_holds_up_nothing(text: str) -> None
             await stage.settled()
 
 
-async def test_what_is_too_long_to_be_shown_is_counted() -> None:
+async def test_text_beyond_the_limit_is_counted() -> None:
     async with on_stage() as stage:
         stage.client.feed(*answer(talk.text("word " * 200_010)))
         await stage.until(lambda: stage.main.transcript.query(MarkdownView), "the answer is mounted")

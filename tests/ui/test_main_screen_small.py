@@ -26,7 +26,7 @@ async def fill(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_with_a_question_and_a_queue_the_prompt_stays_in_sight(size: tuple[int, int]) -> None:
+async def test_the_prompt_is_visible_with_a_question_and_a_queue(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         await fill(stage)
         lines = stage.text.split("\n")
@@ -37,7 +37,7 @@ async def test_with_a_question_and_a_queue_the_prompt_stays_in_sight(size: tuple
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_long_draft_leaves_the_question_and_the_keys_in_sight(size: tuple[int, int]) -> None:
+async def test_the_question_and_the_keys_are_visible_with_a_long_draft(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         await fill(stage)
         stage.after_grace()
@@ -50,7 +50,7 @@ async def test_a_long_draft_leaves_the_question_and_the_keys_in_sight(size: tupl
         assert "build needs your answer" in stage.text
 
 
-async def test_a_small_screen_names_the_waiting_prompt_that_is_looked_at() -> None:
+async def test_a_small_screen_shows_the_selected_queued_prompt() -> None:
     async with on_stage(size=(40, 12)) as stage:
         await fill(stage)
         await stage.press("escape")

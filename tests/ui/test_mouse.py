@@ -21,7 +21,7 @@ async def click_on(stage: Stage, words: str) -> None:
     await stage.pilot.pause()
 
 
-async def test_a_session_of_the_list_is_opened() -> None:
+async def test_a_click_opens_a_listed_session() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(Session("ses_2", "The other one", updated=5.0)))
         await click_on(stage, "F2 sessions")
@@ -29,7 +29,7 @@ async def test_a_session_of_the_list_is_opened() -> None:
         await stage.until(lambda: stage.app.presenter.session_id == "ses_2")
 
 
-async def test_a_request_of_the_inbox_is_answered_in_place() -> None:
+async def test_a_click_answers_a_request_in_the_inbox() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(Session("ses_2", "The other one")))
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE.__class__("que_9", "ses_2", talk.ONE_CHOICE.questions)))
@@ -41,7 +41,7 @@ async def test_a_request_of_the_inbox_is_answered_in_place() -> None:
         assert stage.app.presenter.session_id == talk.SESSION
 
 
-async def test_a_permission_is_chosen_and_sent_from_the_hints() -> None:
+async def test_a_permission_is_selected_and_sent_by_clicking_hints() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.PERMISSION)
         await click_on(stage, "2 always")
@@ -51,7 +51,7 @@ async def test_a_permission_is_chosen_and_sent_from_the_hints() -> None:
         assert stage.client.calls("reply")[0][1] == "always"
 
 
-async def test_tabs_and_rows_of_questions() -> None:
+async def test_tabs_and_rows_of_questions_can_be_clicked() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         await click_on(stage, "Postgres")
@@ -61,7 +61,7 @@ async def test_tabs_and_rows_of_questions() -> None:
         await stage.shows("Enter sends this:", "Postgres", "Expiry")
 
 
-async def test_the_request_s_head_folds_and_unfolds_it() -> None:
+async def test_a_click_on_the_request_header_collapses_and_expands_it() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await click_on(stage, "needs your answer")
@@ -75,7 +75,7 @@ THEMES = ["holdfast", "textual-dark", "dracula", "gruvbox", "textual-light", "so
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("plain", [False, True], ids=["glyphs", "ascii"])
-async def test_what_is_selected_can_be_read_in_any_theme(theme: str, plain: bool) -> None:
+async def test_a_selection_is_readable_in_any_theme(theme: str, plain: bool) -> None:
     async with on_stage(size=(80, 24), look=DisplaySettings(theme=theme, ascii=plain)) as stage:
         words = "first `code`\n\n```python\nprint('x')\n```\n- item\n\nlast"
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(words))
@@ -99,7 +99,7 @@ async def test_what_is_selected_can_be_read_in_any_theme(theme: str, plain: bool
 
 
 @pytest.mark.parametrize(("environ", "told"), [("/tmp/tmux", True), ("", False)], ids=["in tmux", "elsewhere"])
-async def test_tmux_may_keep_what_is_copied_and_that_is_said_once(
+async def test_a_possibly_blocked_clipboard_in_tmux_is_reported_once(
     environ: str, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TMUX", raising=False)
@@ -118,14 +118,14 @@ async def test_tmux_may_keep_what_is_copied_and_that_is_said_once(
         assert "set-clipboard" not in stage.text
 
 
-async def test_the_next_of_two_requests() -> None:
+async def test_a_click_shows_the_next_of_two_requests() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE, talk.PERMISSION)
         await click_on(stage, "n next")
         await stage.shows("Allow")
 
 
-async def test_the_plan_unfolds() -> None:
+async def test_a_click_expands_the_plan() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.TodosChanged(talk.SESSION, (Todo("first", "in_progress"), Todo("second", "pending"))))
         await click_on(stage, "F6 all")
@@ -134,7 +134,7 @@ async def test_the_plan_unfolds() -> None:
         await stage.hides("second")
 
 
-async def test_the_pill_goes_to_the_end_and_the_wheel_leaves_it() -> None:
+async def test_the_end_button_scrolls_down_and_the_wheel_scrolls_away() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("hay\n\n" * 80 + "the end"))
         await stage.shows("the end")
@@ -148,7 +148,7 @@ async def test_the_pill_goes_to_the_end_and_the_wheel_leaves_it() -> None:
         assert transcript.following
 
 
-async def test_a_tool_call_and_the_queue() -> None:
+async def test_a_tool_call_and_the_queue_can_be_clicked() -> None:
     async with on_stage() as stage:
         tool = ToolPart("prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", output="twelve passed")
         stage.client.feed(*talk.prompt(), talk.answer_begins(), e.PartUpserted(tool))
@@ -158,7 +158,7 @@ async def test_a_tool_call_and_the_queue() -> None:
         await stage.hides("twelve passed")
 
 
-async def test_a_click_in_the_prompt_gives_it_the_keys() -> None:
+async def test_a_click_in_the_prompt_focuses_it() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await click_on(stage, "Ask anything…")

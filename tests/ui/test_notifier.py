@@ -48,7 +48,7 @@ class Called:
         self.herald.tick()
 
 
-def test_a_request_rings_once() -> None:
+def test_a_request_notifies_once() -> None:
     called = Called()
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
@@ -56,7 +56,7 @@ def test_a_request_rings_once() -> None:
     assert called.written == ["\a\x1b]9;Holdfast: Fix the parser needs your answer: Which port?\a"]
 
 
-def test_a_lost_line_rings_once() -> None:
+def test_a_lost_connection_notifies_once() -> None:
     called = Called()
     called.client.set_line(LOST)
     called.client.set_line(LOST)
@@ -66,7 +66,7 @@ def test_a_lost_line_rings_once() -> None:
     assert called.written == ["\a\x1b]9;Holdfast: connection lost: connection reset\a"]
 
 
-def test_a_stream_that_is_begun_anew_within_two_seconds_rings_for_nobody() -> None:
+def test_a_reconnection_within_two_seconds_does_not_notify() -> None:
     called = Called()
     for _ in range(3):
         called.client.set_line(
@@ -80,13 +80,13 @@ def test_a_stream_that_is_begun_anew_within_two_seconds_rings_for_nobody() -> No
 
 
 @pytest.mark.parametrize(("state", "word"), [(TurnState.FINISHED, "finished"), (TurnState.INTERRUPTED, "interrupted")])
-def test_the_end_of_a_turn_rings(state: TurnState, word: str) -> None:
+def test_the_end_of_a_turn_notifies(state: TurnState, word: str) -> None:
     called = Called()
     called.end_turn(state)
     assert called.written == [f"\a\x1b]9;Holdfast: Fix the parser: {word}\a"]
 
 
-def test_a_turn_that_ends_a_second_time_rings_again() -> None:
+def test_a_second_end_of_a_turn_notifies_again() -> None:
     called = Called()
     turn = called.end_turn(TurnState.INTERRUPTED)
     turn.resume(called.client.now())
@@ -107,20 +107,20 @@ def test_a_turn_that_ends_a_second_time_rings_again() -> None:
         (Stops(), 1),
     ],
 )
-def test_an_aborted_turn_rings_unless_this_client_ended_it(stops: Stops, rings: int) -> None:
+def test_an_aborted_turn_notifies_unless_this_client_aborted_it(stops: Stops, rings: int) -> None:
     called = Called()
     called.end_turn(TurnState.ABORTED, stops=stops)
     called.second()
     assert len(called.written) == rings
 
 
-def test_a_turn_that_others_began_rings_when_its_session_rests() -> None:
+def test_another_clients_turn_notifies_when_its_session_is_idle() -> None:
     called = Called()
     called.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
     assert called.written == ["\a\x1b]9;Holdfast: Fix the parser: done\a"]
 
 
-def test_never_more_than_one_a_second_and_none_is_forgotten() -> None:
+def test_notifications_are_limited_to_one_a_second_and_none_is_lost() -> None:
     called = Called()
     for number in range(5):
         called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, f"que_{number}", f"question {number}?")))
@@ -137,7 +137,7 @@ def test_never_more_than_one_a_second_and_none_is_forgotten() -> None:
     ("when", "focused", "rings"),
     [("unfocused", True, False), ("always", True, True), ("never", False, False), ("unfocused", False, True)],
 )
-def test_it_rings_for_whom_it_shall(when: str, focused: bool, rings: bool) -> None:
+def test_notifications_depend_on_the_setting_and_the_focus(when: str, focused: bool, rings: bool) -> None:
     called = Called(NotifySettings(when=when, title=False))  # type: ignore[arg-type]
     called.herald.focused = focused
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
@@ -166,13 +166,15 @@ def test_it_rings_for_whom_it_shall(when: str, focused: bool, rings: bool) -> No
         ),
     ],
 )
-def test_each_way_is_switched(settings: NotifySettings, environ: dict[str, str], written: list[str]) -> None:
+def test_each_notification_method_can_be_disabled(
+    settings: NotifySettings, environ: dict[str, str], written: list[str]
+) -> None:
     called = Called(settings, **environ)
     called.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
     assert called.written == written
 
 
-def test_server_text_cannot_leave_the_notice() -> None:
+def test_server_text_cannot_escape_the_notification_sequence() -> None:
     called = Called(NotifySettings(title=False, bell=False, osc777=True))
     called.client.feed(e.SessionUpserted(talk.session(title="a\x07\x1b]52;c;eA==\x07b;c\nd")))
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, text="x" * 500)))
@@ -183,7 +185,7 @@ def test_server_text_cannot_leave_the_notice() -> None:
     assert len(written) < 400
 
 
-def test_the_title_tells_states_and_no_words_of_a_session() -> None:
+def test_the_title_shows_states_and_no_session_text() -> None:
     called = Called(NotifySettings(when="never"))
     called.second()
     called.client.feed(e.StatusChanged(talk.SESSION, Busy()))
@@ -197,14 +199,14 @@ def test_the_title_tells_states_and_no_words_of_a_session() -> None:
     assert called.written[-1] == "\x1b[23;2t"
 
 
-def test_a_turn_whose_provider_is_tried_again_runs_in_the_title_too() -> None:
+def test_a_retrying_turn_counts_as_running_in_the_title() -> None:
     called = Called(NotifySettings(when="never"))
     called.client.feed(e.StatusChanged(talk.SESSION, Retrying(2, "429", None)))
     called.second()
     assert called.written[-1] == "\x1b]2;holdfast · 1 running\a"
 
 
-async def test_the_app_rings_only_while_it_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_app_notifies_only_without_focus(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage() as stage:
         written: list[str] = []
         monkeypatch.setattr(stage.app.herald._terminal, "_write", written.append)
@@ -220,7 +222,7 @@ async def test_the_app_rings_only_while_it_is_not_looked_at(monkeypatch: pytest.
     ("environ", "written"),
     [({"TMUX": "/tmp/tmux"}, "\x1bPtmux;\x1b\x1b]52;c;Y29kZQo=\a\x1b\\"), ({"TERM": "xterm"}, "")],
 )
-async def test_what_is_copied_gets_past_tmux(
+async def test_copied_text_is_passed_through_tmux(
     environ: dict[str, str], written: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TMUX", raising=False)

@@ -18,7 +18,7 @@ from tui.widgets.dialogs.picker import Picker
 PROMPT = Prompt(talk.SESSION, "words", "msg_1", "prt_1")
 
 
-async def test_the_agent_is_chosen_for_this_session() -> None:
+async def test_the_agent_is_selected_for_this_session() -> None:
     async with on_stage() as stage:
         await stage.press("ctrl+t")
         await stage.shows("Agent", "thinks first")
@@ -29,7 +29,7 @@ async def test_the_agent_is_chosen_for_this_session() -> None:
         assert stage.client.choices.of("ses_2").agent is None
 
 
-async def test_what_a_family_calls_otherwise_is_called_that() -> None:
+async def test_the_familys_name_for_agents_is_used() -> None:
     async with on_stage() as stage:
         stage.client.traits = Traits("any", agent_label="mode")
         await stage.press("ctrl+t")
@@ -38,7 +38,7 @@ async def test_what_a_family_calls_otherwise_is_called_that() -> None:
         await stage.shows("From the next prompt on: mode plan.")
 
 
-async def test_the_model_is_chosen_from_the_palette() -> None:
+async def test_the_model_is_selected_from_the_palette() -> None:
     async with on_stage() as stage:
         stage.app.choosing.model()
         await stage.shows("acme/small")
@@ -47,7 +47,7 @@ async def test_the_model_is_chosen_from_the_palette() -> None:
         await stage.shows("Move the store to SQLite · small")
 
 
-async def test_esc_chooses_nothing() -> None:
+async def test_esc_selects_nothing() -> None:
     async with on_stage() as stage:
         await stage.press("ctrl+t")
         await stage.shows("thinks first")
@@ -56,14 +56,14 @@ async def test_esc_chooses_nothing() -> None:
         assert stage.client.choices.applied(PROMPT) == PROMPT
 
 
-async def test_a_server_that_does_not_answer_is_said() -> None:
+async def test_an_unreachable_server_is_reported() -> None:
     async with on_stage() as stage:
         stage.client.fails = ConnectFailed("connection refused")
         await stage.press("ctrl+t")
         await stage.shows("connection refused")
 
 
-async def test_names_are_listed_while_one_is_typed_and_narrowed() -> None:
+async def test_completions_are_listed_and_filtered_while_typing() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await stage.press(*"see @s")
         await stage.shows(
@@ -78,7 +78,7 @@ async def test_names_are_listed_while_one_is_typed_and_narrowed() -> None:
         assert stage.main.focused is stage.main.prompt
 
 
-async def test_a_name_further_down_is_taken_with_enter() -> None:
+async def test_enter_inserts_the_selected_completion() -> None:
     async with on_stage() as stage:
         await stage.press(*"see @src")
         await stage.shows("› @src/store.py")
@@ -89,7 +89,7 @@ async def test_a_name_further_down_is_taken_with_enter() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "see @src/session.py")]
 
 
-async def test_enter_takes_what_is_not_whole_and_sends_what_is() -> None:
+async def test_enter_completes_a_partial_name_and_sends_a_complete_one() -> None:
     async with on_stage() as stage:
         await stage.press(*"/in")
         await stage.shows("› /init  set up")
@@ -101,7 +101,7 @@ async def test_enter_takes_what_is_not_whole_and_sends_what_is() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "/init")]
 
 
-async def test_enter_sends_before_the_list_is_there() -> None:
+async def test_enter_before_the_completions_arrive_sends() -> None:
     async with on_stage() as stage:
         stage.burst(*"see @src", "enter", *"rest")
         await stage.until(lambda: stage.main.prompt.text == "rest")
@@ -109,7 +109,7 @@ async def test_enter_sends_before_the_list_is_there() -> None:
 
 
 @pytest.mark.parametrize("words", ["see @", "/"])
-async def test_enter_sends_a_sign_alone(words: str) -> None:
+async def test_enter_after_a_bare_sign_sends(words: str) -> None:
     async with on_stage() as stage:
         await stage.press(*words)
         await stage.shows(f"› {words[-1]}")
@@ -117,7 +117,7 @@ async def test_enter_sends_a_sign_alone(words: str) -> None:
         assert stage.client.calls("send") == [(talk.SESSION, words)]
 
 
-async def test_esc_closes_the_list_for_this_word_and_aborts_nothing() -> None:
+async def test_esc_closes_the_completions_of_this_word_without_aborting() -> None:
     async with on_stage() as stage:
         stage.run_turn()
         await stage.press(*"see @src")
@@ -133,7 +133,7 @@ async def test_esc_closes_the_list_for_this_word_and_aborts_nothing() -> None:
         await stage.shows("› @src/store.py")
 
 
-async def test_tab_opens_a_list_that_was_closed() -> None:
+async def test_tab_reopens_the_completions() -> None:
     async with on_stage() as stage:
         await stage.press(*"see @src")
         await stage.shows("› @src/store.py")
@@ -143,7 +143,7 @@ async def test_tab_opens_a_list_that_was_closed() -> None:
         assert stage.main.prompt.text == "see @src/session.py "
 
 
-async def test_a_folder_leads_on_to_what_is_in_it() -> None:
+async def test_completing_a_folder_lists_its_contents() -> None:
     async with on_stage() as stage:
         await stage.press(*"@tes")
         await stage.shows("› @tests/")
@@ -152,7 +152,7 @@ async def test_a_folder_leads_on_to_what_is_in_it() -> None:
         await stage.shows("› @tests/")
 
 
-async def test_earlier_prompts_open_no_list() -> None:
+async def test_recalled_prompts_open_no_completions() -> None:
     async with on_stage() as stage:
         stage.main.prompt.past = lambda: ("see @src", "before that")
         await stage.press("up")
@@ -162,7 +162,7 @@ async def test_earlier_prompts_open_no_list() -> None:
         assert stage.client.calls("files") == []
 
 
-async def test_a_listed_name_is_taken_with_the_mouse() -> None:
+async def test_a_click_inserts_a_completion() -> None:
     async with on_stage() as stage:
         await stage.press(*"see @src")
         await stage.shows("@src/session.py")
@@ -173,7 +173,7 @@ async def test_a_listed_name_is_taken_with_the_mouse() -> None:
         assert stage.main.focused is stage.main.prompt
 
 
-async def test_a_server_that_does_not_answer_lists_nothing_and_is_said_with_tab() -> None:
+async def test_an_unreachable_server_is_reported_only_on_tab() -> None:
     async with on_stage() as stage:
         stage.client.fails = ConnectFailed("connection refused")
         await stage.press(*"see @src")
@@ -183,7 +183,7 @@ async def test_a_server_that_does_not_answer_lists_nothing_and_is_said_with_tab(
         await stage.shows("connection refused")
 
 
-async def test_an_unknown_command_stays_in_the_box_until_enter_is_pressed_again() -> None:
+async def test_an_unknown_command_is_sent_only_after_a_second_enter() -> None:
     async with on_stage() as stage:
         await stage.press(*"/reviw the store", "enter")
         await stage.shows("There is no command /reviw here; /review is one. Enter again sends it as text.")
@@ -193,7 +193,7 @@ async def test_an_unknown_command_stays_in_the_box_until_enter_is_pressed_again(
         assert stage.client.calls("send") == [(talk.SESSION, "/reviw the store")]
 
 
-async def test_an_unknown_command_that_was_pasted_is_said_as_it_is_sent() -> None:
+async def test_an_unknown_command_in_a_burst_is_reported_when_sent() -> None:
     async with on_stage() as stage:
         stage.burst(*"/frobnicate", "enter")
         await stage.shows("There is no command /frobnicate here: it goes as text.")
@@ -201,20 +201,20 @@ async def test_an_unknown_command_that_was_pasted_is_said_as_it_is_sent() -> Non
 
 
 @pytest.mark.parametrize("words", ["/review the store", "/etc/hosts is wrong", "a /frobnicate"])
-async def test_what_is_a_command_and_what_is_none_needs_no_word(words: str) -> None:
+async def test_known_commands_and_other_text_cause_no_notice(words: str) -> None:
     async with on_stage() as stage:
         await stage.press(*words, "enter")
         assert stage.client.calls("send") == [(talk.SESSION, words)]
         await stage.hides("no command")
 
 
-async def test_tab_that_comes_before_the_list_finishes_one_name() -> None:
+async def test_tab_before_the_completions_arrive_completes_one_name() -> None:
     async with on_stage() as stage:
         stage.burst(*"see @store", "tab")
         await stage.until(lambda: stage.main.prompt.text == "see @src/store.py ")
 
 
-async def test_what_follows_tab_at_once_does_not_change_what_tab_means() -> None:
+async def test_keys_right_after_tab_do_not_change_its_effect() -> None:
     async with on_stage() as stage:
         stage.burst(*"see @store", "tab", "enter", *"and on")
         await stage.until(lambda: stage.client.calls("files"))
@@ -223,13 +223,13 @@ async def test_what_follows_tab_at_once_does_not_change_what_tab_means() -> None
         assert stage.client.calls("send") == [(talk.SESSION, "see @store")]
 
 
-async def test_a_name_with_a_space_stands_in_quotes() -> None:
+async def test_a_name_with_a_space_is_quoted() -> None:
     async with on_stage() as stage:
         await stage.press(*"@notes", "tab")
         await stage.until(lambda: stage.main.prompt.text == '@"my notes.md" ')
 
 
-async def test_a_command_is_finished_with_tab_at_the_beginning_alone() -> None:
+async def test_commands_are_completed_only_at_the_beginning() -> None:
     async with on_stage() as stage:
         await stage.press(*"/in", "tab")
         await stage.until(lambda: stage.main.prompt.text == "/init ")
@@ -238,14 +238,14 @@ async def test_a_command_is_finished_with_tab_at_the_beginning_alone() -> None:
         assert stage.client.calls("commands") == [("/src",)]
 
 
-async def test_nothing_fitting_is_said_and_the_words_stay() -> None:
+async def test_no_match_is_reported_and_the_text_stays() -> None:
     async with on_stage() as stage:
         await stage.press(*"@zebra", "tab")
         await stage.shows("No file here is like @zebra.")
         assert stage.main.prompt.text == "@zebra"
 
 
-async def test_tab_elsewhere_still_goes_on() -> None:
+async def test_tab_without_a_completable_name_moves_the_focus() -> None:
     async with on_stage() as stage:
         await stage.press(*"me@home said", "tab")
         assert stage.main.transcript.has_focus
@@ -261,7 +261,7 @@ async def test_tab_elsewhere_still_goes_on() -> None:
         ('rm "$1"; mkdir "$1"', "left no file", "words"),
     ],
 )
-async def test_the_person_s_editor(
+async def test_the_external_editor_changes_the_prompt(
     script: str, told: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = tmp_path / "editor"
@@ -276,7 +276,7 @@ async def test_the_person_s_editor(
         await stage.until(lambda: stage.main.prompt.text == text)
 
 
-async def test_an_editor_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_editor_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", "/nowhere/editor")
     async with on_stage() as stage:
         monkeypatch.setattr(stage.app, "suspend", nullcontext)
@@ -285,7 +285,7 @@ async def test_an_editor_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPat
         assert stage.main.prompt.text == "words"
 
 
-async def test_a_prompt_that_comes_back_while_the_editor_is_open_is_not_written_over(
+async def test_a_prompt_returned_while_the_editor_is_open_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = tmp_path / "editor"
@@ -304,7 +304,7 @@ async def test_a_prompt_that_comes_back_while_the_editor_is_open_is_not_written_
         assert stage.main.prompt.text == "next more\n\nsent before"
 
 
-async def test_an_editor_s_command_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_invalid_editor_command_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", "vi '")
     async with on_stage() as stage:
         await stage.press("ctrl+g")
@@ -312,13 +312,13 @@ async def test_an_editor_s_command_that_cannot_be_read_is_said(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("session", [talk.SESSION, None])
-async def test_a_name_that_is_no_file_is_said_when_it_is_sent(session: str | None) -> None:
+async def test_an_unknown_file_name_is_reported_when_sent(session: str | None) -> None:
     async with on_stage(session=session) as stage:
         await stage.press(*"see @READ and @src/store.py.", "enter")
         await stage.shows("@READ names no file here: it goes as text.")
 
 
-async def test_names_of_files_need_no_word() -> None:
+async def test_known_file_names_cause_no_notice() -> None:
     async with on_stage() as stage:
         await stage.press(*'see @src/store.py, @"my notes.md"', "enter")
         await stage.until(lambda: ("/src", "src/store.py,") in stage.client.calls("files"))
@@ -327,7 +327,7 @@ async def test_names_of_files_need_no_word() -> None:
 
 
 @pytest.mark.parametrize("ask", ["editor", "agent"])
-async def test_work_that_is_cancelled_before_it_begins_leaves_no_warning(ask: str) -> None:
+async def test_tasks_cancelled_before_their_start_cause_no_warning(ask: str) -> None:
     async with on_stage() as stage:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -25,7 +25,7 @@ def turn(number: int) -> list[e.Event]:
     ]
 
 
-async def test_a_key_does_not_wait_for_a_flood_of_short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flood_of_short_turns_does_not_delay_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage() as stage:
         presenter, slices = stage.app.presenter, 0
         show = presenter._show_changes

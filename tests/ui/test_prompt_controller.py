@@ -48,7 +48,7 @@ async def end_turn(stage: Stage, state: TurnState = TurnState.FINISHED, reason: 
 # The queue
 
 
-async def test_while_a_turn_runs_prompts_wait_and_then_go_in_order() -> None:
+async def test_prompts_during_a_turn_are_queued_and_sent_in_order() -> None:
     async with on_stage() as stage:
         await queue(stage, "first", "second")
         await stage.shows("2 prompts · waiting until the turn ends", "1 first", "2 second")
@@ -62,7 +62,7 @@ async def test_while_a_turn_runs_prompts_wait_and_then_go_in_order() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "first"), (talk.SESSION, "second")]
 
 
-async def test_while_the_line_is_down_prompts_wait_for_it() -> None:
+async def test_prompts_while_disconnected_are_queued() -> None:
     async with on_stage() as stage:
         stage.client.set_line(LOST)
         await stage.press(*"hello", "enter")
@@ -73,7 +73,7 @@ async def test_while_the_line_is_down_prompts_wait_for_it() -> None:
         await stage.hides("until the line is back")
 
 
-async def test_a_held_queue_says_why_and_goes_on_at_a_key() -> None:
+async def test_a_paused_queue_shows_its_reason_and_is_resumed_by_a_key() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, "next")
         await end_turn(stage, TurnState.FAILED, "no model")
@@ -84,7 +84,7 @@ async def test_a_held_queue_says_why_and_goes_on_at_a_key() -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (40, 12)])
-async def test_the_key_of_a_held_queue_is_in_sight_however_long_the_reason_is(size: tuple[int, int]) -> None:
+async def test_the_resume_key_is_visible_with_a_long_reason(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         await queue(stage, "next", "and then")
         stage.client.prompts.hold(talk.SESSION, "an earlier turn finished before it could be aborted")
@@ -95,7 +95,7 @@ async def test_the_key_of_a_held_queue_is_in_sight_however_long_the_reason_is(si
             assert head.rstrip().endswith("before it could be aborted")
 
 
-async def test_a_click_finds_the_prompt_below_a_reason_of_two_lines() -> None:
+async def test_a_click_selects_the_prompt_below_a_two_line_reason() -> None:
     async with on_stage(size=(60, 20)) as stage:
         await queue(stage, "next", "and then")
         stage.client.prompts.hold(talk.SESSION, "an earlier turn finished before it could be aborted")
@@ -105,7 +105,7 @@ async def test_a_click_finds_the_prompt_below_a_reason_of_two_lines() -> None:
         await stage.until(lambda: stage.main.prompt.text == "and then")
 
 
-async def test_prompts_beyond_those_in_sight_are_counted() -> None:
+async def test_hidden_queued_prompts_are_counted() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, "one", "two", "three", "four")
         await stage.shows("4 prompts", "4 four")
@@ -117,7 +117,7 @@ async def test_prompts_beyond_those_in_sight_are_counted() -> None:
         await stage.shows("5 five", "+2 more")
 
 
-async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None:
+async def test_after_an_abort_a_new_prompt_is_sent_and_paused_ones_stay() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, "old", "older")
         await end_turn(stage, TurnState.ABORTED)
@@ -144,7 +144,7 @@ async def test_after_an_abort_a_new_prompt_goes_and_what_is_held_stays() -> None
         await stage.until(lambda: waiting(stage) == [])
 
 
-async def test_a_change_that_is_left_by_esc_can_be_recalled() -> None:
+async def test_an_edit_cancelled_by_esc_can_be_recalled() -> None:
     async with on_stage() as stage:
         await queue(stage, "first")
         await stage.press("shift+tab", "enter", *" and more", "escape")
@@ -154,7 +154,7 @@ async def test_a_change_that_is_left_by_esc_can_be_recalled() -> None:
         assert stage.main.prompt.text == "first and more"
 
 
-async def test_a_waiting_prompt_that_was_emptied_is_said_to_be_removed() -> None:
+async def test_an_emptied_queued_prompt_is_reported_as_removed() -> None:
     async with on_stage() as stage:
         await queue(stage, "first")
         await stage.press("shift+tab", "enter", "ctrl+u", "enter")
@@ -164,7 +164,7 @@ async def test_a_waiting_prompt_that_was_emptied_is_said_to_be_removed() -> None
         assert stage.main.prompt.text == "first"
 
 
-async def test_one_more_line_is_not_called_lines() -> None:
+async def test_one_more_line_is_counted_in_the_singular() -> None:
     async with on_stage() as stage:
         await queue(stage, "first")
         await stage.press(*"second", "ctrl+j", "x", "enter")
@@ -176,7 +176,7 @@ async def test_one_more_line_is_not_called_lines() -> None:
         assert "+1 lines" not in stage.text
 
 
-async def test_a_search_that_finds_no_earlier_prompt_says_so() -> None:
+async def test_a_history_search_without_a_match_is_reported() -> None:
     async with on_stage() as stage:
         await queue(stage, "first")
         await stage.press("ctrl+r", *"qqq")
@@ -187,7 +187,7 @@ async def test_a_search_that_finds_no_earlier_prompt_says_so() -> None:
         await stage.hides("No earlier prompt")
 
 
-async def test_leaving_an_unchanged_prompt_says_nothing() -> None:
+async def test_cancelling_an_unchanged_edit_shows_nothing() -> None:
     async with on_stage() as stage:
         await queue(stage, "first")
         await stage.press("shift+tab", "enter", "escape")
@@ -195,7 +195,7 @@ async def test_leaving_an_unchanged_prompt_says_nothing() -> None:
         assert "not saved" not in stage.text
 
 
-async def test_a_prompt_that_is_changed_is_not_sent_though_another_is_held() -> None:
+async def test_a_prompt_being_edited_is_not_sent_even_with_another_paused() -> None:
     async with on_stage() as stage:
         await queue(stage, "old")
         await end_turn(stage, TurnState.ABORTED)
@@ -207,7 +207,7 @@ async def test_a_prompt_that_is_changed_is_not_sent_though_another_is_held() -> 
         assert waiting(stage) == ["old"]
 
 
-async def test_the_queue_names_its_key_only_where_that_leads_there() -> None:
+async def test_the_queue_shows_its_key_only_where_it_works() -> None:
     async with on_stage() as stage:
         await queue(stage, "one")
         await stage.shows("⇧Tab changes")
@@ -232,7 +232,7 @@ async def test_send_now_does_not_wait_for_the_turn() -> None:
         assert waiting(stage) == ["later"]
 
 
-async def test_where_no_prompt_is_taken_while_a_turn_runs_none_is_sent_and_no_key_promises_it() -> None:
+async def test_send_now_is_not_offered_if_the_server_takes_no_prompt_during_a_turn() -> None:
     async with on_stage() as stage:
         stage.client.traits = Traits("mimo", queues_prompts=False)
         turn = stage.run_turn()
@@ -251,7 +251,7 @@ async def test_where_no_prompt_is_taken_while_a_turn_runs_none_is_sent_and_no_ke
         await stage.until(lambda: waiting(stage) == [], "what waits to be sent")
 
 
-async def test_send_now_that_cannot_be_sent_leaves_the_words() -> None:
+async def test_a_failed_send_now_keeps_the_text() -> None:
     async with on_stage() as stage:
         stage.client.fails = ConnectFailed("connection refused")
         await stage.press(*"steer", "ctrl+s")
@@ -259,7 +259,7 @@ async def test_send_now_that_cannot_be_sent_leaves_the_words() -> None:
         assert stage.main.prompt.text == "steer"
 
 
-async def test_a_waiting_prompt_that_cannot_be_sent_now_waits_on_and_says_why() -> None:
+async def test_a_queued_prompt_with_a_failed_send_now_stays_with_a_reason() -> None:
     async with on_stage() as stage:
         await queue(stage, "one")
         stage.client.fails = ConnectFailed("connection refused")
@@ -268,7 +268,7 @@ async def test_a_waiting_prompt_that_cannot_be_sent_now_waits_on_and_says_why() 
         assert waiting(stage) == ["one"]
 
 
-async def test_keys_for_a_prompt_that_has_just_gone_do_nothing() -> None:
+async def test_keys_for_a_just_sent_prompt_do_nothing() -> None:
     async with on_stage() as stage:
         await queue(stage, "one")
         await stage.press("shift+tab")
@@ -281,7 +281,7 @@ async def test_keys_for_a_prompt_that_has_just_gone_do_nothing() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "one")]
 
 
-async def test_a_waiting_prompt_is_changed_in_its_place() -> None:
+async def test_an_edited_queued_prompt_keeps_its_position() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two")
         await stage.press(*"half", "shift+tab", "up", "enter")
@@ -293,7 +293,7 @@ async def test_a_waiting_prompt_is_changed_in_its_place() -> None:
         await stage.shows("2 prompts · waiting until the turn ends")
 
 
-async def test_a_prompt_that_is_being_changed_is_not_sent() -> None:
+async def test_a_prompt_being_edited_is_not_sent() -> None:
     async with on_stage() as stage:
         await queue(stage, "one")
         await stage.press("shift+tab", "enter", "!")
@@ -303,7 +303,7 @@ async def test_a_prompt_that_is_being_changed_is_not_sent() -> None:
         await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "one!")])
 
 
-async def test_escape_leaves_a_waiting_prompt_as_it_was() -> None:
+async def test_escape_cancels_the_edit_of_a_queued_prompt() -> None:
     async with on_stage() as stage:
         await queue(stage, "one")
         await stage.press("shift+tab", "enter", "!", "escape")
@@ -313,7 +313,7 @@ async def test_escape_leaves_a_waiting_prompt_as_it_was() -> None:
         assert stage.client.calls("abort") == []
 
 
-async def test_a_prompt_sent_while_it_was_changed_keeps_the_new_words_in_the_box() -> None:
+async def test_the_edit_of_a_prompt_sent_meanwhile_stays_in_the_prompt_field() -> None:
     async with on_stage() as stage:
         await queue(stage, "one")
         await stage.press("shift+tab", "enter", "!")
@@ -325,9 +325,7 @@ async def test_a_prompt_sent_while_it_was_changed_keeps_the_new_words_in_the_box
 
 
 @pytest.mark.parametrize("left", ["quit", "killed"])
-async def test_a_waiting_prompt_that_is_being_changed_stays_one_prompt_over_a_restart(
-    tmp_path: Path, left: str
-) -> None:
+async def test_an_edit_of_a_queued_prompt_survives_a_restart(tmp_path: Path, left: str) -> None:
     async with on_stage(client=another_run(tmp_path)) as stage:
         await queue(stage, "one", "two")
         await stage.press(*"aside", "shift+tab", "up", "enter", *" 2")
@@ -348,7 +346,7 @@ async def test_a_waiting_prompt_that_is_being_changed_stays_one_prompt_over_a_re
         assert (stage.main.prompt.text, waiting(stage)) == ("aside", ["one 2!", "two"])
 
 
-async def test_a_change_whose_waiting_prompt_is_gone_is_a_draft(tmp_path: Path) -> None:
+async def test_an_edit_of_a_removed_prompt_is_a_draft(tmp_path: Path) -> None:
     before = another_run(tmp_path)
     before.journal.save_draft(talk.SESSION, "aside", "q1", "one 2")
     before.journal.close()
@@ -357,7 +355,7 @@ async def test_a_change_whose_waiting_prompt_is_gone_is_a_draft(tmp_path: Path) 
         assert stage.main.prompt.edited is None
 
 
-async def test_a_change_that_is_left_for_another_session_is_an_earlier_prompt(tmp_path: Path) -> None:
+async def test_an_edit_left_by_switching_sessions_is_in_the_history(tmp_path: Path) -> None:
     async with on_stage(client=another_run(tmp_path)) as stage:
         await queue(stage, "one")
         await stage.press("shift+tab", "enter", *" 2")
@@ -365,7 +363,7 @@ async def test_a_change_that_is_left_for_another_session_is_an_earlier_prompt(tm
         assert stage.client.journal.history()[0] == "one 2"
 
 
-async def test_a_waiting_prompt_is_removed_and_sent_at_a_key() -> None:
+async def test_queued_prompts_are_removed_and_sent_by_keys() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two", "three")
         await stage.press("shift+tab", "j", "x")
@@ -382,7 +380,7 @@ async def test_a_waiting_prompt_is_removed_and_sent_at_a_key() -> None:
         assert waiting(stage) == []
 
 
-async def test_a_prompt_sent_while_its_removal_is_asked_about_is_not_said_to_be_removed() -> None:
+async def test_a_prompt_sent_during_the_confirmation_is_not_reported_as_removed() -> None:
     async with on_stage() as stage:
         await queue(stage, "one")
         await stage.press("shift+tab", "x")
@@ -403,14 +401,14 @@ async def test_letters_typed_at_the_queue_go_to_the_prompt() -> None:
         assert waiting(stage) == ["one"]
 
 
-async def test_a_click_chooses_a_waiting_prompt_and_two_change_it() -> None:
+async def test_a_click_selects_a_queued_prompt_and_a_double_click_edits_it() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two")
         await stage.pilot.click("#queue", offset=(4, 2), times=2)
         await stage.until(lambda: stage.main.prompt.text == "two")
 
 
-async def test_a_long_queue_shows_what_is_around_the_cursor() -> None:
+async def test_a_long_queue_shows_the_rows_around_the_cursor() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await queue(stage, *"abcdefgh")
         assert stage.main.queue.size.height == 6
@@ -418,7 +416,7 @@ async def test_a_long_queue_shows_what_is_around_the_cursor() -> None:
         await stage.shows("› 8 h")
 
 
-async def test_leaving_says_that_what_waits_is_kept() -> None:
+async def test_quitting_says_that_queued_prompts_are_saved() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two")
         await stage.press("ctrl+q")
@@ -434,7 +432,7 @@ async def test_two_enters_send_once() -> None:
         assert waiting(stage) == []
 
 
-async def test_prompts_typed_in_one_burst_are_all_taken() -> None:
+async def test_all_prompts_of_a_burst_are_accepted() -> None:
     async with on_stage() as stage:
         stage.burst(*"one", "enter", *"two", "enter", *"rest")
         await stage.until(lambda: stage.main.prompt.text == "rest")
@@ -445,7 +443,7 @@ async def test_prompts_typed_in_one_burst_are_all_taken() -> None:
 # Drafts
 
 
-async def test_a_draft_outlives_the_client(tmp_path: Path) -> None:
+async def test_a_draft_survives_a_restart(tmp_path: Path) -> None:
     async with on_stage(client=another_run(tmp_path)) as stage:
         await stage.press(*"half a thou")
         await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "half a thou")
@@ -453,7 +451,7 @@ async def test_a_draft_outlives_the_client(tmp_path: Path) -> None:
         await stage.until(lambda: stage.main.prompt.text == "half a thou")
 
 
-async def test_leaving_asks_nothing_about_words_in_the_box(tmp_path: Path) -> None:
+async def test_quitting_with_a_draft_needs_no_confirmation(tmp_path: Path) -> None:
     async with on_stage(client=another_run(tmp_path)) as stage:
         await stage.press(*"kept", "ctrl+q")
         await stage.until(lambda: stage.app._exit)
@@ -471,7 +469,7 @@ async def test_each_session_has_its_own_draft() -> None:
         assert stage.client.journal.draft(OTHER) == "there"
 
 
-async def test_words_before_a_session_are_a_draft_too(tmp_path: Path) -> None:
+async def test_text_without_a_session_is_saved_as_a_draft(tmp_path: Path) -> None:
     async with on_stage(client=another_run(tmp_path), session=None) as stage:
         await stage.press(*"idea")
         await stage.until(lambda: stage.client.journal.draft("") == "idea")
@@ -482,7 +480,7 @@ async def test_words_before_a_session_are_a_draft_too(tmp_path: Path) -> None:
         await stage.until(lambda: stage.client.journal.draft("") == "")
 
 
-async def test_words_typed_while_the_last_session_is_looked_for_go_with_it() -> None:
+async def test_text_typed_while_the_last_session_opens_belongs_to_it() -> None:
     client = FakeClient(line=LOST)
     async with on_stage(client=client, session=None, resume=True) as stage:
         await stage.press(*"early")
@@ -493,7 +491,7 @@ async def test_words_typed_while_the_last_session_is_looked_for_go_with_it() -> 
         assert client.journal.draft("") == ""
 
 
-async def test_a_prompt_that_never_arrived_says_so_and_is_not_given_back_twice() -> None:
+async def test_an_undelivered_prompt_is_reported_and_returned_once() -> None:
     async with on_stage() as stage:
         await stage.press(*"do it", "enter")
         await end_turn(stage, TurnState.NOT_SENT, "connection refused")
@@ -501,7 +499,7 @@ async def test_a_prompt_that_never_arrived_says_so_and_is_not_given_back_twice()
         assert stage.main.prompt.text == "do it"
 
 
-async def test_one_that_never_arrived_elsewhere_names_its_session() -> None:
+async def test_an_undelivered_prompt_of_another_session_names_it() -> None:
     async with on_stage() as stage:
         await stage.press(*"do it", "enter")
         [turn] = stage.client.turns.running()
@@ -522,7 +520,7 @@ async def not_sent(stage: Stage, text: str) -> None:
     assert stage.main.prompt.text == text
 
 
-async def test_the_copy_of_a_prompt_that_the_server_has_after_all_leaves_the_box() -> None:
+async def test_the_returned_copy_of_a_delivered_prompt_is_removed() -> None:
     async with on_stage() as stage:
         await not_sent(stage, "do it")
         stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
@@ -532,7 +530,7 @@ async def test_the_copy_of_a_prompt_that_the_server_has_after_all_leaves_the_box
         assert stage.main.prompt.text == "do it"
 
 
-async def test_words_before_the_copy_stay_in_the_box() -> None:
+async def test_text_before_the_returned_copy_stays() -> None:
     async with on_stage() as stage:
         await stage.press(*"do it", "enter", *"and this")
         await end_turn(stage, TurnState.NOT_SENT, "no data for 10 s")
@@ -542,7 +540,7 @@ async def test_words_before_the_copy_stay_in_the_box() -> None:
         assert stage.main.prompt.text == "and this"
 
 
-async def test_a_copy_that_was_changed_stays_in_the_box_with_a_warning() -> None:
+async def test_an_edited_returned_copy_stays_with_a_warning() -> None:
     async with on_stage() as stage:
         await not_sent(stage, "do it")
         await stage.press("!")
@@ -551,7 +549,7 @@ async def test_a_copy_that_was_changed_stays_in_the_box_with_a_warning() -> None
         assert stage.main.prompt.text == "do it!"
 
 
-async def test_a_copy_that_lies_aside_is_removed_there() -> None:
+async def test_a_returned_copy_in_the_saved_draft_is_removed() -> None:
     async with on_stage() as stage:
         await stage.press(*"before", "enter")
         await end_turn(stage)
@@ -564,7 +562,7 @@ async def test_a_copy_that_lies_aside_is_removed_there() -> None:
         assert stage.main.prompt.text == ""
 
 
-async def test_the_copy_in_another_session_is_removed_from_its_draft() -> None:
+async def test_a_returned_copy_in_another_session_is_removed_from_its_draft() -> None:
     async with on_stage() as stage:
         await not_sent(stage, "do it")
         await stage.press("f2", "ctrl+n")
@@ -574,7 +572,7 @@ async def test_the_copy_in_another_session_is_removed_from_its_draft() -> None:
         assert stage.client.journal.draft(talk.SESSION) == ""
 
 
-async def test_other_words_in_the_box_are_not_called_a_copy() -> None:
+async def test_other_text_is_not_reported_as_a_copy() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await not_sent(stage, "do it")
         await stage.press("ctrl+u", *"else")
@@ -584,7 +582,7 @@ async def test_other_words_in_the_box_are_not_called_a_copy() -> None:
         assert stage.main.prompt.text == "else"
 
 
-async def test_where_no_copy_is_left_only_the_news_is_told() -> None:
+async def test_without_a_returned_copy_only_the_delivery_is_reported() -> None:
     async with on_stage() as stage:
         await not_sent(stage, "do it")
         await stage.press("ctrl+u")
@@ -597,7 +595,7 @@ async def test_where_no_copy_is_left_only_the_news_is_told() -> None:
 # Earlier prompts
 
 
-async def test_up_recalls_prompts_of_earlier_runs_and_the_draft_comes_back(tmp_path: Path) -> None:
+async def test_up_recalls_prompts_of_earlier_runs_and_down_restores_the_draft(tmp_path: Path) -> None:
     async with on_stage(client=another_run(tmp_path)) as stage:
         await stage.press(*"one", "enter", *"two", "enter")
     async with on_stage(client=another_run(tmp_path)) as stage:
@@ -608,7 +606,7 @@ async def test_up_recalls_prompts_of_earlier_runs_and_the_draft_comes_back(tmp_p
         assert stage.main.prompt.text == "draft"
 
 
-async def test_an_earlier_prompt_that_was_changed_is_changed_when_it_comes_again() -> None:
+async def test_edits_of_recalled_prompts_are_kept_while_browsing() -> None:
     async with on_stage() as stage:
         await stage.press(*"one", "enter", *"two", "enter", *"half")
         await stage.press("up", "!", "up", "?", "down")
@@ -625,7 +623,7 @@ async def test_an_earlier_prompt_that_was_changed_is_changed_when_it_comes_again
         assert stage.main.prompt.text == "two!"
 
 
-async def test_a_search_while_a_waiting_prompt_is_changed_replaces_nothing() -> None:
+async def test_a_history_search_during_an_edit_inserts_the_prompt() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two")
         await stage.press(*"half", "shift+tab", "up", "enter")
@@ -637,7 +635,7 @@ async def test_a_search_while_a_waiting_prompt_is_changed_replaces_nothing() -> 
         assert stage.main.prompt.text == "half"
 
 
-async def test_a_changed_earlier_prompt_lies_aside_while_a_waiting_one_is_changed() -> None:
+async def test_an_edited_recalled_prompt_is_restored_after_a_queue_edit() -> None:
     async with on_stage() as stage:
         await queue(stage, "one")
         await stage.press(*"half", "up", "!", "shift+tab", "enter")
@@ -646,7 +644,7 @@ async def test_a_changed_earlier_prompt_lies_aside_while_a_waiting_one_is_change
         assert stage.main.prompt.text == "half\n\none!"
 
 
-async def test_a_draft_that_lies_aside_comes_back_after_the_recalled_one_is_sent() -> None:
+async def test_the_draft_is_restored_after_a_recalled_prompt_is_sent() -> None:
     async with on_stage() as stage:
         await stage.press(*"one", "enter", *"draft", "up", "!")
         await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "draft\n\none!")
@@ -655,7 +653,7 @@ async def test_a_draft_that_lies_aside_comes_back_after_the_recalled_one_is_sent
         assert stage.main.prompt.text == "draft"
 
 
-async def test_earlier_prompts_are_searched() -> None:
+async def test_the_prompt_history_can_be_searched() -> None:
     async with on_stage() as stage:
         await stage.press(*"fix the parser", "enter", *"write tests", "enter", *"draft", "ctrl+r")
         await stage.until(lambda: isinstance(stage.app.screen, PromptHistory))
@@ -671,7 +669,7 @@ async def test_earlier_prompts_are_searched() -> None:
 # Half-filled answers
 
 
-async def test_a_half_filled_answer_outlives_the_client(tmp_path: Path) -> None:
+async def test_a_partial_answer_survives_a_restart(tmp_path: Path) -> None:
     async with on_stage(client=another_run(tmp_path)) as stage:
         stage.client.feed(e.RequestOpened(talk.CHOICES))
         await stage.until(lambda: stage.main.panel.has_focus_within)
@@ -686,7 +684,7 @@ async def test_a_half_filled_answer_outlives_the_client(tmp_path: Path) -> None:
         await stage.until(lambda: "2 (•)" in stage.text)
 
 
-async def test_the_reason_of_a_rejection_outlives_the_client(tmp_path: Path) -> None:
+async def test_the_reason_of_a_rejection_survives_a_restart(tmp_path: Path) -> None:
     async with on_stage(client=another_run(tmp_path)) as stage:
         stage.client.feed(e.RequestOpened(talk.PERMISSION))
         await stage.until(lambda: stage.main.panel.has_focus_within)
@@ -701,7 +699,7 @@ async def test_the_reason_of_a_rejection_outlives_the_client(tmp_path: Path) -> 
         await stage.shows("rather not")
 
 
-async def test_looking_at_a_question_keeps_nothing() -> None:
+async def test_viewing_a_question_saves_nothing() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.CHOICES))
         await stage.until(lambda: stage.main.panel.has_focus_within)
@@ -711,7 +709,7 @@ async def test_looking_at_a_question_keeps_nothing() -> None:
 # What an earlier run left
 
 
-async def test_continue_opens_the_session_used_last(tmp_path: Path) -> None:
+async def test_continue_opens_the_last_session(tmp_path: Path) -> None:
     another_run(tmp_path).journal.save_last_session(OTHER)
     client = another_run(tmp_path)
     client.feed(e.SessionUpserted(talk.session(OTHER, "Older", updated=-5.0)))
@@ -720,7 +718,7 @@ async def test_continue_opens_the_session_used_last(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["flight", "queue", "draft", "nothing"])
-async def test_a_plain_start_opens_the_last_session_where_something_is_unfinished(tmp_path: Path, left: str) -> None:
+async def test_a_plain_start_opens_the_last_session_with_unfinished_work(tmp_path: Path, left: str) -> None:
     before = another_run(tmp_path)
     before.journal.save_last_session(talk.SESSION)
     match left:
@@ -745,7 +743,7 @@ async def test_a_plain_start_opens_the_last_session_where_something_is_unfinishe
         await stage.shows(words[left])
 
 
-async def test_what_an_earlier_run_left_elsewhere_is_said(tmp_path: Path) -> None:
+async def test_unfinished_work_in_another_session_is_reported(tmp_path: Path) -> None:
     before = another_run(tmp_path)
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.close()
@@ -753,7 +751,7 @@ async def test_what_an_earlier_run_left_elsewhere_is_said(tmp_path: Path) -> Non
         await stage.shows("A prompt from your last run is under way or waiting in another session · F2 opens it.")
 
 
-async def test_what_was_left_in_another_session_is_said_with_its_title(tmp_path: Path) -> None:
+async def test_unfinished_work_is_reported_with_the_session_title(tmp_path: Path) -> None:
     before = another_run(tmp_path)
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.close()
@@ -763,7 +761,7 @@ async def test_what_was_left_in_another_session_is_said_with_its_title(tmp_path:
         await stage.shows("A prompt from your last run is under way or waiting in “Weather bot” · F2 opens it.")
 
 
-async def test_what_was_left_elsewhere_is_said_while_nobody_is_there(tmp_path: Path) -> None:
+async def test_unfinished_work_is_reported_without_a_server(tmp_path: Path) -> None:
     before = another_run(tmp_path)
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.close()
@@ -773,7 +771,7 @@ async def test_what_was_left_elsewhere_is_said_while_nobody_is_there(tmp_path: P
         await stage.shows("A prompt from your last run is under way or waiting in another session · F2 opens it.")
 
 
-async def test_what_was_left_in_several_sessions_elsewhere_is_said_as_several(tmp_path: Path) -> None:
+async def test_unfinished_work_in_several_sessions_is_counted(tmp_path: Path) -> None:
     before = another_run(tmp_path)
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.submit(Queued("q2", "ses_third", "this too"), 1)

@@ -19,7 +19,7 @@ def runs(client: FakeClient, *prompt: str, state: TurnState = TurnState.RUNNING)
     client.turn_moved(turn)
 
 
-def test_a_prompt_that_is_being_sent_is_not_said_to_go_on_at_the_server() -> None:
+def test_a_prompt_being_sent_is_not_reported_as_continuing() -> None:
     client = FakeClient()
     runs(client, "ses_1", "do it", "msg_1", "prt_1", state=TurnState.SENDING)
     sending = "A prompt is being sent. If it does not arrive, it is back in the prompt at the next start."
@@ -27,7 +27,7 @@ def test_a_prompt_that_is_being_sent_is_not_said_to_go_on_at_the_server() -> Non
     assert warnings(cast(Client, FakeClient()), beginning=True) == [sending]
 
 
-def test_the_demo_s_server_ends_with_its_client_and_says_so() -> None:
+def test_the_demo_warns_that_its_server_stops_too() -> None:
     client = FakeClient()
     assert warnings(cast(Client, client), demo=True) == []
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
@@ -38,7 +38,7 @@ def test_the_demo_s_server_ends_with_its_client_and_says_so() -> None:
     assert usual.startswith("A turn runs.\nIt continues on the server without you")
 
 
-def test_what_runs_is_named() -> None:
+def test_running_turns_are_named() -> None:
     client = FakeClient()
     client.feed(SessionUpserted(Session("ses_1", "Parser: rewrite")), SessionUpserted(Session("ses_2", "Docs")))
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
@@ -52,7 +52,7 @@ def test_what_runs_is_named() -> None:
     assert down.startswith("2 turns ran in “Parser: rewrite” and “Docs” when the connection was lost.")
 
 
-def test_with_the_line_down_nothing_is_claimed_of_the_server() -> None:
+def test_nothing_is_claimed_about_the_server_while_disconnected() -> None:
     client = FakeClient(line=ConnectionStatus(ConnectionState.RECONNECTING))
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
     (words,) = warnings(cast(Client, client))
@@ -63,7 +63,7 @@ def test_with_the_line_down_nothing_is_claimed_of_the_server() -> None:
     ("state", "told"),
     [("unsent", True), ("sending", True), ("retrying", True), ("stopped", True), ("delivered", False)],
 )
-def test_an_abort_that_the_server_has_not_confirmed_is_said(state: AbortState, told: bool) -> None:
+def test_an_unconfirmed_abort_is_reported(state: AbortState, told: bool) -> None:
     client = FakeClient(line=ConnectionStatus(ConnectionState.RECONNECTING))
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
     client.abort_progress = AbortProgress(state, "no connection")

@@ -55,11 +55,11 @@ def heard(*chunks: str) -> list[str]:
         (["\x1b[127;2u\x1b[32;129u"], ["backspace", "space"]),
     ],
 )
-def test_what_comes_together_is_keys_or_lines(chunks: list[str], keys: list[str]) -> None:
+def test_a_burst_is_keys_or_lines_of_text(chunks: list[str], keys: list[str]) -> None:
     assert heard(*chunks) == keys
 
 
-def test_a_burst_lasts_as_long_as_something_may_belong_to_it() -> None:
+def test_a_burst_ends_when_no_more_input_is_pending() -> None:
     burst = Burst(lambda message: None)
     for character, lasts in (("a", 0.0), ("\r", AFTER_ENTER), ("b", AFTER_LINES), ("\r", AFTER_LINES)):
         for message in InputParser().feed(character):
@@ -90,7 +90,7 @@ def _by(*keys: str) -> Callable[[Stage], Awaitable[None]]:
     "open_field",
     [_prompt, _own_words, _by("ctrl+r"), _by("f2"), _by("ctrl+p"), _by("f2", "ctrl+r"), _by("ctrl+f")],
 )
-async def test_every_character_arrives_in_every_field(open_field: Callable[[Stage], Awaitable[None]]) -> None:
+async def test_every_character_can_be_typed_in_every_field(open_field: Callable[[Stage], Awaitable[None]]) -> None:
     async with on_stage() as stage:
         await open_field(stage)
         await stage.until(lambda: isinstance(stage.app.focused, Input | TextArea))

@@ -40,7 +40,7 @@ def spent(text: str) -> float:
 
 
 @pytest.mark.parametrize("begins", ["\x1b]52;c;", "\x1bP", "\x1b[", "\x1b[200~"], ids=["OSC", "DCS", "CSI", "paste"])
-def test_an_endless_sequence_costs_as_much_as_it_is_long(begins: str) -> None:
+def test_an_endless_sequence_takes_linear_time(begins: str) -> None:
     short, long = (min(spent(begins + "1" * length) for _ in range(3)) for length in (250_000, 250_000 * TIMES))
     assert long < short * TIMES * 3
 
@@ -59,13 +59,13 @@ def came(*pieces: str) -> list[Message]:
     ("begins", "ends"),
     [("\x1b]52;c;", "\x07"), ("\x1b]52;c;", "\x1b\\"), ("\x1bP", "\x1b\\"), ("\x1b[", "m")],
 )
-def test_keys_behind_a_sequence_that_is_too_long_are_keys(begins: str, ends: str) -> None:
+def test_keys_after_an_oversized_sequence_are_keys(begins: str, ends: str) -> None:
     whole = begins + "1" * 20_000 + ends
     for pieces in ([whole, "a"], [*chunks(whole + "a")], [*chunks(whole[:-1]), whole[-1], "a"]):
         assert [getattr(one, "key", one) for one in came(*pieces)] == ["a"]
 
 
-def test_a_sequence_that_is_too_long_and_never_ends_is_given_up() -> None:
+def test_an_oversized_unterminated_sequence_is_dropped() -> None:
     now = 0.0
     parser = InputParser(now=lambda: now)
     assert [*parser.feed("\x1b]52;c;" + "1" * 20_000)] == []
@@ -75,7 +75,7 @@ def test_a_sequence_that_is_too_long_and_never_ends_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("size", [1, CHUNK - 3, CHUNK])
-def test_the_end_of_a_paste_may_come_in_pieces(size: int) -> None:
+def test_the_end_of_a_paste_may_arrive_in_pieces(size: int) -> None:
     whole = "\x1b[200~" + "x" * 9_000 + "\x1b[201~a"
     paste, key = came(*(whole[at : at + size] for at in range(0, len(whole), size)))
     assert isinstance(paste, events.Paste)
@@ -83,7 +83,7 @@ def test_the_end_of_a_paste_may_come_in_pieces(size: int) -> None:
     assert (paste.text, key.key) == ("x" * 9_000, "a")
 
 
-def test_a_paste_that_no_field_takes_is_counted_and_not_kept() -> None:
+def test_an_oversized_paste_is_counted_and_dropped() -> None:
     bracketed, key = came(*chunks("\x1b[200~" + "word " * 200_000 + "\x1b[201~a"))
     assert (type(bracketed).__name__, getattr(bracketed, "characters", 0)) == ("PasteTooLong", 1_000_000)
     assert isinstance(key, events.Key)
@@ -92,7 +92,7 @@ def test_a_paste_that_no_field_takes_is_counted_and_not_kept() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * (MOST + 1), "x" * 100_001, "x\n" * 10_000], ids=["all", "one line", "lines"])
-async def test_a_paste_that_is_too_long_leaves_the_prompt_as_it_is(text: str) -> None:
+async def test_an_oversized_paste_does_not_change_the_prompt(text: str) -> None:
     async with on_stage() as stage:
         await stage.press(*"mine")
         stage.app.post_message(events.Paste(text))
@@ -100,7 +100,7 @@ async def test_a_paste_that_is_too_long_leaves_the_prompt_as_it_is(text: str) ->
         assert stage.main.prompt.text == "mine"
 
 
-async def test_pastes_do_not_add_up_to_more_than_the_prompt_takes() -> None:
+async def test_several_pastes_cannot_exceed_the_limit() -> None:
     async with on_stage() as stage:
         for _ in range(5):
             stage.app.post_message(events.Paste(("x" * 999 + "\n") * 100))
@@ -109,14 +109,14 @@ async def test_pastes_do_not_add_up_to_more_than_the_prompt_takes() -> None:
         assert len(stage.main.prompt.text) == MOST
 
 
-async def test_a_field_of_one_line_takes_no_long_paste() -> None:
+async def test_a_one_line_field_refuses_a_long_paste() -> None:
     async with on_stage() as stage:
         await stage.press("ctrl+f", *"so")
         stage.app.post_message(events.Paste("x" * 10_001))
         await stage.shows("10,001 characters were not inserted: this field takes at most 10,000 at once.")
 
 
-async def test_a_stored_draft_that_is_too_long_is_kept_in_a_file(tmp_path: Path) -> None:
+async def test_an_oversized_stored_draft_is_moved_to_a_file(tmp_path: Path) -> None:
     text = "line of a draft\n" * 30_000
     client = another_run(tmp_path)
     client.journal.save_draft(talk.SESSION, text)
@@ -130,14 +130,14 @@ async def test_a_stored_draft_that_is_too_long_is_kept_in_a_file(tmp_path: Path)
     assert [name for name in os.listdir(tmp_path) if "draft" in name] == ["draft-0.txt"]
 
 
-async def test_a_long_draft_that_no_file_takes_stays_in_the_prompt() -> None:
+async def test_a_long_draft_stays_in_the_prompt_if_no_file_can_be_written() -> None:
     async with on_stage() as stage:
         text = "x\n" * 10_001
         stage.main.prompt.load_draft(text)
         assert stage.main.prompt.text == text
 
 
-async def test_a_long_prompt_that_was_not_sent_is_kept_beside_what_is_written(tmp_path: Path) -> None:
+async def test_a_long_undelivered_prompt_is_saved_beside_the_draft(tmp_path: Path) -> None:
     async with on_stage(client=another_run(tmp_path)) as stage:
         await stage.press(*"mine")
         stage.main.prompt.give_back("y\n" * 10_001)
@@ -146,7 +146,7 @@ async def test_a_long_prompt_that_was_not_sent_is_kept_beside_what_is_written(tm
         assert (tmp_path / "draft-0.txt").read_text() == "y\n" * 10_001
 
 
-async def test_a_waiting_prompt_that_is_too_long_is_not_changed_here() -> None:
+async def test_an_oversized_queued_prompt_cannot_be_edited() -> None:
     async with on_stage() as stage:
         stage.run_turn()
         stage.client.prompts.submit(talk.SESSION, "z\n" * 10_001)
@@ -156,7 +156,7 @@ async def test_a_waiting_prompt_that_is_too_long_is_not_changed_here() -> None:
         assert (stage.main.prompt.edited, waiting(stage)) == (None, ["z\n" * 10_001])
 
 
-async def test_earlier_prompts_are_read_up_to_a_bound(tmp_path: Path) -> None:
+async def test_the_size_of_the_loaded_history_is_bounded(tmp_path: Path) -> None:
     client = another_run(tmp_path)
     for number in range(20):
         client.journal.remember(f"{number} " + "word " * 199_999)
@@ -168,14 +168,14 @@ async def test_earlier_prompts_are_read_up_to_a_bound(tmp_path: Path) -> None:
         assert stage.main.prompt.text == "short"  # the others are too long for the box
 
 
-async def test_a_text_that_is_too_long_is_not_sent_to_the_clipboard() -> None:
+async def test_an_oversized_text_is_not_sent_to_the_clipboard() -> None:
     async with on_stage() as stage:
         stage.app.copy_to_clipboard("x" * 1_000_001)
         await stage.shows("1,000,001 characters are too many for the terminal's clipboard")
         assert stage.app.clipboard == ""
 
 
-def test_a_row_that_no_client_writes_is_set_aside_unread(tmp_path: Path) -> None:
+def test_an_oversized_row_is_set_aside_unread(tmp_path: Path) -> None:
     another_run(tmp_path).journal.close()
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as database:
         insert = "INSERT INTO drafts (server, session, owner, text) VALUES ('server', 'ses_1', '', ?)"
@@ -186,7 +186,7 @@ def test_a_row_that_no_client_writes_is_set_aside_unread(tmp_path: Path) -> None
     journal.close()
 
 
-def test_a_long_queue_is_taken_over_in_one_step(tmp_path: Path) -> None:
+def test_a_long_queue_is_adopted_in_one_transaction(tmp_path: Path) -> None:
     another_run(tmp_path).journal.close()
     with closing(sqlite3.connect(tmp_path / FILE)) as database:
         rows = (("server", f"q{n}", "ses_1", str(n), "gone", n) for n in range(2_000))

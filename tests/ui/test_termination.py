@@ -33,7 +33,7 @@ WORK = {
 
 
 @pytest.mark.parametrize("work", WORK)
-def test_a_signal_ends_a_screen_that_is_busy_for_ever(work: str, tmp_path: Path) -> None:
+def test_a_signal_exits_a_permanently_busy_screen(work: str, tmp_path: Path) -> None:
     busy = tmp_path / "busy"
     environment = {**os.environ, "BUSY": str(busy), "TERM": "xterm-256color"}
     command = [sys.executable, "-c", SCREEN.format(work=WORK[work])]
@@ -50,7 +50,7 @@ def test_a_signal_ends_a_screen_that_is_busy_for_ever(work: str, tmp_path: Path)
         terminal.close()
 
 
-async def test_a_signal_ends_a_screen_whose_terminal_takes_no_bytes(tmp_path: Path) -> None:
+async def test_a_signal_exits_while_the_terminal_is_blocked(tmp_path: Path) -> None:
     work = "[app._driver.write('x' * 100_000) for _ in itertools.count()]"
     busy = tmp_path / "busy"
     keys, terminal = pty.openpty()

@@ -16,7 +16,7 @@ from tui.ui.turn_end_notes import OPENED
 from tui.widgets.transcript.view import NOTES_KEPT
 
 
-async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
+async def test_a_resumed_turn_gets_a_new_end_note() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt())
         turn = stage.run_turn()
@@ -32,7 +32,7 @@ async def test_a_turn_that_goes_on_after_its_end_is_told_to_end_again() -> None:
         assert "interrupted" not in stage.text
 
 
-async def test_a_prompt_that_the_server_has_after_all_is_no_longer_said_to_be_not_sent() -> None:
+async def test_a_delivered_prompt_loses_its_not_sent_note() -> None:
     """qwen serve: it is found under the server's own id."""
     async with on_stage() as stage:
         turn = stage.run_turn(TurnState.NOT_SENT, reason="no data for 10 s", ended=stage.client.now())
@@ -43,7 +43,7 @@ async def test_a_prompt_that_the_server_has_after_all_is_no_longer_said_to_be_no
         await stage.hides("not sent")
 
 
-async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_where_its_session_is_drawn_anew() -> None:
+async def test_redrawing_does_not_report_a_running_turn_as_interrupted() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")), *talk.prompt())
         turn = stage.run_turn()
@@ -58,7 +58,7 @@ async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_where_its_sess
         await stage.hides("interrupted")
 
 
-async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_its_answer() -> None:
+async def test_an_abnormal_end_is_shown_after_its_answer_after_a_restart() -> None:
     client = FakeClient()
     client.journal.save_turn_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
     client.journal.save_turn_end(talk.SESSION, "msg_not_loaded", "failed", "no model")
@@ -81,7 +81,7 @@ async def test_how_a_turn_broke_off_is_still_said_after_a_restart_right_behind_i
         assert "no model" not in stage.text
 
 
-async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_after_a_restart_of_the_client() -> None:
+async def test_a_restart_does_not_report_a_running_turn_as_interrupted() -> None:
     client = FakeClient()
     client.journal.save_turn_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
     client.journal.save_turn_end(talk.SESSION, "msg_0", "interrupted", "an earlier stop")
@@ -100,7 +100,7 @@ async def test_a_turn_that_goes_on_is_not_said_to_have_broken_off_after_a_restar
         assert "the server stopped" not in stage.text
 
 
-async def test_a_turn_that_breaks_off_while_another_session_is_read_is_told_there_later() -> None:
+async def test_a_turn_interrupted_in_a_hidden_session_is_shown_there_later() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session("ses_2", "The other one")), *talk.prompt())
         turn = stage.run_turn()
@@ -113,7 +113,7 @@ async def test_a_turn_that_breaks_off_while_another_session_is_read_is_told_ther
         await stage.shows("! interrupted: the server stopped")
 
 
-async def test_what_the_server_finished_after_all_did_not_break_off() -> None:
+async def test_a_turn_that_finished_on_the_server_is_not_shown_as_interrupted() -> None:
     client = FakeClient()
     client.journal.save_turn_end(talk.SESSION, talk.PROMPT, "interrupted", "the server stopped")
     async with on_stage(client=client) as stage:
@@ -125,7 +125,7 @@ async def test_what_the_server_finished_after_all_did_not_break_off() -> None:
         assert "the server stopped" not in stage.text
 
 
-async def test_an_end_stands_below_the_answer_of_its_own_prompt() -> None:
+async def test_an_end_note_is_below_the_answer_of_its_prompt() -> None:
     """Two clients, or a prompt sent while a turn runs: the first turn ends when the second prompt is there."""
     later = Message("msg_later", talk.SESSION, "user", created=9.0)
     words = TextPart("prt_later", talk.SESSION, later.id, "And now?")
@@ -145,7 +145,7 @@ async def test_an_end_stands_below_the_answer_of_its_own_prompt() -> None:
             await stage.shows("✓ finished in 12:04")
 
 
-async def test_a_failure_that_an_answer_tells_is_not_told_again_by_its_event() -> None:
+async def test_a_failure_in_an_answer_is_not_repeated_by_its_event() -> None:
     """A real opencode sends the event after the answer."""
     failure = Failure("no key", "provider", 401)
     async with on_stage() as stage:
@@ -170,7 +170,7 @@ async def test_a_failure_that_an_answer_tells_is_not_told_again_by_its_event() -
         assert stage.text.count("no key") == 1
 
 
-async def test_what_became_of_a_request_stands_below_its_call_though_that_is_loaded_later() -> None:
+async def test_the_outcome_of_a_request_is_below_its_call_loaded_later() -> None:
     """After a restart an answer that lay in the journal may be taken before the transcript is here."""
     call = ToolPart("prt_2", talk.SESSION, talk.ANSWER, "call_1", "question", "completed")
     question = replace(talk.ONE_CHOICE, call_id="call_1", message_id=talk.ANSWER)
@@ -186,7 +186,7 @@ async def test_what_became_of_a_request_stands_below_its_call_though_that_is_loa
         assert stage.text.index("Do it.") < stage.text.index("✓ answered")
 
 
-async def test_what_was_aborted_before_it_began_took_no_time() -> None:
+async def test_a_turn_aborted_before_its_start_shows_no_duration() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt())
         turn = stage.run_turn()
@@ -209,7 +209,7 @@ def turn_on_record(at: float, words: str, **answer: Any) -> tuple[FullMessage, F
     )
 
 
-async def test_a_session_that_is_opened_again_tells_how_its_turns_ended() -> None:
+async def test_a_reopened_session_shows_the_ends_of_its_turns() -> None:
     async with on_stage(size=(120, 60)) as stage:
         failure = Failure("no key", "provider", 401)
         page = (
@@ -234,7 +234,7 @@ async def test_a_session_that_is_opened_again_tells_how_its_turns_ended() -> Non
         assert stage.text.count("finished") == 1
 
 
-async def test_the_turn_of_another_client_ahead_of_ours_gets_its_end() -> None:
+async def test_another_clients_earlier_turn_gets_an_end_note() -> None:
     prompt, answer = turn_on_record(1, "of another client", final=False, completed=None)
     async with on_stage() as stage:
         stage.client.feed(e.StatusChanged(talk.SESSION, Busy()))
@@ -247,7 +247,7 @@ async def test_the_turn_of_another_client_ahead_of_ours_gets_its_end() -> None:
         await stage.shows("✓ finished in 0:12")
 
 
-async def test_a_turn_that_was_undone_before_its_end_was_seen_has_no_end_line() -> None:
+async def test_a_turn_undone_before_its_end_has_no_end_note() -> None:
     async with on_stage() as stage:
         page = turn_on_record(-2000, "an earlier one")
         stage.client.feed(e.MessagesLoaded(talk.SESSION, page, None), *talk.prompt(), talk.answer_begins())
@@ -262,7 +262,7 @@ async def test_a_turn_that_was_undone_before_its_end_was_seen_has_no_end_line() 
         assert "finished in 0:12" not in stage.text
 
 
-async def test_an_abort_by_another_client_is_called_that() -> None:
+async def test_an_abort_by_another_client_is_attributed_to_it() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt())
         turn = stage.run_turn()
@@ -274,7 +274,7 @@ async def test_an_abort_by_another_client_is_called_that() -> None:
         assert stage.text.count("■ aborted") == 1
 
 
-async def test_a_prompt_that_was_aborted_elsewhere_before_it_began_has_no_answer() -> None:
+async def test_a_prompt_aborted_elsewhere_before_its_start_has_no_answer() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), *talk.prompt())
         await stage.shows("Move the session store")
@@ -289,7 +289,7 @@ async def test_a_prompt_that_was_aborted_elsewhere_before_it_began_has_no_answer
         await stage.hides("· no answer")
 
 
-async def test_the_outcomes_of_many_requests_take_no_end_from_its_turn() -> None:
+async def test_many_request_outcomes_do_not_remove_an_end_note() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins())
         turn = stage.run_turn()

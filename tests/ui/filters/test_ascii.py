@@ -20,11 +20,11 @@ from tui.widgets.dialogs.inbox import Inbox
         ("a\nb", "a\nb"),
     ],
 )
-def test_each_cell_stays_one_cell(text: str, ascii_text: str) -> None:
+def test_each_cell_is_replaced_by_one_cell(text: str, ascii_text: str) -> None:
     assert plain(text) == ascii_text
 
 
-def test_every_glyph_has_a_likeness_of_one_character() -> None:
+def test_every_glyph_has_a_one_character_replacement() -> None:
     assert all(len(chr(code) if isinstance(code, int) else code) == 1 for code in GLYPHS.values())
 
 
@@ -36,14 +36,14 @@ async def test_the_whole_screen_is_ascii() -> None:
         assert stage.text.isascii()
 
 
-async def test_the_arrows_of_a_hint_read_as_no_other_key() -> None:
+async def test_replaced_arrows_do_not_look_like_another_key() -> None:
     async with on_stage(look=DisplaySettings(ascii=True)) as stage:
         await asked(stage, talk.CHOICES)
         await stage.shows("^ v move", "Esc collapse")
         assert "^v" not in stage.text
 
 
-async def test_keys_and_theme_are_the_person_s() -> None:
+async def test_keys_and_theme_of_the_settings_are_used() -> None:
     look = DisplaySettings(theme="nord", keys={"inbox": "f9", "sessions": "ctrl+s"})
     async with on_stage(look=look) as stage:
         assert stage.app.theme == "nord"
@@ -54,12 +54,12 @@ async def test_keys_and_theme_are_the_person_s() -> None:
         await stage.until(lambda: isinstance(stage.app.screen, Inbox))
 
 
-async def test_a_theme_that_there_is_not_is_said() -> None:
+async def test_an_unknown_theme_is_reported() -> None:
     async with on_stage(look=DisplaySettings(theme="neon")) as stage:
         await stage.shows("There is no theme 'neon'.")
 
 
-async def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with on_stage() as stage:
         await stage.shows("● live")
@@ -73,7 +73,7 @@ async def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])
-async def test_the_palette_is_drawn_with_lines_as_all_else(ascii_only: bool) -> None:
+async def test_the_palette_is_drawn_with_the_same_line_characters(ascii_only: bool) -> None:
     async with on_stage(size=(80, 24), look=DisplaySettings(ascii=ascii_only)) as stage:
         await stage.press("ctrl+p")
         await stage.shows("What needs your answer")

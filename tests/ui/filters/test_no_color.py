@@ -52,7 +52,7 @@ async def test_no_part_of_the_screen_has_a_colour(theme: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["holdfast", "textual-light", "nord"])
-async def test_what_is_marked_is_reverse_and_what_is_faint_dim(theme: str) -> None:
+async def test_selections_are_reverse_and_faint_text_is_dim(theme: str) -> None:
     async with on_stage(look=DisplaySettings(theme=theme)) as stage:
         await stage.press("ctrl+t")
         await stage.shows("thinks first")
@@ -62,7 +62,7 @@ async def test_what_is_marked_is_reverse_and_what_is_faint_dim(theme: str) -> No
         assert "Enter" in words(stage, dim=False, reverse=False)
 
 
-async def test_the_palette_marks_one_row_alone() -> None:
+async def test_the_palette_highlights_only_one_row() -> None:
     async with on_stage() as stage:
         await stage.press("ctrl+p")
         await stage.shows("Copy code")
@@ -70,7 +70,7 @@ async def test_the_palette_marks_one_row_alone() -> None:
         assert "Copy code" in words(stage, reverse=False)
 
 
-def test_no_code_for_a_colour_leaves(tmp_path: Path) -> None:
+def test_no_colour_code_is_written(tmp_path: Path) -> None:
     environment = clean_environment(tmp_path) | {"NO_COLOR": "1", "COLORTERM": "truecolor"}
     with running_stub(tmp_path) as stub:
         with closing(Terminal([COMMAND, stub.address], env=environment, cwd=tmp_path)) as terminal:

@@ -11,7 +11,7 @@ def links(stage: Stage) -> set[str]:
 
 
 @pytest.mark.parametrize(("on", "found"), [(True, {"https://sqlite.org/wal.html"}), (False, set[str]())])
-async def test_links_are_opened_only_where_that_is_wanted(on: bool, found: set[str]) -> None:
+async def test_hyperlinks_are_written_only_if_enabled(on: bool, found: set[str]) -> None:
     async with on_stage(look=DisplaySettings(links=on)) as stage:
         words = "see [the docs](https://sqlite.org/wal.html) and [this](file:///etc/passwd)"
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(words))
