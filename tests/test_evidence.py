@@ -257,10 +257,10 @@ def test_every_text_about_an_uncertain_turn_has_a_row(row: str) -> None:
 
 
 TESTED = {
-    "waiting for you": "test_waiting_for_the_person",
-    "checking its status…": "test_a_failed_request_is_not_called_a_broken_connection_while_that_is_live",
-    "[…]": "test_where_words_may_be_missing_is_marked_until_the_whole_is_there",
-    "… text may be missing until the server sends all of it": "test_a_part_that_may_miss_words_says_so",
+    "waiting for you": "test_waiting_for_the_user",
+    "checking its status…": "test_a_failed_request_is_not_shown_as_disconnected",
+    "[…]": "test_a_possible_gap_is_marked_until_the_text_is_complete",
+    "… text may be missing until the server sends all of it": "test_a_possibly_incomplete_part_is_marked",
 }
 """The tests of the other rows about a running turn."""
 

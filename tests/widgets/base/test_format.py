@@ -16,7 +16,7 @@ def test_span(seconds: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.14, "0.1s"), (8.4, "8.4s"), (90, "1:30")])
-def test_took(seconds: float, words: str) -> None:
+def test_duration(seconds: float, words: str) -> None:
     assert took(seconds) == words
 
 

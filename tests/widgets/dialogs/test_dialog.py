@@ -9,7 +9,7 @@ from tui.widgets.dialogs.confirm import Confirm
 
 
 @pytest.mark.parametrize("key", ["f1", "f2", "f3", "ctrl+t", "ctrl+r"])
-async def test_a_narrow_screen_shows_nothing_beside_a_dialog(key: str) -> None:
+async def test_a_narrow_screen_shows_only_the_dialog(key: str) -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.client.feed(*talk.prompt("lorem " * 400))
         await stage.shows("lorem lorem")
@@ -22,7 +22,7 @@ async def test_a_narrow_screen_shows_nothing_beside_a_dialog(key: str) -> None:
 
 
 @pytest.mark.parametrize(("size", "width"), [((120, 40), 100), ((200, 60), 140)], ids=["120x40", "200x60"])
-async def test_a_roomy_screen_stays_in_sight_beside_a_dialog(size: tuple[int, int], width: int) -> None:
+async def test_a_wide_screen_stays_visible_beside_a_dialog(size: tuple[int, int], width: int) -> None:
     async with on_stage(size=size) as stage:
         await stage.press("f2")
         await stage.until(lambda: stage.app.screen is not stage.main)
@@ -30,7 +30,7 @@ async def test_a_roomy_screen_stays_in_sight_beside_a_dialog(size: tuple[int, in
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 12), (120, 40), (200, 60)])
-async def test_the_help_always_says_how_it_is_closed(size: tuple[int, int]) -> None:
+async def test_the_help_always_shows_its_close_key(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         await stage.press("f1")
         await stage.shows("In the prompt", "Enter", "Esc close")
@@ -39,7 +39,7 @@ async def test_the_help_always_says_how_it_is_closed(size: tuple[int, int]) -> N
         assert rows[at - 1].strip(" ─") == "", "a line apart from the list"
 
 
-async def test_the_footer_below_a_dialog_names_no_key_that_the_dialog_has_taken() -> None:
+async def test_the_footer_below_a_dialog_hides_keys_used_by_the_dialog() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.run_turn()
         await stage.press(*"wait", "enter", *"draft")

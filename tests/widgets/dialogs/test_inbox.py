@@ -40,7 +40,7 @@ async def open_inbox(stage: Stage) -> Inbox:
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_all_requests_stand_oldest_first_with_session_and_age(size: tuple[int, int]) -> None:
+async def test_requests_are_listed_oldest_first_with_session_and_age(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         others_ask(stage)
         await stage.shows("F3 inbox (1)")
@@ -54,7 +54,7 @@ async def test_all_requests_stand_oldest_first_with_session_and_age(size: tuple[
         assert stage.text.index("Which grammar?") < stage.text.index("may it run bash?")
 
 
-async def test_a_question_that_moved_on_in_the_inbox_is_drawn_at_its_new_place_below_it_too() -> None:
+async def test_progress_in_the_inbox_is_shown_in_the_panel_below_too() -> None:
     three = Question("What else?", "More", (Option("a"), Option("b"), Option("c")), multiple=True)
     request = QuestionRequest("que_1", talk.SESSION, (talk.CHOICES.questions[0], three))
     async with on_stage() as stage:
@@ -68,7 +68,7 @@ async def test_a_question_that_moved_on_in_the_inbox_is_drawn_at_its_new_place_b
         await stage.until(lambda: len(form.query(OptionRow)) == 4, "the options of the second question")
 
 
-async def test_an_answer_in_place_leaves_the_session_where_it_is() -> None:
+async def test_answering_in_the_inbox_does_not_change_the_session() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         await stage.press(*"half a prompt")
@@ -87,7 +87,7 @@ async def test_an_answer_in_place_leaves_the_session_where_it_is() -> None:
         assert "answered" not in stage.main.transcript.text
 
 
-async def test_the_next_request_takes_no_key_that_was_meant_for_the_last() -> None:
+async def test_the_next_request_ignores_keys_meant_for_the_previous_one() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         stage.client.feed(e.RequestOpened(PERMISSION))
@@ -102,7 +102,7 @@ async def test_the_next_request_takes_no_key_that_was_meant_for_the_last() -> No
         await stage.until(lambda: stage.client.calls("reply") == [("per_9", "once", "")])
 
 
-async def test_a_new_arrival_takes_neither_the_place_nor_a_key() -> None:
+async def test_a_new_request_changes_neither_the_selection_nor_the_focus() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         stage.client.feed(e.RequestOpened(PERMISSION))
@@ -118,7 +118,7 @@ async def test_a_new_arrival_takes_neither_the_place_nor_a_key() -> None:
         assert request.id == "per_9"
 
 
-async def test_in_the_prompt_a_new_arrival_elsewhere_is_only_counted() -> None:
+async def test_a_new_request_elsewhere_is_only_counted_while_typing() -> None:
     async with on_stage() as stage:
         await stage.press("a")
         others_ask(stage)
@@ -128,7 +128,7 @@ async def test_in_the_prompt_a_new_arrival_elsewhere_is_only_counted() -> None:
         assert stage.client.calls("answer") == []
 
 
-async def test_esc_goes_back_by_one_step_and_rejects_nothing() -> None:
+async def test_esc_goes_back_one_step_and_rejects_nothing() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         inbox = await open_inbox(stage)
@@ -141,7 +141,7 @@ async def test_esc_goes_back_by_one_step_and_rejects_nothing() -> None:
         assert stage.client.calls("reject") == []
 
 
-async def test_a_draft_is_the_same_in_the_inbox_and_in_its_session() -> None:
+async def test_the_inbox_and_the_session_share_a_draft() -> None:
     async with on_stage() as stage:
         request = QuestionRequest("que_1", talk.SESSION, talk.CHOICES.questions)
         stage.client.feed(e.RequestOpened(request))
@@ -158,7 +158,7 @@ async def test_a_draft_is_the_same_in_the_inbox_and_in_its_session() -> None:
         assert draft.answers() == (("SQLite",), ())
 
 
-async def test_while_the_line_is_lost_it_is_not_known_who_still_waits() -> None:
+async def test_requests_are_marked_as_last_known_while_disconnected() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         await open_inbox(stage)
@@ -171,7 +171,7 @@ async def test_while_the_line_is_lost_it_is_not_known_who_still_waits() -> None:
         await stage.hides("as last known")
 
 
-async def test_an_empty_inbox_claims_nothing_while_the_line_is_lost() -> None:
+async def test_an_empty_inbox_is_marked_as_last_known_while_disconnected() -> None:
     async with on_stage() as stage:
         await open_inbox(stage)
         await stage.shows("Nothing needs your answer.")
@@ -180,7 +180,7 @@ async def test_an_empty_inbox_claims_nothing_while_the_line_is_lost() -> None:
         await stage.hides("Nothing needs your answer.")
 
 
-async def test_what_becomes_of_a_request_of_a_session_that_is_gone_is_told_by_its_title() -> None:
+async def test_the_outcome_of_a_deleted_sessions_request_names_its_title() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.client.feed(
             e.SessionUpserted(talk.session("ses_2", "Fix the parser")),
@@ -192,7 +192,7 @@ async def test_what_becomes_of_a_request_of_a_session_that_is_gone_is_told_by_it
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_the_keys_are_those_of_the_step_that_is_answered(size: tuple[int, int]) -> None:
+async def test_the_footer_shows_the_keys_of_the_current_step(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         stage.client.feed(e.RequestOpened(talk.CHOICES))
         await open_inbox(stage)
@@ -210,7 +210,7 @@ async def test_the_keys_are_those_of_the_step_that_is_answered(size: tuple[int, 
         await stage.shows("Enter answer")
 
 
-async def test_a_rejection_is_asked_about_and_sent() -> None:
+async def test_a_rejection_is_confirmed_and_sent() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         await open_inbox(stage)
@@ -220,7 +220,7 @@ async def test_a_rejection_is_asked_about_and_sent() -> None:
         await stage.until(lambda: stage.client.calls("reject") == [("que_8",)])
 
 
-async def test_the_next_request_takes_no_answer_at_first_and_the_keys_say_so() -> None:
+async def test_the_next_request_ignores_answers_briefly_and_hides_their_keys() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         stage.client.feed(e.RequestOpened(PERMISSION))
@@ -249,7 +249,7 @@ async def test_the_session_of_a_request_can_be_opened() -> None:
         await stage.until(lambda: stage.app.presenter.session_id == "ses_2b")
 
 
-async def test_the_list_has_the_keys_when_an_answered_request_went_while_nobody_looked() -> None:
+async def test_the_list_is_focused_after_a_request_closes_without_terminal_focus() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         stage.client.feed(e.RequestOpened(PERMISSION))
@@ -263,7 +263,7 @@ async def test_the_list_has_the_keys_when_an_answered_request_went_while_nobody_
         await stage.until(lambda: inbox.focused is inbox._options)
 
 
-async def test_keys_of_one_burst_go_where_each_was_meant() -> None:
+async def test_keys_of_a_burst_are_delivered_in_order() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         await open_inbox(stage)
@@ -271,7 +271,7 @@ async def test_keys_of_one_burst_go_where_each_was_meant() -> None:
         await stage.until(lambda: stage.client.calls("answer") == [("que_8", (("8080",),))])
 
 
-async def test_a_letter_that_means_nothing_here_leaves_enter_and_esc_as_they_are() -> None:
+async def test_an_unused_letter_does_not_change_enter_and_esc() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         inbox = await open_inbox(stage)
@@ -281,7 +281,7 @@ async def test_a_letter_that_means_nothing_here_leaves_enter_and_esc_as_they_are
         assert inbox.focused is inbox._options
 
 
-async def test_a_sentence_in_one_burst_answers_nothing() -> None:
+async def test_a_sentence_in_a_burst_answers_nothing() -> None:
     async with on_stage() as stage:
         others_ask(stage)
         await open_inbox(stage)
@@ -292,7 +292,7 @@ async def test_a_sentence_in_one_burst_answers_nothing() -> None:
 
 
 @pytest.mark.parametrize("at", ["list", "answer", "nothing"])
-async def test_what_is_pasted_here_goes_to_the_prompt_below(at: str) -> None:
+async def test_a_paste_goes_to_the_prompt_below(at: str) -> None:
     async with on_stage() as stage:
         if at != "nothing":
             others_ask(stage)
@@ -303,7 +303,7 @@ async def test_what_is_pasted_here_goes_to_the_prompt_below(at: str) -> None:
         assert stage.client.calls("answer") == []
 
 
-async def test_an_empty_inbox_says_so() -> None:
+async def test_an_empty_inbox_has_a_message() -> None:
     async with on_stage() as stage:
         await open_inbox(stage)
         await stage.shows("Nothing needs your answer.", "Esc back")
@@ -312,7 +312,7 @@ async def test_an_empty_inbox_says_so() -> None:
         await stage.until(lambda: not isinstance(stage.app.screen, Inbox))
 
 
-async def test_what_was_asked_before_this_client_came_has_its_age_and_its_place() -> None:
+async def test_requests_older_than_this_client_have_an_age_and_a_position() -> None:
     async with on_stage() as stage:
         client = stage.client
         late = replace(talk.asked_in(talk.SESSION, "que_late", text="The late one?"), asked=client.server_now() - 65)

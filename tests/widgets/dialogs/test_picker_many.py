@@ -19,7 +19,7 @@ from tui.widgets.dialogs.session_picker import SessionPicker
 MANY = 2_000
 
 
-async def test_of_very_many_names_some_are_listed_and_the_others_found_by_typing() -> None:
+async def test_very_many_names_are_listed_in_part_and_found_by_typing() -> None:
     taken: list[str] = []
     async with on_stage() as stage:
         offered = [CatalogItem(f"name-{at}", "about") for at in range(MANY)]
@@ -30,7 +30,7 @@ async def test_of_very_many_names_some_are_listed_and_the_others_found_by_typing
     assert taken == [f"name-{MANY - 3}"]
 
 
-async def test_the_inbox_counts_the_requests_that_are_not_kept() -> None:
+async def test_the_inbox_counts_requests_beyond_the_limit() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.StatusChanged(talk.SESSION, Busy()))
         for at in range(KEPT + 25):
@@ -57,7 +57,7 @@ def picker(store: Store, standing_of: Callable[[str], SessionState]) -> SessionP
     return SessionPicker(store, standing_of, lambda: 0.0, None, edits=False)
 
 
-async def test_the_list_of_sessions_looks_at_those_that_it_lists() -> None:
+async def test_the_session_list_reads_only_the_listed_sessions() -> None:
     standing = Counting()
     async with on_stage() as stage:
         store = Store()
@@ -67,7 +67,7 @@ async def test_the_list_of_sessions_looks_at_those_that_it_lists() -> None:
         assert 0 < standing.asked <= 4 * SESSIONS_LISTED
 
 
-async def test_sessions_that_are_deep_in_each_other_are_listed_once() -> None:
+async def test_deeply_nested_sessions_are_listed_once() -> None:
     async with on_stage() as stage:
         store = Store()
         store.apply(e.SessionUpserted(Session("ses_0", "title 0")))

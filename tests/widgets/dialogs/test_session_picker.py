@@ -32,7 +32,7 @@ def know(client: FakeClient, *titles: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_each_session_stands_with_a_glyph_and_a_word(size: tuple[int, int]) -> None:
+async def test_each_session_has_a_glyph_and_a_state(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         know(stage.client, "asks", "tries again", "works", "broke", "was lost", "is done", "rests")
         for session_id in ("ses_4", "ses_5", "ses_6", "ses_7"):
@@ -55,7 +55,7 @@ async def test_each_session_stands_with_a_glyph_and_a_word(size: tuple[int, int]
         assert "✓ done, unread" in rows["is done"]
 
 
-async def test_how_long_a_session_waits_is_what_the_question_says() -> None:
+async def test_a_waiting_time_counts_from_the_question() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session(updated=time.time() - 500)))
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
@@ -68,7 +68,7 @@ async def test_how_long_a_session_waits_is_what_the_question_says() -> None:
         assert row.split("? waiting for you")[1].split()[0] == "22s"
 
 
-async def test_the_list_follows_what_happens_and_keeps_its_place() -> None:
+async def test_the_list_is_updated_and_keeps_its_selection() -> None:
     async with on_stage() as stage:
         know(stage.client, "one", "two", "three")
         await open_list(stage)
@@ -79,7 +79,7 @@ async def test_the_list_follows_what_happens_and_keeps_its_place() -> None:
         await stage.until(lambda: stage.app.presenter.session_id == "ses_4")
 
 
-async def test_a_session_that_stands_still_is_called_stalled() -> None:
+async def test_a_session_without_progress_is_shown_as_stalled() -> None:
     async with on_stage() as stage:
         know(stage.client, "works")
         stage.client.feed(e.StatusChanged("ses_2", Busy()))
@@ -89,7 +89,7 @@ async def test_a_session_that_stands_still_is_called_stalled() -> None:
         await stage.shows("◐ stalled")
 
 
-async def test_words_and_states_filter() -> None:
+async def test_text_and_states_filter() -> None:
     async with on_stage() as stage:
         know(stage.client, "fix the parser", "write the docs")
         stage.client.feed(e.StatusChanged("ses_3", Busy()))
@@ -99,7 +99,7 @@ async def test_words_and_states_filter() -> None:
         assert "write the docs" in stage.text
 
 
-async def test_an_empty_list_says_why_it_is_empty() -> None:
+async def test_an_empty_list_has_a_reason() -> None:
     async with on_stage(session=None) as stage:
         stage.client.feed(e.SessionDeleted(talk.SESSION))
         await open_list(stage)
@@ -111,7 +111,7 @@ async def test_an_empty_list_says_why_it_is_empty() -> None:
         await stage.shows("Sessions · none fits the filter")
 
 
-async def test_children_stand_under_their_parent_and_are_opened() -> None:
+async def test_child_sessions_are_listed_below_their_parent() -> None:
     async with on_stage() as stage:
         know(stage.client, "the parent", "another")
         stage.client.feed(e.SessionUpserted(talk.child("ses_c", "ses_2", "explore the code")))
@@ -134,7 +134,7 @@ async def test_a_session_is_renamed() -> None:
         await stage.shows("Other words", "filter")
 
 
-async def test_a_name_that_is_not_changed_is_not_sent() -> None:
+async def test_an_unchanged_name_is_not_sent() -> None:
     async with on_stage() as stage:
         await open_list(stage)
         await stage.press("ctrl+r", "enter", "ctrl+r", "escape")
@@ -150,7 +150,7 @@ async def test_a_copy_is_made_and_opened() -> None:
         assert not isinstance(stage.app.screen, SessionPicker)
 
 
-async def test_while_the_line_is_lost_the_list_is_as_last_known_and_nothing_covers_it() -> None:
+async def test_the_list_is_marked_as_last_known_while_disconnected() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await open_list(stage)
         await stage.shows("Sessions   ›")
@@ -165,7 +165,7 @@ async def test_while_the_line_is_lost_the_list_is_as_last_known_and_nothing_cove
         await stage.hides("as last known")
 
 
-async def test_the_mark_of_the_session_on_the_screen_is_explained_where_it_stands() -> None:
+async def test_the_mark_of_the_current_session_is_explained() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Fix the parser")))
         await open_list(stage)
@@ -175,7 +175,7 @@ async def test_the_mark_of_the_session_on_the_screen_is_explained_where_it_stand
         await stage.hides("is on the screen")
 
 
-async def test_deleting_asks_and_leaves_what_is_gone() -> None:
+async def test_deleting_is_confirmed_and_closes_the_session() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.child("ses_c", talk.SESSION)))
         await stage.pilot.pause()
@@ -189,7 +189,7 @@ async def test_deleting_asks_and_leaves_what_is_gone() -> None:
         await stage.until(lambda: stage.app.presenter.session_id is None)
 
 
-async def test_what_the_server_does_not_offer_has_no_key() -> None:
+async def test_unsupported_actions_have_no_key() -> None:
     client = FakeClient()
     client.traits = Traits("any", edits_sessions=False)
     async with on_stage(client=client) as stage:
@@ -200,7 +200,7 @@ async def test_what_the_server_does_not_offer_has_no_key() -> None:
         assert [call for call in client.asked if call[0] in ("delete", "rename", "fork")] == []
 
 
-async def test_what_the_server_refuses_is_said() -> None:
+async def test_a_refused_action_is_reported() -> None:
     async with on_stage() as stage:
         await open_list(stage)
         stage.client.fails = ConnectFailed("connection refused")
@@ -212,7 +212,7 @@ GONE = "this session no longer exists on the server"
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_a_session_that_the_server_lost_stays_on_the_screen_and_says_so(size: tuple[int, int]) -> None:
+async def test_a_session_missing_on_the_server_stays_shown_with_a_notice(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         stage.client.feed(e.SessionUpserted(talk.session(title="Known")), *talk.prompt())
         await stage.press(*"half a thought")
@@ -228,7 +228,7 @@ async def test_a_session_that_the_server_lost_stays_on_the_screen_and_says_so(si
         await stage.hides(GONE)
 
 
-async def test_what_waits_for_a_session_that_is_gone_is_sent_in_a_new_one() -> None:
+async def test_queued_prompts_of_a_deleted_session_are_sent_in_a_new_one() -> None:
     async with on_stage() as stage:
         turn = stage.run_turn()
         await stage.press(*"one", "enter", *"two", "enter", *"draft")
@@ -245,7 +245,7 @@ async def test_what_waits_for_a_session_that_is_gone_is_sent_in_a_new_one() -> N
         assert stage.client.journal.draft(talk.SESSION) == ""
 
 
-async def test_one_that_waits_for_a_session_that_is_gone_is_sent_alone() -> None:
+async def test_one_queued_prompt_of_a_deleted_session_is_sent_alone() -> None:
     async with on_stage() as stage:
         stage.run_turn()
         await stage.press(*"one", "enter", *"two", "enter")
@@ -258,7 +258,7 @@ async def test_one_that_waits_for_a_session_that_is_gone_is_sent_alone() -> None
         await stage.shows("1 prompt · paused: its session no longer exists", "1 one")
 
 
-async def test_a_session_that_is_gone_is_listed_for_the_words_in_it() -> None:
+async def test_a_deleted_session_with_unsent_text_is_listed() -> None:
     async with on_stage() as stage:
         know(stage.client, "lost with words", "lost without")
         stage.client.journal.save_draft("ses_2", "do not lose me")
@@ -271,7 +271,7 @@ async def test_a_session_that_is_gone_is_listed_for_the_words_in_it() -> None:
         await stage.shows(GONE)
 
 
-async def test_a_session_that_the_person_deletes_leaves_the_screen_unless_words_are_in_it() -> None:
+async def test_a_deleted_session_is_closed_unless_it_has_unsent_text() -> None:
     async with on_stage() as stage:
         await stage.press(*"hm")
         await open_list(stage)
@@ -283,7 +283,7 @@ async def test_a_session_that_the_person_deletes_leaves_the_screen_unless_words_
         await stage.until(lambda: stage.app.presenter.session_id is None)
 
 
-async def test_what_was_typed_for_a_session_that_is_deleted_unseen_is_among_the_earlier_prompts() -> None:
+async def test_the_draft_of_a_hidden_deleted_session_is_in_the_history() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Weather bot", updated=9e9)))
         stage.client.journal.save_draft("ses_2", "half a prompt")
@@ -295,7 +295,7 @@ async def test_what_was_typed_for_a_session_that_is_deleted_unseen_is_among_the_
         assert stage.app.presenter.session_id == talk.SESSION
 
 
-async def test_a_session_that_comes_back_is_one_again() -> None:
+async def test_a_restored_session_is_listed_normally_again() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionDeleted(talk.SESSION))
         await stage.shows(GONE)

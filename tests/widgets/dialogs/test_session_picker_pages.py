@@ -66,7 +66,7 @@ async def test_the_last_of_many_sessions_is_reached_and_opened() -> None:
         assert server.questions[:4] == [("", None), ("", "100"), ("", "200"), ("", "300")]
 
 
-async def test_a_page_of_sessions_is_drawn_once() -> None:
+async def test_each_page_of_sessions_is_drawn_once() -> None:
     server = Server(100)
     async with on_stage(client=server, session=None) as stage:
         drawn: list[float] = []
@@ -84,7 +84,7 @@ async def test_a_page_of_sessions_is_drawn_once() -> None:
         assert len(drawn) == 1
 
 
-async def test_the_oldest_is_found_by_its_title() -> None:
+async def test_the_oldest_session_is_found_by_its_title() -> None:
     server = Server(350)
     async with on_stage(client=server, session=None) as stage:
         await open_list(stage)
@@ -96,7 +96,7 @@ async def test_the_oldest_is_found_by_its_title() -> None:
         await stage.shows("Sessions · no title fits the filter")
 
 
-async def test_a_page_that_holds_nothing_that_fits_is_followed_by_the_next() -> None:
+async def test_a_page_without_a_match_is_followed_by_the_next() -> None:
     server = Server(350)
     server.all[349] = talk.session("ses_351", "number zeta", updated=1.0)
     async with on_stage(client=server, session=None) as stage:
@@ -106,7 +106,7 @@ async def test_a_page_that_holds_nothing_that_fits_is_followed_by_the_next() -> 
         assert ("number", "300") in server.questions
 
 
-async def test_a_list_that_cannot_be_fetched_says_so_in_its_place() -> None:
+async def test_a_failed_list_shows_the_error_in_place() -> None:
     server = Server(0)
     server.failing = SchemaMismatch("/session", "it is no list")
     async with on_stage(client=server, session=None) as stage:
@@ -119,7 +119,7 @@ async def test_a_list_that_cannot_be_fetched_says_so_in_its_place() -> None:
         await stage.hides("could not be fetched")
 
 
-async def test_while_the_server_is_asked_nothing_is_said_not_to_be_there() -> None:
+async def test_no_match_is_not_reported_while_loading() -> None:
     server = Server(3)
     async with on_stage(client=server, session=None) as stage:
         await open_list(stage)

@@ -46,7 +46,7 @@ def burst(box: Box, keys: str) -> None:
         box.app.post_message(events.Key(key, key))
 
 
-async def test_where_no_key_is_on_its_way_the_focus_moves_at_once() -> None:
+async def test_without_queued_keys_the_focus_moves_at_once() -> None:
     async with two_boxes() as (giver, taker, handover):
         await wait_until(lambda: not has_messages(giver.screen))
         handover.begin(taker)
@@ -55,7 +55,7 @@ async def test_where_no_key_is_on_its_way_the_focus_moves_at_once() -> None:
 
 
 @pytest.mark.parametrize("turns", range(12))
-async def test_keys_on_their_way_come_before_all_that_come_later(turns: int) -> None:
+async def test_queued_keys_are_delivered_before_later_ones(turns: int) -> None:
     """`turns`: of the event loop, after which the focus is to move."""
     async with two_boxes() as (giver, taker, handover):
         burst(giver, "abcdef")
@@ -68,7 +68,7 @@ async def test_keys_on_their_way_come_before_all_that_come_later(turns: int) -> 
         assert giver.app.focused is taker
 
 
-async def test_the_last_word_says_who_gets_the_focus() -> None:
+async def test_the_last_call_decides_the_focus() -> None:
     async with two_boxes() as (giver, taker, handover):
         giver.post_message(events.Key("a", "a"))
         handover.begin(taker)

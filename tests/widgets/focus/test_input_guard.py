@@ -20,7 +20,7 @@ class Clock:
         return self.seconds
 
 
-async def test_it_runs_for_half_a_second() -> None:
+async def test_the_guard_runs_for_half_a_second() -> None:
     clock = Clock()
     async with App[None]().run_test() as pilot:
         grace = InputGuard(pilot.app.screen, clock, lambda: None)
@@ -32,7 +32,7 @@ async def test_it_runs_for_half_a_second() -> None:
         assert runs == [False, True, True, False]
 
 
-async def test_its_beginning_and_its_end_are_told() -> None:
+async def test_start_and_end_are_reported() -> None:
     clock, told = Clock(), list[bool]()
     async with App[None]().run_test() as pilot:
         grace = InputGuard(pilot.app.screen, clock, lambda: told.append(grace.runs))
@@ -42,7 +42,7 @@ async def test_its_beginning_and_its_end_are_told() -> None:
         await wait_until(lambda: told == [True, False])
 
 
-async def test_begun_again_its_end_is_told_later_and_once() -> None:
+async def test_a_restart_delays_the_end_and_reports_it_once() -> None:
     clock, told = Clock(), list[bool]()
     async with App[None]().run_test() as pilot:
         grace = InputGuard(pilot.app.screen, clock, lambda: told.append(grace.runs))
@@ -56,7 +56,7 @@ async def test_begun_again_its_end_is_told_later_and_once() -> None:
         await wait_until(lambda: told == [True, True, False])
 
 
-async def test_one_timer_runs_however_often_it_begins() -> None:
+async def test_restarts_use_one_timer() -> None:
     class Counting(Widget):
         timers = 0
 
@@ -73,7 +73,7 @@ async def test_one_timer_runs_however_often_it_begins() -> None:
         assert widget.timers == 1
 
 
-async def test_waived_it_is_over() -> None:
+async def test_cancelling_ends_the_guard() -> None:
     clock, told = Clock(), list[bool]()
     async with App[None]().run_test() as pilot:
         grace = InputGuard(pilot.app.screen, clock, lambda: told.append(grace.runs))

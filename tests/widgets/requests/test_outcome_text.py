@@ -9,7 +9,7 @@ def text(words: object) -> str:
     return getattr(words, "plain", "")
 
 
-def test_our_answer_is_told_when_the_server_has_it_and_only_once() -> None:
+def test_our_answer_is_reported_once_when_acknowledged() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.changed(ReplyStatusChanged(CHOICES, "sending")) is None
@@ -19,20 +19,20 @@ def test_our_answer_is_told_when_the_server_has_it_and_only_once() -> None:
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
 
 
-def test_the_server_s_word_may_come_last() -> None:
+def test_the_closing_event_may_follow_the_acknowledgement() -> None:
     outcomes = Outcomes()
     outcomes.sent(ONE_CHOICE, (("Leave them",),))
     assert text(outcomes.changed(ReplyStatusChanged(ONE_CHOICE, "acknowledged"))) == "✓ answered  Leave them"
     assert outcomes.closed(RequestClosed(ONE_CHOICE, "answered", (("Leave them",),))) is None
 
 
-def test_somebody_else_s_answer_is_called_that() -> None:
+def test_another_clients_answer_is_attributed_to_it() -> None:
     outcomes = Outcomes()
     told = outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ())))
     assert text(told) == "· answered elsewhere  Store: Postgres · Extras: not answered"
 
 
-def test_somebody_else_was_faster_than_ours() -> None:
+def test_another_clients_earlier_answer_wins() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ()))) is None
@@ -49,7 +49,7 @@ def test_an_expired_request() -> None:
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
 
 
-def test_a_refused_answer_leaves_the_request_open_and_may_be_sent_again() -> None:
+def test_a_refused_answer_leaves_the_request_open() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     assert "still open" in text(outcomes.changed(ReplyStatusChanged(CHOICES, "refused", "bad label")))
@@ -73,12 +73,12 @@ def test_rejections_and_permissions() -> None:
     assert text(Outcomes().closed(RequestClosed(CHOICES, "rejected"))) == "· rejected elsewhere"
 
 
-def test_a_ghost_is_told_as_gone() -> None:
+def test_a_stale_request_is_reported_as_withdrawn() -> None:
     told = text(Outcomes().closed(RequestClosed(CHOICES, "gone")))
     assert told == "· the question was withdrawn: nothing waits for it any more"
 
 
-def test_an_answer_that_lies_here_while_its_question_goes_is_not_called_taken_or_lost() -> None:
+def test_a_stopped_answer_to_a_withdrawn_question_is_reported_as_unknown() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     stopped = ReplyStatusChanged(CHOICES, "stopped", "401 Unauthorized")
@@ -90,7 +90,7 @@ def test_an_answer_that_lies_here_while_its_question_goes_is_not_called_taken_or
     assert text(outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
 
 
-def test_an_answer_that_an_earlier_run_gave_is_ours() -> None:
+def test_an_answer_of_an_earlier_run_is_ours() -> None:
     """It is sent by the client that found it in the journal; nobody typed it here."""
     outcomes = Outcomes()
     assert outcomes.changed(ReplyStatusChanged(CHOICES, "sending", given=Given(ANSWERS))) is None
@@ -100,7 +100,7 @@ def test_an_answer_that_an_earlier_run_gave_is_ours() -> None:
     assert text(outcomes.changed(ReplyStatusChanged(PERMISSION, "acknowledged"))) == "× rejected  bash · not on Fridays"
 
 
-def test_an_answer_elsewhere_that_only_the_record_tells_of() -> None:
+def test_another_clients_answer_known_only_from_the_record() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None

@@ -41,7 +41,7 @@ async def asked(stage: Stage, *requests: Request) -> None:
     stage.after_grace()
 
 
-async def test_one_question_is_answered_with_enter() -> None:
+async def test_enter_answers_a_single_question() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.shows("? agent needs your answer", "May I change the callers?", "1 ( ) Change them", "choose one")
@@ -50,7 +50,7 @@ async def test_one_question_is_answered_with_enter() -> None:
 
 
 @pytest.mark.parametrize("keys", [["2"], ["j", "space"], ["down", "space"]])
-async def test_choosing_does_not_send(keys: list[str]) -> None:
+async def test_selecting_does_not_send(keys: list[str]) -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press(*keys)
@@ -60,7 +60,7 @@ async def test_choosing_does_not_send(keys: list[str]) -> None:
         assert stage.client.calls("answer") == [("que_2", (("Leave them",),))]
 
 
-async def test_several_questions_are_tabs_and_end_in_a_review() -> None:
+async def test_several_questions_are_tabs_followed_by_a_review() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         await stage.press("enter")
@@ -74,14 +74,14 @@ async def test_several_questions_are_tabs_and_end_in_a_review() -> None:
         assert stage.client.calls("answer") == [("que_1", (("SQLite",), ("Migration", "Expiry")))]
 
 
-async def test_the_review_names_what_is_not_answered() -> None:
+async def test_the_review_names_unanswered_questions() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         await stage.press("enter", "right")
         await stage.shows("not answered")
 
 
-async def test_own_words() -> None:
+async def test_a_custom_answer() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         await stage.press("3", *"DuckDB x1", "enter")
@@ -90,7 +90,7 @@ async def test_own_words() -> None:
         await stage.shows("3 (•) DuckDB x1")
 
 
-async def test_escape_leaves_own_words_without_losing_them() -> None:
+async def test_escape_closes_the_custom_answer_and_keeps_its_text() -> None:
     async with on_stage() as stage:
         await asked(stage, WORDS_ONLY)
         await stage.press("enter", *"hello", "escape")
@@ -100,7 +100,7 @@ async def test_escape_leaves_own_words_without_losing_them() -> None:
         assert stage.client.calls("answer") == [("que_9", (("hello",),))]
 
 
-async def test_the_last_letter_before_escape_is_kept_too() -> None:
+async def test_the_last_letter_before_escape_is_kept() -> None:
     async with on_stage() as stage:
         await asked(stage, WORDS_ONLY)
         await stage.press("enter")
@@ -108,7 +108,7 @@ async def test_the_last_letter_before_escape_is_kept_too() -> None:
         await stage.shows("1 ( ) hello")
 
 
-async def test_nothing_chosen_is_not_sent_and_says_why() -> None:
+async def test_an_empty_selection_is_not_sent_and_has_a_reason() -> None:
     lone = QuestionRequest("que_6", talk.SESSION, (talk.CHOICES.questions[1],))
     async with on_stage() as stage:
         await asked(stage, lone)
@@ -117,7 +117,7 @@ async def test_nothing_chosen_is_not_sent_and_says_why() -> None:
         assert stage.client.calls("answer") == []
 
 
-async def test_mouse_on_tabs_and_rows() -> None:
+async def test_tabs_and_rows_can_be_clicked() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         await stage.pilot.click(list(stage.main.panel.query(TabLabel))[1])
@@ -126,7 +126,7 @@ async def test_mouse_on_tabs_and_rows() -> None:
         await stage.shows("2 [x] Expiry")
 
 
-async def test_a_long_list_scrolls_to_the_cursor_and_leaves_the_transcript_in_sight() -> None:
+async def test_a_long_list_scrolls_and_leaves_the_transcript_visible() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.client.feed(*talk.at_work())
         await asked(stage, MANY)
@@ -136,7 +136,7 @@ async def test_a_long_list_scrolls_to_the_cursor_and_leaves_the_transcript_in_si
         assert stage.client.calls("answer") == [("que_8", (("Number 29",),))]
 
 
-async def test_server_text_is_text() -> None:
+async def test_server_text_is_not_markup() -> None:
     async with on_stage() as stage:
         await asked(stage, NASTY)
         await stage.shows("[/] [bold]x", "[red]", "#&<>\"'")
@@ -144,7 +144,7 @@ async def test_server_text_is_text() -> None:
         assert stage.client.calls("answer") == [("que_7", (("[/]",),))]
 
 
-async def test_keys_in_the_grace_answer_nothing_and_go_to_the_prompt() -> None:
+async def test_keys_during_the_guard_go_to_the_prompt() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
@@ -157,7 +157,7 @@ async def test_keys_in_the_grace_answer_nothing_and_go_to_the_prompt() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "1")]
 
 
-async def test_enter_in_the_grace_says_that_it_did_nothing() -> None:
+async def test_enter_during_the_guard_shows_that_it_was_ignored() -> None:
     async with on_stage(size=(40, 12)) as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
@@ -171,7 +171,7 @@ async def test_enter_in_the_grace_says_that_it_did_nothing() -> None:
         assert len(stage.client.calls("answer")) == 1
 
 
-async def test_a_digit_in_the_grace_is_not_sent_as_a_prompt_by_the_enter_behind_it() -> None:
+async def test_a_digit_and_enter_during_the_guard_are_not_sent_as_a_prompt() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
@@ -181,7 +181,7 @@ async def test_a_digit_in_the_grace_is_not_sent_as_a_prompt_by_the_enter_behind_
         assert stage.main.prompt.text == "1"
 
 
-async def test_enter_just_after_a_question_went_says_that_nothing_was_sent() -> None:
+async def test_enter_right_after_a_question_closed_shows_that_it_was_ignored() -> None:
     async with on_stage(size=(80, 24)) as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("escape", *"draft", "f4")
@@ -196,7 +196,7 @@ async def test_enter_just_after_a_question_went_says_that_nothing_was_sent() -> 
         assert stage.client.calls("send") == [(talk.SESSION, "draft")]
 
 
-async def test_keys_that_go_on_make_the_grace_go_on() -> None:
+async def test_continued_keys_extend_the_guard() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
@@ -209,7 +209,7 @@ async def test_keys_that_go_on_make_the_grace_go_on() -> None:
         assert len(stage.client.calls("answer")) == 1
 
 
-async def test_the_last_line_names_a_key_that_answers_only_once_it_does() -> None:
+async def test_the_footer_names_answering_keys_only_after_the_guard() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
@@ -221,7 +221,7 @@ async def test_the_last_line_names_a_key_that_answers_only_once_it_does() -> Non
         await stage.shows("Enter send", "Esc collapse", "x reject")
 
 
-async def test_the_last_line_names_the_keys_of_the_next_question_at_once() -> None:
+async def test_the_footer_names_the_keys_of_the_next_question_at_once() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         await stage.shows("Enter next")
@@ -232,7 +232,7 @@ async def test_the_last_line_names_the_keys_of_the_next_question_at_once() -> No
         await stage.shows("Space choose")
 
 
-async def test_no_key_that_answers_is_named_for_a_moment_before(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answering_keys_are_never_named_during_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage() as stage:
         named: list[str] = []
         monkeypatch.setattr(HintBar, "show_keys", lambda self, keys, waiting: named.extend(hint.label for hint in keys))
@@ -243,7 +243,7 @@ async def test_no_key_that_answers_is_named_for_a_moment_before(monkeypatch: pyt
         assert "x" not in named
 
 
-async def test_a_key_in_the_grace_puts_off_what_the_last_line_names() -> None:
+async def test_a_key_during_the_guard_delays_the_footer() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
@@ -257,7 +257,7 @@ async def test_a_key_in_the_grace_puts_off_what_the_last_line_names() -> None:
         await stage.shows("Enter send", "x reject")
 
 
-async def test_the_next_request_takes_back_the_keys_that_answer() -> None:
+async def test_the_next_request_hides_the_answering_keys_again() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE, talk.CHOICES)
         await stage.shows("Enter send", "x reject")
@@ -268,7 +268,7 @@ async def test_the_next_request_takes_back_the_keys_that_answer() -> None:
         await stage.shows("Enter next", "x reject")
 
 
-async def test_a_field_opened_by_the_mouse_in_the_grace_names_its_own_keys() -> None:
+async def test_a_field_opened_by_a_click_during_the_guard_names_its_keys() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(WORDS_ONLY))
         await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
@@ -276,7 +276,7 @@ async def test_a_field_opened_by_the_mouse_in_the_grace_names_its_own_keys() -> 
         await stage.shows("Enter confirm", "Esc back")
 
 
-async def test_a_request_takes_no_keys_from_somebody_who_writes() -> None:
+async def test_a_request_does_not_take_the_focus_while_typing() -> None:
     async with on_stage() as stage:
         await stage.press(*"half a")
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
@@ -287,7 +287,7 @@ async def test_a_request_takes_no_keys_from_somebody_who_writes() -> None:
         assert stage.main.prompt.text == "half a"
 
 
-async def test_an_emptied_prompt_counts_as_written_in_for_a_moment() -> None:
+async def test_a_just_emptied_prompt_counts_as_typing() -> None:
     async with on_stage() as stage:
         await stage.press("a", "backspace")
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
@@ -295,7 +295,7 @@ async def test_an_emptied_prompt_counts_as_written_in_for_a_moment() -> None:
         assert stage.app.focused is stage.main.prompt
 
 
-async def test_a_request_takes_the_keys_once_the_person_has_stopped_writing_and_only_once() -> None:
+async def test_a_request_takes_the_focus_once_after_typing_stops() -> None:
     async with on_stage() as stage:
         await stage.press("a", "backspace")
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
@@ -314,7 +314,7 @@ async def test_a_request_takes_the_keys_once_the_person_has_stopped_writing_and_
         assert stage.app.focused is stage.main.prompt
 
 
-async def test_tab_right_after_the_question_took_the_keys_by_itself_does_not_lead_away() -> None:
+async def test_tab_right_after_automatic_focus_stays_in_the_question() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within)
@@ -325,7 +325,7 @@ async def test_tab_right_after_the_question_took_the_keys_by_itself_does_not_lea
         assert stage.app.focused is stage.main.transcript
 
 
-async def test_tab_that_was_promised_stays_however_late_it_comes() -> None:
+async def test_an_announced_tab_stays_in_the_question_however_late() -> None:
     async with on_stage() as stage:
         await stage.press(*"ab")
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
@@ -341,7 +341,7 @@ async def test_tab_that_was_promised_stays_however_late_it_comes() -> None:
         await stage.shows("› 2 (•)")
 
 
-async def test_the_cursor_of_a_question_is_marked_only_while_the_keys_are_there() -> None:
+async def test_the_cursor_of_a_question_is_shown_only_with_focus() -> None:
     async with on_stage() as stage:
         for request in (talk.ONE_CHOICE, talk.PERMISSION):
             stage.client.feed(e.RequestOpened(request))
@@ -356,7 +356,7 @@ async def test_the_cursor_of_a_question_is_marked_only_while_the_keys_are_there(
             await stage.until(lambda: stage.main.panel.active is None)
 
 
-async def test_tab_leads_on_from_a_question_in_which_keys_were_pressed() -> None:
+async def test_tab_leaves_a_question_after_a_key_press() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
         await stage.until(lambda: stage.main.panel.has_focus_within)
@@ -367,7 +367,7 @@ async def test_tab_leads_on_from_a_question_in_which_keys_were_pressed() -> None
         assert stage.app.focused is stage.main.transcript
 
 
-async def test_tab_leads_on_from_a_question_that_the_person_went_to() -> None:
+async def test_tab_leaves_a_question_focused_by_the_user() -> None:
     async with on_stage() as stage:
         await stage.press(*"half a")
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
@@ -376,7 +376,7 @@ async def test_tab_leads_on_from_a_question_that_the_person_went_to() -> None:
         assert stage.app.focused is stage.main.transcript
 
 
-async def test_what_an_option_means_fills_the_line() -> None:
+async def test_an_option_description_fills_the_line() -> None:
     about = "one file, atomic writes, nothing to install, and a backup is a copy of that file"
     request = QuestionRequest(
         "que_5",
@@ -391,7 +391,7 @@ async def test_what_an_option_means_fills_the_line() -> None:
         assert first.index("one file") == rest.index("a copy of that file")
 
 
-async def test_escape_folds_and_never_rejects() -> None:
+async def test_escape_collapses_and_never_rejects() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         await stage.press("2", "escape")
@@ -406,7 +406,7 @@ async def test_escape_folds_and_never_rejects() -> None:
         assert stage.main.panel.folded
 
 
-async def test_rejecting_asks_first() -> None:
+async def test_rejecting_needs_confirmation() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("x")
@@ -419,7 +419,7 @@ async def test_rejecting_asks_first() -> None:
         await stage.until(lambda: stage.client.calls("reject") == [("que_2",)])
 
 
-async def test_one_of_two_with_a_key_between_them() -> None:
+async def test_two_requests_are_switched_by_a_key() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES, talk.ONE_CHOICE)
         await stage.shows("1 of 2 · n next", "Where shall the sessions live?")
@@ -429,7 +429,7 @@ async def test_one_of_two_with_a_key_between_them() -> None:
         await stage.shows("1 of 2", "2 (•) Postgres")
 
 
-async def test_a_draft_survives_a_lost_line() -> None:
+async def test_a_draft_survives_a_reconnection() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         await stage.press("2")
@@ -442,7 +442,7 @@ async def test_a_draft_survives_a_lost_line() -> None:
         assert "2 (•) Postgres" in stage.text
 
 
-async def test_how_an_answer_fares_is_told_and_it_cannot_be_sent_twice() -> None:
+async def test_delivery_is_shown_and_an_answer_cannot_be_sent_twice() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("enter")
@@ -458,7 +458,7 @@ async def test_how_an_answer_fares_is_told_and_it_cannot_be_sent_twice() -> None
         assert len(stage.client.calls("answer")) == 2
 
 
-async def test_while_the_line_is_lost_it_is_not_known_whether_a_request_still_waits() -> None:
+async def test_a_request_is_marked_as_last_known_while_disconnected() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         assert "as last known" not in stage.text
@@ -468,7 +468,7 @@ async def test_while_the_line_is_lost_it_is_not_known_whether_a_request_still_wa
         await stage.hides("as last known")
 
 
-async def test_a_closed_request_leaves_the_screen_and_a_line() -> None:
+async def test_a_closed_request_is_replaced_by_an_outcome_line() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("enter")
@@ -479,7 +479,7 @@ async def test_a_closed_request_leaves_the_screen_and_a_line() -> None:
         await stage.until(lambda: stage.app.focused is stage.main.prompt)
 
 
-async def test_the_next_request_has_a_grace_of_its_own() -> None:
+async def test_the_next_request_has_its_own_guard() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE, talk.CHOICES)
         stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
@@ -489,7 +489,7 @@ async def test_the_next_request_has_a_grace_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("closes", ["answered", "gone"])
-async def test_enter_once_too_often_does_not_send_what_stands_in_the_prompt(closes: str) -> None:
+async def test_a_repeated_enter_does_not_send_the_draft(closes: str) -> None:
     async with on_stage() as stage:
         await stage.press(*"half a")
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
@@ -515,7 +515,7 @@ async def test_enter_once_too_often_does_not_send_what_stands_in_the_prompt(clos
 
 
 @pytest.mark.parametrize("how", ["typed", "pasted"])
-async def test_whoever_writes_once_the_request_is_gone_may_send_at_once(how: str) -> None:
+async def test_text_typed_after_a_request_closed_can_be_sent_at_once(how: str) -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         stage.client.feed(e.RequestGone(talk.SESSION, "que_2"))
@@ -529,7 +529,7 @@ async def test_whoever_writes_once_the_request_is_gone_may_send_at_once(how: str
         assert stage.client.calls("send") == [(talk.SESSION, "go on")]
 
 
-async def test_keys_right_behind_the_one_for_the_next_request_are_for_that_one() -> None:
+async def test_keys_right_after_the_next_key_belong_to_the_next_request() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES, talk.ONE_CHOICE)
         stage.burst("n", "2")
@@ -545,7 +545,7 @@ async def test_keys_right_behind_the_one_for_the_next_request_are_for_that_one()
         assert stage.client.calls("answer") == [], "nobody has seen what Enter would have answered"
 
 
-async def test_enter_right_behind_the_key_that_rejects_answers_nothing() -> None:
+async def test_enter_right_after_the_reject_key_answers_nothing() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         stage.burst("x", "enter")
@@ -554,7 +554,7 @@ async def test_enter_right_behind_the_key_that_rejects_answers_nothing() -> None
 
 
 @pytest.mark.parametrize("behind", [["2"], ["enter"], ["down", "enter"], ["x"]])
-async def test_keys_right_behind_the_one_that_sends_change_nothing(behind: list[str]) -> None:
+async def test_keys_right_after_sending_change_nothing(behind: list[str]) -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         stage.burst("enter", *behind)
@@ -563,7 +563,7 @@ async def test_keys_right_behind_the_one_that_sends_change_nothing(behind: list[
         assert stage.app.screen is stage.main, "nor is a rejection asked about"
 
 
-async def test_keys_of_one_burst_are_done_in_their_order() -> None:
+async def test_keys_of_a_burst_are_handled_in_order() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         stage.burst("right", "1", "left", "2", "up", "space")
@@ -573,7 +573,7 @@ async def test_keys_of_one_burst_are_done_in_their_order() -> None:
         assert draft.answers() == (("SQLite",), ("Migration",))
 
 
-async def test_a_permission_takes_the_first_of_two_replies_in_one_burst() -> None:
+async def test_a_permission_uses_the_first_of_two_replies_in_a_burst() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.PERMISSION)
         stage.burst("enter", "down", "enter")
@@ -591,7 +591,7 @@ async def test_a_question_of_a_child_session_is_shown() -> None:
         await stage.shows("May I change the callers?")
 
 
-async def test_a_permission_shows_what_it_would_run_and_cover() -> None:
+async def test_a_permission_shows_its_command_and_scope() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.PERMISSION))
         await stage.until(lambda: stage.main.panel.has_focus_within)
@@ -601,7 +601,7 @@ async def test_a_permission_shows_what_it_would_run_and_cover() -> None:
         assert stage.client.calls("reply") == [("per_1", "always", "")]
 
 
-async def test_what_becomes_known_of_a_permission_is_shown_and_the_choice_stays() -> None:
+async def test_an_updated_permission_is_redrawn_and_keeps_the_selection() -> None:
     async with on_stage() as stage:
         await asked(stage, replace(talk.PERMISSION, action="execute", call_id=None))
         await stage.shows("Allow execute?")
@@ -613,7 +613,7 @@ async def test_what_becomes_known_of_a_permission_is_shown_and_the_choice_stays(
         assert stage.client.calls("reply") == [("per_1", "always", "")]
 
 
-async def test_what_becomes_known_of_a_permission_interrupts_nobody_who_writes_a_reason() -> None:
+async def test_an_updated_permission_does_not_interrupt_typing_a_reason() -> None:
     async with on_stage() as stage:
         await asked(stage, replace(talk.PERMISSION, action="execute", always=(), call_id=None))
         await stage.press("4", *"no, use")
@@ -634,7 +634,7 @@ async def test_a_permission_is_rejected_with_a_reason() -> None:
         assert stage.client.calls("reply") == [("per_1", "reject", "use uv")]
 
 
-async def test_a_reason_is_not_asked_for_where_the_family_has_no_place_for_it() -> None:
+async def test_no_reason_is_offered_if_the_family_does_not_support_it() -> None:
     client = FakeClient()
     client.traits = Traits("any", reject_with_reason=False)
     async with on_stage(client=client) as stage:
@@ -646,7 +646,7 @@ async def test_a_reason_is_not_asked_for_where_the_family_has_no_place_for_it() 
 
 
 @pytest.mark.parametrize(("ends", "said"), [(True, "On this server that ends the turn."), (False, "may end")])
-async def test_what_rejecting_does_is_said_before_it_is_done(ends: bool, said: str) -> None:
+async def test_the_confirmation_says_what_rejecting_does(ends: bool, said: str) -> None:
     client = FakeClient()
     client.traits = Traits("any", reject_ends_turn=ends)
     async with on_stage(client=client) as stage:
@@ -665,7 +665,7 @@ async def test_a_sentence_typed_at_an_open_request_goes_to_the_prompt(asked_for:
         assert [call for call in stage.client.asked if call[0] in ("answer", "reply", "reject")] == []
 
 
-async def test_a_sentence_in_one_burst_answers_nothing() -> None:
+async def test_a_sentence_in_a_burst_answers_nothing() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.PERMISSION)
         await stage.press(*"do", "space", *"not", "enter")
@@ -673,7 +673,7 @@ async def test_a_sentence_in_one_burst_answers_nothing() -> None:
 
 
 @pytest.mark.parametrize("word", ["xfoo", "x 2"])
-async def test_a_word_in_one_burst_that_begins_like_a_rejection_is_a_word(word: str) -> None:
+async def test_a_word_in_a_burst_starting_with_the_reject_key_is_text(word: str) -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         stage.burst(*(" " if key == " " else key for key in word))
@@ -684,7 +684,7 @@ async def test_a_word_in_one_burst_that_begins_like_a_rejection_is_a_word(word: 
         assert [call for call in stage.client.asked if call[0] in ("answer", "reply", "reject")] == []
 
 
-async def test_whoever_goes_on_writing_rejects_nothing() -> None:
+async def test_continued_typing_rejects_nothing() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("x")
@@ -694,7 +694,7 @@ async def test_whoever_goes_on_writing_rejects_nothing() -> None:
         assert stage.client.calls("reject") == []
 
 
-async def test_own_words_typed_in_one_burst_are_all_there() -> None:
+async def test_a_custom_answer_in_a_burst_is_complete() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         stage.burst("3", *"hello jk x", "backspace", "backspace")
@@ -707,7 +707,7 @@ async def test_own_words_typed_in_one_burst_are_all_there() -> None:
         assert stage.client.calls("answer") == [("que_1", (("hello jk!",), ("Migration",)))]
 
 
-async def test_own_words_and_all_that_follows_in_one_burst() -> None:
+async def test_a_custom_answer_and_following_keys_in_a_burst() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.CHOICES)
         stage.burst("3", *"hi", "enter", "2", "enter", "enter")
@@ -715,7 +715,7 @@ async def test_own_words_and_all_that_follows_in_one_burst() -> None:
         assert stage.client.calls("answer") == [("que_1", (("hi",), ("Expiry",)))]
 
 
-async def test_the_row_that_takes_a_reason_opens_at_its_number_and_sends_no_empty_one() -> None:
+async def test_the_reason_row_opens_by_its_number_and_sends_no_empty_reason() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.PERMISSION)
         await stage.press("4", "enter")
@@ -741,7 +741,7 @@ LONG = QuestionRequest(
 
 
 @pytest.mark.parametrize("size", [(30, 20), (40, 16), (80, 24)])
-async def test_on_a_small_screen_the_question_is_read_first_and_nothing_unseen_is_answered(
+async def test_a_small_screen_shows_the_question_before_options_can_be_sent(
     size: tuple[int, int],
 ) -> None:
     async with on_stage(size=size) as stage:
@@ -764,14 +764,14 @@ async def test_on_a_small_screen_the_question_is_read_first_and_nothing_unseen_i
         assert stage.client.calls("answer") == [("que_l", (("Choice 0",),))]
 
 
-async def test_going_up_to_the_first_row_brings_the_question_back() -> None:
+async def test_moving_to_the_first_row_shows_the_question_again() -> None:
     async with on_stage(size=(40, 20)) as stage:
         await asked(stage, talk.CHOICES)
         await stage.press("down", "down", "up", "up")
         await stage.shows("Where shall the sessions live?", "1 ( ) SQLite")
 
 
-async def test_requests_that_come_and_go_in_one_breath_leave_the_end_of_the_transcript_in_sight() -> None:
+async def test_short_lived_requests_keep_the_transcript_at_its_end() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("a line\n\n" * 60))
         stage.client.feed(talk.text("", part_id="prt_s", state="streaming"))
@@ -791,7 +791,7 @@ async def test_requests_that_come_and_go_in_one_breath_leave_the_end_of_the_tran
 
 @pytest.mark.parametrize("at", ["request", "dialog", "transcript", "shift+tab", "escape", "f4", "closed", "next"])
 @pytest.mark.parametrize("turns", range(3))
-async def test_words_typed_fast_where_they_are_not_meant_keep_their_order(at: str, turns: int) -> None:
+async def test_fast_typing_outside_the_prompt_keeps_its_order(at: str, turns: int) -> None:
     """`turns`: of the event loop, between two keys."""
     words = "see what I wrote to you before"
     async with on_stage() as stage:
@@ -818,7 +818,7 @@ async def test_words_typed_fast_where_they_are_not_meant_keep_their_order(at: st
         await stage.until(lambda: stage.main.prompt.has_focus)
 
 
-async def test_words_that_begin_at_a_dialog_do_not_answer_it() -> None:
+async def test_text_typed_at_a_dialog_does_not_answer_it() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("x")
@@ -828,7 +828,7 @@ async def test_words_that_begin_at_a_dialog_do_not_answer_it() -> None:
         assert stage.client.calls("reject") == []
 
 
-async def test_somebody_has_the_keys_when_a_request_went_while_the_terminal_was_not_looked_at() -> None:
+async def test_the_prompt_is_focused_after_a_request_closes_without_terminal_focus() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         stage.app.post_message(events.AppBlur())
@@ -839,7 +839,7 @@ async def test_somebody_has_the_keys_when_a_request_went_while_the_terminal_was_
         await stage.until(lambda: stage.main.prompt.has_focus)
 
 
-async def test_the_next_request_gets_the_keys_that_the_last_one_had_before_the_terminal_was_left() -> None:
+async def test_the_next_request_gets_the_focus_when_the_terminal_regains_it() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         stage.app.post_message(events.AppBlur())
@@ -854,9 +854,7 @@ async def test_the_next_request_gets_the_keys_that_the_last_one_had_before_the_t
 
 @pytest.mark.parametrize("how", ["closed", "f4"])
 @pytest.mark.parametrize("turns", range(3))
-async def test_letters_on_their_way_into_own_words_go_to_the_prompt_once_the_field_is_gone(
-    how: str, turns: int
-) -> None:
+async def test_letters_for_a_closed_custom_answer_go_to_the_prompt(how: str, turns: int) -> None:
     """`turns`: of the event loop, between two keys."""
     async with on_stage() as stage:
         await asked(stage, WORDS_ONLY)
@@ -876,7 +874,7 @@ async def test_letters_on_their_way_into_own_words_go_to_the_prompt_once_the_fie
 
 @pytest.mark.parametrize("then", ["nothing", "next"])
 @pytest.mark.parametrize("turns", range(8))
-async def test_enter_that_was_to_end_own_words_sends_no_prompt(turns: int, then: str) -> None:
+async def test_enter_meant_for_a_closed_custom_answer_sends_no_prompt(turns: int, then: str) -> None:
     """`turns`: of the event loop, between two keys."""
     async with on_stage() as stage:
         await asked(stage, WORDS_ONLY)
@@ -898,7 +896,7 @@ async def test_enter_that_was_to_end_own_words_sends_no_prompt(turns: int, then:
 
 
 @pytest.mark.parametrize("at", ["grace", "request", "own words", "transcript", "prompt"])
-async def test_what_is_pasted_where_nothing_is_written_goes_to_the_prompt(at: str) -> None:
+async def test_a_paste_outside_a_text_field_goes_to_the_prompt(at: str) -> None:
     async with on_stage() as stage:
         stage.client.feed(e.RequestOpened(talk.ONE_CHOICE if at == "request" else WORDS_ONLY))
         await stage.until(lambda: stage.main.panel.has_focus_within)
@@ -931,7 +929,7 @@ async def test_no_letter_confirms_a_rejection() -> None:
 
 
 @pytest.mark.parametrize("letter", ["n", "p", "h", "l"])
-async def test_a_letter_that_has_nothing_to_do_in_a_question_begins_a_prompt(letter: str) -> None:
+async def test_an_unused_letter_in_a_question_starts_a_prompt(letter: str) -> None:
     async with on_stage() as stage:
         await asked(stage, talk.asked_in(talk.SESSION))
         await stage.press(letter, "o")

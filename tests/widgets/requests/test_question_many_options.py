@@ -19,7 +19,7 @@ async def ask(stage: Stage, *questions: Question) -> QuestionRequest:
     return request
 
 
-async def test_of_very_many_options_those_around_the_cursor_have_a_row_and_each_can_be_chosen() -> None:
+async def test_very_many_options_have_rows_only_around_the_cursor() -> None:
     options = tuple(Option(f"option {at}", f"number {at}") for at in range(MANY))
     async with on_stage() as stage:
         request = await ask(stage, Question("Which?", "one", options))
@@ -32,7 +32,7 @@ async def test_of_very_many_options_those_around_the_cursor_have_a_row_and_each_
         assert stage.client.calls("answer") == [(request.id, ((f"option {MANY - 11}",),))]
 
 
-async def test_own_words_can_be_written_where_there_are_very_many_options() -> None:
+async def test_a_custom_answer_works_with_very_many_options() -> None:
     options = tuple(Option(f"option {at}") for at in range(MANY))
     async with on_stage() as stage:
         request = await ask(stage, Question("Which?", "one", options))
@@ -40,7 +40,7 @@ async def test_own_words_can_be_written_where_there_are_very_many_options() -> N
         assert stage.client.calls("answer") == [(request.id, (("mine",),))]
 
 
-async def test_of_very_many_questions_those_around_the_shown_one_have_a_tab() -> None:
+async def test_very_many_questions_have_tabs_only_around_the_shown_one() -> None:
     async with on_stage() as stage:
         questions = [Question(f"Question {at}?", f"head {at}", (Option("yes"),)) for at in range(MANY)]
         await ask(stage, *questions)

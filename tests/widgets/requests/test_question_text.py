@@ -25,7 +25,7 @@ async def ask(stage: Stage, request: QuestionRequest = NAME, *, focus: bool = Tr
 
 
 @pytest.mark.parametrize("words", ["hello", "n2", "xterm", "jk", "2", "p 1", "\u3000日本"])
-async def test_letters_are_its_answer_at_once(words: str) -> None:
+async def test_letters_are_typed_into_the_answer_at_once(words: str) -> None:
     async with on_stage() as stage:
         await ask(stage)
         await stage.press(*words, "enter")
@@ -35,7 +35,7 @@ async def test_letters_are_its_answer_at_once(words: str) -> None:
 
 
 @pytest.mark.parametrize("words", ["hello", "n2", "xterm"])
-async def test_tab_leads_there_and_what_follows_is_its_answer(words: str) -> None:
+async def test_keys_after_tab_are_typed_into_the_answer(words: str) -> None:
     async with on_stage() as stage:
         await stage.press("d")
         await ask(stage, focus=False)
@@ -47,7 +47,7 @@ async def test_tab_leads_there_and_what_follows_is_its_answer(words: str) -> Non
         assert stage.client.calls("send") == []
 
 
-async def test_a_choice_after_tab_is_an_answer_at_once() -> None:
+async def test_a_selection_after_tab_is_an_answer_at_once() -> None:
     async with on_stage() as stage:
         await stage.press("d")
         await ask(stage, talk.ONE_CHOICE, focus=False)
@@ -55,7 +55,7 @@ async def test_a_choice_after_tab_is_an_answer_at_once() -> None:
         await stage.until(lambda: stage.client.calls("answer") == [("que_2", (("Leave them",),))])
 
 
-async def test_what_is_typed_just_after_it_came_goes_to_the_prompt() -> None:
+async def test_text_typed_right_after_its_arrival_goes_to_the_prompt() -> None:
     async with on_stage() as stage:
         stage.client.advance(5.0)
         stage.client.feed(e.RequestOpened(NAME))
@@ -66,7 +66,7 @@ async def test_what_is_typed_just_after_it_came_goes_to_the_prompt() -> None:
         assert stage.client.calls("answer") == []
 
 
-async def test_a_paste_is_its_answer_too() -> None:
+async def test_a_paste_is_inserted_into_the_answer() -> None:
     async with on_stage() as stage:
         await ask(stage)
         stage.app.post_message(events.Paste("two\nlines"))
@@ -75,7 +75,7 @@ async def test_a_paste_is_its_answer_too() -> None:
         await stage.until(lambda: stage.client.calls("answer") == [("que_9", (("two\nlines!",),))])
 
 
-async def test_it_is_rejected_and_left_by_keys_that_are_no_letters() -> None:
+async def test_keys_other_than_letters_reject_and_leave_it() -> None:
     async with on_stage() as stage:
         other = QuestionRequest("que_8", talk.SESSION, (Question("And where?", "StreamPosition", ()),))
         await ask(stage)

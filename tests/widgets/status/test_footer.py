@@ -8,7 +8,7 @@ from tui.widgets.status.footer import footer_line
 KEYS = (Hint("Enter", "next"), Hint("↑ ↓", "move"), Hint("Esc", "collapse"), Hint("x", "reject"))
 
 
-def test_all_keys_where_there_is_room() -> None:
+def test_all_keys_are_shown_if_there_is_space() -> None:
     words = footer_line(KEYS, 120).plain
     for expected in ("Enter next", "x reject", "F2 sessions", "F3 inbox", "^P commands", "F1 help"):
         assert expected in words
@@ -24,7 +24,7 @@ def test_a_narrow_screen_keeps_the_first_keys_and_help(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [120, 60, 50])
-def test_who_waits_is_counted_at_any_width(width: int) -> None:
+def test_open_requests_are_counted_at_any_width(width: int) -> None:
     words = footer_line(KEYS, width, waiting=2).plain
     assert "F3 inbox (2)" in words
     assert len(words) <= width
@@ -38,5 +38,5 @@ def test_who_waits_is_counted_at_any_width(width: int) -> None:
         ("left", "a long right side", 8, "  a lon…"),
     ],
 )
-def test_two_ends_of_one_line(left: str, right: str, width: int, line: str) -> None:
+def test_left_and_right_text_share_one_line(left: str, right: str, width: int, line: str) -> None:
     assert spread(Content(left), Content(right), width).plain == line

@@ -24,17 +24,17 @@ from tui.widgets.status.header import HeaderBar, Heading, connection_text, spark
         ),
     ],
 )
-def test_each_state_has_a_word(line: ConnectionStatus, words: str) -> None:
+def test_each_state_has_a_text(line: ConnectionStatus, words: str) -> None:
     assert connection_text(line).plain == words
 
 
-def test_no_beats_are_shown_while_the_line_is_down() -> None:
+def test_no_heartbeats_are_shown_while_disconnected() -> None:
     line = ConnectionStatus(ConnectionState.RECONNECTING, gaps=(10.0,) * 8, interval=10.0, round_trip=0.01)
     assert "▂" not in connection_text(line).plain
     assert "ms" not in connection_text(line).plain
 
 
-def test_a_long_reason_gives_way_before_what_comes_next_does() -> None:
+def test_a_long_reason_is_truncated_before_the_next_attempt() -> None:
     line = ConnectionStatus(
         ConnectionState.RECONNECTING, attempt=2, retry_in=4, reason="a reason that goes on and on and on"
     )
@@ -44,14 +44,14 @@ def test_a_long_reason_gives_way_before_what_comes_next_does() -> None:
     assert words.plain.endswith("… · try 3 in 4s · F5 now")
 
 
-def test_a_late_beat_stands_out_of_the_sparkline() -> None:
+def test_a_late_heartbeat_is_visible_in_the_sparkline() -> None:
     assert sparkline((10.0, 10.0, 16.0, 22.0, 60.0, 2.0), 10.0) == "▂▂▃▅▇▁"
     assert sparkline((), None) == ""
     assert sparkline((0.0, 0.0), 0.0) == "▂▂"
 
 
 @pytest.mark.parametrize(("width", "address"), [(80, False), (120, True)])
-async def test_why_the_line_stopped_and_what_to_do_are_told_before_the_address(width: int, address: bool) -> None:
+async def test_the_reason_and_the_remedy_have_priority_over_the_address(width: int, address: bool) -> None:
     line = ConnectionStatus(ConnectionState.STOPPED, reason="password refused (401)")
     async with on_stage(size=(width, 24), client=FakeClient(line=line)) as stage:
         await stage.shows("holdfast", "■ stopped: password refused (401) · F5 after fixing it")
@@ -68,7 +68,7 @@ async def test_why_the_line_stopped_and_what_to_do_are_told_before_the_address(w
         ("A title that is longer than all the room", " holdfast  A title that is longer than a…  "),
     ],
 )
-async def test_no_number_and_no_name_is_cut_in_two_but_the_title(title: str, left: str) -> None:
+async def test_only_the_title_is_truncated(title: str, left: str) -> None:
     line = ConnectionStatus(ConnectionState.LIVE, age=2.4, round_trip=0.011, gaps=(10.0,) * 2, interval=10.0)
     async with on_stage(size=(80, 24)) as stage:
         header = stage.app.query_one(HeaderBar)
@@ -77,6 +77,6 @@ async def test_no_number_and_no_name_is_cut_in_two_but_the_title(title: str, lef
         assert header.text.startswith(left)
 
 
-def test_a_cost_that_is_no_number_is_not_shown() -> None:
+def test_a_non_finite_cost_is_not_shown() -> None:
     assert spent(Heading(cost=float("inf"))) == spent(Heading(cost=float("nan"))) == ""
     assert spent(Heading(cost=0.314)) == " · $0.31"

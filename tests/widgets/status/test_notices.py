@@ -14,7 +14,7 @@ SIZES = [(120, 40), (80, 24), (40, 16)]
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_notice_covers_nothing(size: tuple[int, int]) -> None:
+async def test_a_notice_does_not_cover_other_parts(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         stage.client.feed(e.RequestOpened(talk.PERMISSION))
         await stage.until(lambda: stage.main.panel.has_focus_within)
@@ -30,7 +30,7 @@ async def test_a_notice_covers_nothing(size: tuple[int, int]) -> None:
         assert not stage.app.screen.query(Toast)
 
 
-async def test_a_notice_goes_by_itself_or_at_a_click_and_one_that_stays_stays(
+async def test_a_notice_disappears_after_a_time_or_a_click_unless_sticky(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(notices.LASTS, "information", 0.05)
@@ -46,7 +46,7 @@ async def test_a_notice_goes_by_itself_or_at_a_click_and_one_that_stays_stays(
         await stage.shows("Nothing is kept for the next start: the disk is full.")
 
 
-async def test_above_a_dialog_a_notice_is_still_seen() -> None:
+async def test_a_notice_is_visible_above_a_dialog() -> None:
     async with on_stage() as stage:
         stage.run_turn()
         await stage.press("ctrl+q")

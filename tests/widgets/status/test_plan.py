@@ -15,7 +15,7 @@ TODOS = (
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_the_plan_is_one_line_and_all_of_it_on_a_key(size: tuple[int, int]) -> None:
+async def test_the_plan_is_one_line_and_expanded_by_a_key(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         stage.run_turn()
         stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
@@ -27,13 +27,13 @@ async def test_the_plan_is_one_line_and_all_of_it_on_a_key(size: tuple[int, int]
         await stage.hides("run the tests")
 
 
-async def test_where_there_is_no_plan_its_key_says_so() -> None:
+async def test_the_key_without_a_plan_shows_a_notice() -> None:
     async with on_stage() as stage:
         await stage.press("f6")
         await stage.shows("This session has no plan.")
 
 
-async def test_where_nothing_runs_the_plan_says_where_it_stopped() -> None:
+async def test_the_plan_of_an_ended_turn_shows_where_it_stopped() -> None:
     async with on_stage() as stage:
         turn = stage.run_turn()
         stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
@@ -44,13 +44,13 @@ async def test_where_nothing_runs_the_plan_says_where_it_stopped() -> None:
         assert stage.main.plan.is_running  # Textual's: it goes on to take messages
 
 
-async def test_a_plan_on_which_no_turn_ever_worked_is_not_worked_on_now() -> None:
+async def test_a_plan_without_a_turn_is_shown_as_stopped() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
         await stage.shows("plan 2 of 4 · stopped at: write the migration")
 
 
-async def test_the_plan_of_an_ended_turn_is_not_worked_on_by_the_next() -> None:
+async def test_the_plan_of_an_ended_turn_is_not_current_in_the_next() -> None:
     async with on_stage() as stage:
         turn = stage.run_turn()
         stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
@@ -65,13 +65,13 @@ async def test_the_plan_of_an_ended_turn_is_not_worked_on_by_the_next() -> None:
         await stage.shows("plan 2 of 5 · now: write the migration")
 
 
-async def test_a_plan_under_a_turn_of_another_client_has_not_stopped() -> None:
+async def test_a_plan_during_another_clients_turn_is_in_progress() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.TodosChanged(talk.SESSION, TODOS), e.StatusChanged(talk.SESSION, Busy()))
         await stage.shows("plan 2 of 4 · in progress: write the migration")
 
 
-async def test_a_plan_that_is_done_goes_away() -> None:
+async def test_a_completed_plan_is_hidden() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))
         await stage.shows("plan 2 of 4")
@@ -88,7 +88,7 @@ async def test_each_session_has_its_own_plan() -> None:
         await stage.shows("plan 2 of 4")
 
 
-async def test_a_long_plan_is_counted() -> None:
+async def test_a_long_plan_is_truncated_with_a_count() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.TodosChanged(talk.SESSION, tuple(Todo(f"step {row}", "pending") for row in range(30))))
         await stage.press("f6")
@@ -96,7 +96,7 @@ async def test_a_long_plan_is_counted() -> None:
         assert "step 12" not in stage.text
 
 
-async def test_tokens_and_cost_stand_in_the_header() -> None:
+async def test_tokens_and_cost_are_in_the_header() -> None:
     async with on_stage() as stage:
         used = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, usage=Usage(1200, 34, 0.5))
         stage.client.feed(e.MessageUpserted(used))
@@ -106,7 +106,7 @@ async def test_tokens_and_cost_stand_in_the_header() -> None:
         await stage.shows("900 tokens · $0.25")
 
 
-async def test_a_child_stands_behind_its_parent_in_the_header() -> None:
+async def test_a_child_session_follows_its_parent_in_the_header() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.child("ses_c", talk.SESSION, "explore")))
         await stage.press("f2", *"explore", "enter")

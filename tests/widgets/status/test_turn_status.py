@@ -42,47 +42,47 @@ def test_sending() -> None:
     assert words(turn(TurnState.SENDING, started=NOW - 3)) == "sending… 3s"
 
 
-def test_a_padded_turn_counts_its_beats() -> None:
+def test_padding_is_counted_as_heartbeats() -> None:
     assert (
         words(turn(padding_bytes=72, last_padding=NOW - 4)) == "turn 12:04 · request open, 72 heartbeats, last 4s ago"
     )
     assert words(turn(padding_bytes=1, last_padding=NOW)) == "turn 12:04 · request open, 1 heartbeat, last 0s ago"
 
 
-def test_of_a_silent_server_no_more_is_told_than_that_nothing_has_come() -> None:
+def test_a_post_without_data_is_shown_as_such() -> None:
     """Not that it keeps still until the end: it may pad late, and headers may come with its first pad."""
     assert words(turn(started=NOW - 12, sent_at=NOW - 12)) == "turn 0:12 · request open, no heartbeat yet"
     assert words(turn()) == "turn 12:04 · request open, no data on it yet; connection live"
 
 
-def test_no_line_is_called_live_that_the_header_calls_quiet() -> None:
+def test_the_turn_status_and_the_header_agree_on_a_quiet_connection() -> None:
     assert words(turn(), LATE) == "turn 12:04 · request open, no data on it yet; connection quiet"
     assert words(turn(held=False), LATE) == "turn 12:04 · tracked by events; connection quiet"
     still = turn_text(turn(), LATE, NOW, SERVER_NOW, Diagnosis(Kind.STALLED, 370)).plain
     assert "no progress for 6 min, and the connection is quiet" in still
 
 
-def test_headers_without_a_beat_yet() -> None:
+def test_headers_without_a_heartbeat_yet() -> None:
     assert words(turn(headers_at=NOW - 5)) == "turn 12:04 · request open, no heartbeat yet"
 
 
-def test_a_turn_that_is_followed() -> None:
+def test_a_followed_turn() -> None:
     assert words(turn(held=False)) == "turn 12:04 · running on the server, tracked by events"
 
 
-def test_waiting_for_the_person() -> None:
+def test_waiting_for_the_user() -> None:
     waiting = turn(TurnState.WAITING, padding_bytes=2, last_padding=NOW, waiting_since=NOW - 190)
     assert words(waiting).endswith("· waiting for you 3 min")
 
 
-def test_a_provider_that_is_tried_again_counts_down_on_the_server_s_clock() -> None:
+def test_a_provider_retry_counts_down_by_the_servers_clock() -> None:
     retrying = turn(TurnState.RETRYING, retry=Retrying(3, "429", SERVER_NOW + 8))
     assert words(retrying) == "model provider error (429) · the server retries in 8s (3rd)"
     assert words(turn(TurnState.RETRYING, retry=Retrying(1, "", None))).endswith("retries (1st)")
     assert words(turn(TurnState.RETRYING, retry=Retrying(0, "", None))).endswith("retries")
 
 
-def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:
+def test_a_stalled_turn_has_advice() -> None:
     still = amiss(Kind.STALLED, last_activity=NOW - 370)
     assert "no progress for 6 min, though connected" in still
     assert "a lost turn. Wait, or abort with Esc Esc" in still
@@ -98,26 +98,26 @@ def test_a_turn_that_stands_still_says_so_and_what_to_do() -> None:
         (Kind.NO_RESPONSE, "the server has the prompt, but no answer has started for 6 min", "abort with Esc Esc"),
     ],
 )
-def test_what_may_be_wrong_is_named_with_what_to_do(kind: Kind, told: str, advice: str) -> None:
+def test_each_diagnosis_has_advice(kind: Kind, told: str, advice: str) -> None:
     first, then = amiss(kind).split("\n")
     assert told in first
     assert advice in then
 
 
-def test_while_the_line_is_down_its_own_trouble_is_the_one_that_is_told() -> None:
+def test_no_diagnosis_is_shown_while_disconnected() -> None:
     told = turn_text(turn(), LOST, NOW, SERVER_NOW, Diagnosis(Kind.NO_ANSWERS, 370)).plain
     assert "unknown while disconnected" in told
     assert "health check" not in told
 
 
-def test_of_a_turn_whose_beginning_was_not_seen_the_least_age_is_told() -> None:
+def test_a_turn_with_an_unknown_start_shows_a_lower_bound() -> None:
     seen = turn(start_unknown=True, held=False)
     assert words(seen).startswith("turn at least 12:04 · running on the server")
     seen.state, seen.ended = TurnState.FINISHED, NOW
     assert end_text(seen).plain == "✓ finished in at least 12:04"
 
 
-def test_how_long_a_turn_took_is_not_told_where_its_end_was_missed() -> None:
+def test_no_duration_is_shown_if_the_end_was_missed() -> None:
     """Without a record of its end, the outage would be counted as part of the turn."""
     assert end_text(turn(TurnState.FINISHED)).plain == "✓ finished"
     assert end_text(turn(TurnState.FINISHED, reason="with a later prompt")).plain == "✓ finished: with a later prompt"
@@ -125,7 +125,7 @@ def test_how_long_a_turn_took_is_not_told_where_its_end_was_missed() -> None:
     assert end_text(turn(TurnState.FINISHED, took=0.3)).plain == "✓ finished in 0:00"
 
 
-def test_of_a_turn_whose_session_is_idle_it_is_said_that_its_status_is_checked() -> None:
+def test_a_turn_in_an_idle_session_shows_a_status_check() -> None:
     idle = turn(held=False, _polls=PollSchedule(idle_since=NOW - 1))
     assert words(idle) == "turn 12:04 · checking its status…"
     assert words(turn(held=True, padding_bytes=1, last_padding=NOW, _polls=PollSchedule(idle_since=NOW))).endswith(
@@ -135,37 +135,37 @@ def test_of_a_turn_whose_session_is_idle_it_is_said_that_its_status_is_checked()
 
 
 @pytest.mark.parametrize("state", [TurnState.RUNNING, TurnState.WAITING])
-def test_right_after_an_outage_nothing_is_claimed_of_a_turn_before_it_was_asked_for(state: TurnState) -> None:
+def test_after_an_outage_a_turn_shows_a_status_check_until_polled(state: TurnState) -> None:
     missed = turn(state, held=False, unwatched=True, waiting_since=NOW - 190)
     assert words(missed) == "turn 12:04 · checking its status…"
     assert words(replace(missed, unwatched=False)) != words(missed)
 
 
-def test_nothing_is_claimed_while_the_line_is_down() -> None:
+def test_a_turn_is_unknown_while_disconnected() -> None:
     for state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING):
         told = words(turn(state), LOST)
         assert told == "turn 12:04 · unknown while disconnected; it continues if the server is up"
 
 
-def test_a_server_that_ends_turns_is_named_while_the_line_is_down() -> None:
+def test_cancellation_on_disconnect_is_shown_while_disconnected() -> None:
     told = words(turn(cancels_on_disconnect=True), LOST)
     assert told.endswith("this server ends a turn when its client disconnects")
     told = words(turn(cancels_on_disconnect=None), LOST)
     assert told.endswith("this server may end a turn when its client disconnects")
 
 
-def test_beats_of_the_prompt_s_own_connection_still_count_while_the_line_is_down() -> None:
+def test_heartbeats_of_the_post_count_while_disconnected() -> None:
     assert "request open, 9 heartbeats, last 4s ago" in words(turn(padding_bytes=9, last_padding=NOW - 4), LOST)
     assert "unknown" in words(turn(padding_bytes=9, last_padding=NOW - 90), LOST)
 
 
-def test_a_failed_request_is_not_called_a_broken_connection_while_that_is_live() -> None:
+def test_a_failed_request_is_not_shown_as_disconnected() -> None:
     failed = turn(TurnState.UNKNOWN, reason="502 Bad Gateway", held=False)
     assert words(failed) == "turn 12:04 · unknown: its request failed (502 Bad Gateway) · checking its status…"
     assert words(failed, LATE) == words(failed)
 
 
-def test_nothing_is_said_to_be_asked_while_there_is_no_connection() -> None:
+def test_no_status_check_is_shown_while_disconnected() -> None:
     failed = turn(TurnState.UNKNOWN, reason="connection reset", held=False)
     assert "asking" not in words(failed, LOST)
     assert "unknown while disconnected" in words(failed, LOST)
@@ -199,17 +199,17 @@ def test_an_abort_under_way(state: AbortState, reason: str, line: ConnectionStat
         (TurnState.NOT_SENT, "refused", "↩ not sent: refused · “words” went back to the prompt"),
     ],
 )
-def test_how_a_turn_ended(state: TurnState, reason: str, told: str) -> None:
+def test_the_end_of_a_turn(state: TurnState, reason: str, told: str) -> None:
     assert end_text(turn(state, reason=reason, ended=NOW)).plain == told
 
 
-def test_a_cancelled_turn_names_its_server_s_rule() -> None:
+def test_a_cancelled_turn_names_the_servers_behaviour() -> None:
     ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=True)
     told = end_text(ended).plain
     assert told.startswith("! cancelled: this server ends a turn when its client disconnects (connection reset)")
 
 
-def test_a_cancelled_turn_names_no_rule_that_is_not_known() -> None:
+def test_a_cancelled_turn_names_no_unknown_behaviour() -> None:
     ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=None)
     told = end_text(ended).plain
     assert told.startswith("! cancelled: the server aborted it when its connection broke (connection reset)")
@@ -229,13 +229,13 @@ def test_without_a_turn(line: ConnectionStatus, told: str) -> None:
     assert quiet_text(line).plain == told
 
 
-def test_a_session_that_was_never_seen_is_not_called_deleted() -> None:
+def test_an_unknown_session_is_not_shown_as_deleted() -> None:
     told = gone_text(ConnectionStatus(ConnectionState.LIVE), readable=False, unknown="ses_typo").plain
     assert "no session ses_typo on this server" in told
     assert "deleted" not in told
 
 
 @pytest.mark.parametrize(("readable", "said"), [(True, "It can still be read here; sending"), (False, "\nSending")])
-def test_what_is_not_here_cannot_be_read_once_the_session_is_gone(readable: bool, said: str) -> None:
+def test_a_deleted_session_is_readable_only_if_loaded(readable: bool, said: str) -> None:
     told = gone_text(ConnectionStatus(ConnectionState.LIVE), readable=readable).plain
     assert f"{said} starts a new session." in told

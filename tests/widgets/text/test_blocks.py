@@ -10,7 +10,7 @@ def shown(piece: Paragraph, width: int) -> list[str]:
     return [line.plain.rstrip() for line in piece.lines(width)]
 
 
-def test_a_first_line_that_begins_further_left_has_more_room() -> None:
+def test_a_first_line_with_less_indent_is_longer() -> None:
     assert shown(Paragraph(Content(WORDS), "› ", "      "), 16) == [
         "› one two three",
         "      four five",
@@ -18,7 +18,7 @@ def test_a_first_line_that_begins_further_left_has_more_room() -> None:
     ]
 
 
-def test_a_first_line_that_begins_further_right_has_less() -> None:
+def test_a_first_line_with_more_indent_is_shorter() -> None:
     assert shown(Paragraph(Content(WORDS), "      ", "  "), 16) == [
         "      one two",
         "  three four",
@@ -35,17 +35,17 @@ def test_no_word_is_lost_and_no_line_is_too_long(width: int, first: str, rest: s
     assert "".join(text.split()) == "".join(f"{WORDS}{WORDS}{'x' * 30}".split())
 
 
-def test_breaks_stay() -> None:
+def test_line_breaks_are_kept() -> None:
     assert shown(Paragraph(Content("one\ntwo\n\nthree"), "", "  "), 20) == ["one", "  two", "", "  three"]
 
 
-def test_a_long_line_of_code_with_combining_marks_is_folded_whole() -> None:
+def test_a_long_code_line_with_combining_marks_wraps_completely() -> None:
     line = "e\u0301" * 30 + "x" * 50
     rows = Code((Content(line),)).lines(40)
     assert "".join(row.plain.strip() for row in rows) == line
 
 
-def test_of_a_line_of_code_without_end_the_rest_is_counted() -> None:
+def test_the_rest_of_an_oversized_code_line_is_counted() -> None:
     rows = Code((Content("x" * (LINE_AT_MOST + 7)),)).lines(100)
     assert rows[-1].plain.rstrip().endswith("… 7 more characters")
     assert len(rows) < LINE_AT_MOST / 90

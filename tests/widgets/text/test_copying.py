@@ -51,20 +51,20 @@ def test_each_drawn_line_has_its_row(piece: TextBlock, width: int) -> None:
 
 @pytest.mark.parametrize("width", [20, 31, 60, 200])
 @pytest.mark.parametrize("margin", [0, MARGIN])
-async def test_all_of_a_paragraph_is_copied_as_it_was_written(width: int, margin: int) -> None:
+async def test_a_whole_paragraph_is_copied_unwrapped(width: int, margin: int) -> None:
     app = Page(Paragraph(Content(WORDS)), margin=margin)
     async with app.run_test(size=(width + margin, 40)):
         assert app.copied() == WORDS
 
 
 @pytest.mark.parametrize("width", [24, 60])
-async def test_lists_and_code_keep_their_own_lines_only(width: int) -> None:
+async def test_lists_and_code_keep_only_their_own_line_breaks(width: int) -> None:
     app = Page(*PIECES[1:3], margin=MARGIN)
     async with app.run_test(size=(width + MARGIN, 40)):
         assert app.copied() == f"• An item of a list that wraps twice at least here\n\ndef f():\n\n    {LONG}"
 
 
-async def test_a_part_is_copied_from_where_it_begins_to_where_it_ends() -> None:
+async def test_a_partial_selection_is_copied_exactly() -> None:
     app = Page(Paragraph(Content("one two three four five six")), margin=MARGIN)
     async with app.run_test(size=(MARGIN + 10, 40)):
         assert app.lines.text == "one two\nthree four\nfive six"
@@ -74,7 +74,7 @@ async def test_a_part_is_copied_from_where_it_begins_to_where_it_ends() -> None:
         assert app.copied((MARGIN + 2, 1), None) == "ree four five six"
 
 
-async def test_what_is_selected_over_several_parts_is_copied_without_margins() -> None:
+async def test_a_selection_of_several_parts_is_copied_without_margins() -> None:
     async with on_stage(size=(60, 40)) as stage:
         stage.client.feed(*talk.at_work())
         await stage.shows("pytest -q")

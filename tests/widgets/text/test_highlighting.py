@@ -23,7 +23,7 @@ def coloured(lines: tuple[Content, ...]) -> bool:
     return all(line.spans for line in lines)
 
 
-def test_short_code_is_coloured_at_once_and_longer_code_is_not() -> None:
+def test_only_short_code_is_highlighted_at_once() -> None:
     kept = Highlights()
     short = kept.at_once(code(SHORT), "python")
     assert short is not None
@@ -31,7 +31,7 @@ def test_short_code_is_coloured_at_once_and_longer_code_is_not() -> None:
     assert kept.at_once(code(SHORT + 1), "python") is None
 
 
-async def test_what_was_coloured_beside_is_there_at_once_from_then_on() -> None:
+async def test_code_highlighted_in_a_thread_is_cached() -> None:
     kept = Highlights()
     long = code(SHORT + 1)
     lines = await kept.beside(long, "python")
@@ -45,17 +45,17 @@ async def test_what_was_coloured_beside_is_there_at_once_from_then_on() -> None:
     [code(AT_MOST + 1), "x = 1; " * LONGEST_LINE, ("x = 1; " * 100 + "\n") * (AT_MOST_CHARACTERS // 700 + 1)],
     ids=["lines", "one line", "characters"],
 )
-def test_code_without_end_stays_plain(source: str) -> None:
+def test_oversized_code_stays_plain(source: str) -> None:
     lines = Highlights().at_once(source, "python")
     assert lines == tuple(map(Content, source.split("\n")))
     assert not any(line.spans for line in lines)
 
 
-def test_few_lines_of_many_characters_are_not_coloured_at_once() -> None:
+def test_few_long_lines_are_not_highlighted_at_once() -> None:
     assert Highlights().at_once(("x = 1; " * 20 + "\n") * (SHORT_CHARACTERS // 140 + 1), "python") is None
 
 
-async def test_no_more_lines_are_kept_than_their_bound() -> None:
+async def test_the_number_of_cached_lines_is_bounded() -> None:
     kept = Highlights()
     pieces = [code(AT_MOST, name) for name in "abcde"]
     for piece in pieces:
@@ -64,14 +64,14 @@ async def test_no_more_lines_are_kept_than_their_bound() -> None:
     assert [kept.at_once(piece, "python") is None for piece in pieces] == [True, False, False, False, False]
 
 
-def test_colours_that_would_break_other_lines_are_not_taken() -> None:
+def test_highlighting_that_changes_lines_is_discarded() -> None:
     source = "a = 1\u2028b = 2"
     lines = Highlights().at_once(source, "python")
     assert lines is not None
     assert [line.plain for line in lines] == [source]
 
 
-def test_code_that_its_lexer_takes_the_square_of_stays_plain_from_where_the_time_is_spent() -> None:
+def test_highlighting_stops_at_a_time_limit() -> None:
     source = "\n".join(["x = 1", *[" "] * 3_000])
     begun = thread_time()
     lines = _coloured(source, "python", 0.02)
@@ -82,7 +82,7 @@ def test_code_that_its_lexer_takes_the_square_of_stays_plain_from_where_the_time
 
 
 @pytest.mark.parametrize("language", ["autohotkey", "idris", "no such language"])
-def test_a_language_whose_lexer_is_not_trusted_stays_plain(language: str) -> None:
+def test_an_unknown_or_slow_language_stays_plain(language: str) -> None:
     source = "x = 1\ny = 2"
     lines = Highlights().at_once(source, language)
     assert lines is not None

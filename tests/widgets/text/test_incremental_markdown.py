@@ -48,7 +48,7 @@ class Page:
 
 
 @pytest.mark.parametrize("step", [1, 7, 250])
-def test_a_long_fence_is_whole_while_open_and_when_it_closes(step: int) -> None:
+def test_a_long_fence_is_complete_while_open_and_when_closed(step: int) -> None:
     code = [f"line_{row} = {row}" for row in range(3 * FENCE_STEP + 20)]
     page = Page()
     source = "words\n\n```python\n"
@@ -68,7 +68,7 @@ BODY = {
 
 
 @pytest.mark.parametrize("kind", ["fence", "table"])
-def test_what_stands_above_a_long_block_that_came_with_it_costs_no_line_of_it(kind: str) -> None:
+def test_text_before_a_long_block_does_not_drop_its_lines(kind: str) -> None:
     head, row = BODY[kind]
     rows = [row.format(n=n) for n in range(200)]
     page = Page()
@@ -82,7 +82,7 @@ def test_what_stands_above_a_long_block_that_came_with_it_costs_no_line_of_it(ki
 
 @pytest.mark.parametrize("last", ["***so*** on", "#12 and on", "```so``` on", "---so on"])
 @pytest.mark.parametrize("above", ["one paragraph", "- an item", "> quoted", "| a |\n|---|\n| row |"])
-def test_a_line_that_begins_like_a_block_of_its_own_goes_on_with_the_one_above(above: str, last: str) -> None:
+def test_a_line_that_looks_like_a_new_block_may_continue_the_previous(above: str, last: str) -> None:
     page = Page()
     source = f"before\n\n{above}\n{last}"
     for end in range(len(source) + 1):
@@ -92,7 +92,7 @@ def test_a_line_that_begins_like_a_block_of_its_own_goes_on_with_the_one_above(a
     assert grown == page.rows()
 
 
-def test_items_apart_from_each_other_are_counted_as_one_list() -> None:
+def test_items_separated_by_blank_lines_are_numbered_as_one_list() -> None:
     page = Page()
     source = "1. one\n1. two\n\n1. three"
     for end in range(len(source) + 1):
@@ -100,7 +100,7 @@ def test_items_apart_from_each_other_are_counted_as_one_list() -> None:
     assert page.rows() == ["1. one", "", "2. two", "", "3. three"]
 
 
-def test_a_text_that_was_replaced_is_read_anew() -> None:
+def test_a_replaced_text_is_parsed_again() -> None:
     page = Page()
     page.show("one\n\ntwo\n\nthree", "streaming")
     page.show("other", "done")
@@ -111,7 +111,7 @@ MARKED = "and so **it** is `told` on and on, "
 
 
 @pytest.mark.parametrize("state", ["streaming", "done"])
-def test_a_paragraph_without_end_is_whole(state: Literal["streaming", "done"]) -> None:
+def test_a_very_long_paragraph_is_complete(state: Literal["streaming", "done"]) -> None:
     page = Page()
     source = "before\n\n"
     for _ in range(1500):
@@ -126,7 +126,7 @@ def test_a_paragraph_without_end_is_whole(state: Literal["streaming", "done"]) -
     assert page.rows().count("") == 2, "one gap before the paragraph, one behind it, none inside"
 
 
-def test_of_a_paragraph_without_end_little_is_read_at_each_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_of_a_very_long_paragraph_is_parsed_at_each_update(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
     def measured(text: str, *, growing: bool = False) -> list[Block]:
@@ -147,7 +147,7 @@ def test_of_a_paragraph_without_end_little_is_read_at_each_growth(monkeypatch: p
 @pytest.mark.parametrize(
     ("text", "cut"), [("one **two three** four", 18), ("one two **three", 8), ("x [a b](c d", 2), ("oneword", 7)]
 )
-def test_a_cut_opens_no_mark(text: str, cut: int) -> None:
+def test_a_cut_is_not_inside_inline_markup(text: str, cut: int) -> None:
     assert stable_offset(text) == cut
 
 
@@ -160,7 +160,7 @@ QUOTED = "".join(f"> words {n} of somebody else\n>\n" for n in range(400))
 
 
 @pytest.mark.parametrize("source", [TIGHT, LOOSE, NUMBERED, ALL_ONE, QUOTED, TABLE], ids=len)
-def test_a_list_a_quotation_or_a_table_without_end_looks_as_if_read_as_a_whole(source: str) -> None:
+def test_a_very_long_list_quotation_or_table_equals_a_full_parse(source: str) -> None:
     page = Page()
     for end in range(0, len(source), 400):
         page.show(source[:end], "streaming")
@@ -171,9 +171,7 @@ def test_a_list_a_quotation_or_a_table_without_end_looks_as_if_read_as_a_whole(s
 
 
 @pytest.mark.parametrize("source", [TIGHT, LOOSE, NUMBERED, QUOTED, TABLE], ids=len)
-def test_of_a_list_a_quotation_or_a_table_without_end_little_is_read_at_each_growth(
-    monkeypatch: pytest.MonkeyPatch, source: str
-) -> None:
+def test_little_of_a_very_long_block_is_parsed_at_each_update(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     sizes: list[int] = []
 
     def measured(text: str, *, growing: bool = False) -> list[Block]:
@@ -188,7 +186,7 @@ def test_of_a_list_a_quotation_or_a_table_without_end_little_is_read_at_each_gro
     assert max(sizes) < LONG_BLOCK + 200
 
 
-def test_the_columns_of_a_long_table_stay_as_they_are_until_it_ends_and_nothing_of_a_wider_row_is_cut() -> None:
+def test_a_long_table_keeps_its_columns_until_its_end_and_wraps_wider_rows() -> None:
     page, whole = Page(), Page()
     source = "\n\n" + TABLE
     page.show(source, "streaming")
@@ -205,7 +203,7 @@ def test_the_columns_of_a_long_table_stay_as_they_are_until_it_ends_and_nothing_
 
 
 @pytest.mark.parametrize("before", ["", "words before, "])
-def test_a_table_at_the_end_of_a_long_text_gets_its_own_columns_when_it_is_done(before: str) -> None:
+def test_a_table_at_the_end_of_a_long_text_gets_its_own_columns(before: str) -> None:
     page, whole = Page(), Page()
     source = before * 2000 + "\n\n" + TABLE
     for end in range(len(source) - len(TABLE) // 2, len(source), 300):
@@ -216,7 +214,7 @@ def test_a_table_at_the_end_of_a_long_text_gets_its_own_columns_when_it_is_done(
     assert page.rows()[-300:] == whole.rows()[-300:]
 
 
-def test_a_table_that_is_too_long_to_be_read_again_keeps_its_columns() -> None:
+def test_a_table_too_long_to_be_parsed_again_keeps_its_columns() -> None:
     page = Page()
     source = TABLE + "".join(f"| `call {n:03}` | **{n:03}** ms |\n" for n in range(500, 900))
     page.show(source, "streaming")

@@ -18,7 +18,7 @@ def words(text: str) -> Paragraph:
     return Paragraph(Content.styled(text, "$secondary"))
 
 
-async def test_what_changed_is_rendered_anew_and_nothing_else() -> None:
+async def test_only_changed_lines_are_rendered_again() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
         lines = app.query_one(LinesView)
@@ -29,7 +29,7 @@ async def test_what_changed_is_rendered_anew_and_nothing_else() -> None:
         assert lines.render_line(2).text.strip() == "other"
 
 
-async def test_a_mark_a_selection_and_a_theme_are_seen_at_once() -> None:
+async def test_marks_selections_and_themes_are_drawn_at_once() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)) as pilot:
         lines = app.query_one(LinesView)
@@ -52,7 +52,7 @@ async def test_a_mark_a_selection_and_a_theme_are_seen_at_once() -> None:
         assert lines.render_line(2) != plain
 
 
-async def test_what_was_taken_away_can_still_be_drawn() -> None:
+async def test_a_removed_view_can_still_be_drawn() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
         lines = app.query_one(LinesView)
@@ -61,7 +61,7 @@ async def test_what_was_taken_away_can_still_be_drawn() -> None:
         assert [strip.cell_length for strip in lines.render_lines(Region(0, 0, 40, 2))] == [40, 40]
 
 
-async def test_another_width_is_seen_at_once() -> None:
+async def test_a_new_width_is_drawn_at_once() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)) as pilot:
         lines = app.query_one(LinesView)
@@ -70,7 +70,7 @@ async def test_another_width_is_seen_at_once() -> None:
         assert lines.render_line(0).cell_length == 30
 
 
-async def test_lines_that_read_the_same_in_a_piece_that_grew_are_not_rendered_anew() -> None:
+async def test_unchanged_lines_of_an_extended_block_are_not_rendered_again() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
         lines = app.query_one(LinesView)
@@ -83,7 +83,7 @@ async def test_lines_that_read_the_same_in_a_piece_that_grew_are_not_rendered_an
         assert lines.render_line(5).text.strip() == "line 3"
 
 
-async def test_the_same_words_in_another_style_are_drawn() -> None:
+async def test_the_same_text_in_another_style_is_drawn() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
         lines = app.query_one(LinesView)
@@ -93,7 +93,7 @@ async def test_the_same_words_in_another_style_are_drawn() -> None:
         assert lines.render_line(0) != plain
 
 
-async def test_marks_wrap_no_more_than_what_is_drawn() -> None:
+async def test_marking_wraps_only_drawn_lines() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
         lines = app.query_one(LinesView)
@@ -104,7 +104,7 @@ async def test_marks_wrap_no_more_than_what_is_drawn() -> None:
         assert len(lines._wrapped) == begun < 5_000
 
 
-async def test_a_mark_may_go_over_the_end_of_a_row() -> None:
+async def test_a_mark_may_span_rows() -> None:
     app = Page()
     async with app.run_test(size=(40, 20)):
         lines = app.query_one(LinesView)

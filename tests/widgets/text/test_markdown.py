@@ -36,11 +36,11 @@ def lines(source: str, width: int = 40, *, growing: bool = False) -> list[str]:
         ("- item\n\n  ```\n  x\n  ```", ["• item", "   x"]),
     ],
 )
-def test_what_stands_there(source: str, expected: list[str]) -> None:
+def test_markdown_is_drawn_as_text(source: str, expected: list[str]) -> None:
     assert lines(source) == expected
 
 
-def test_a_list_item_hangs_under_its_words() -> None:
+def test_a_wrapped_list_item_is_indented() -> None:
     assert lines("- " + "word " * 12, 24) == [
         "• word word word word",
         "  word word word word",
@@ -57,11 +57,11 @@ def test_a_table_keeps_its_columns_and_wraps_its_cells() -> None:
 
 
 @pytest.mark.parametrize("source", ["[/] [bold]x[/bold] [link='x']", "<b>x</b> &amp; [@click=app.quit]y[/]"])
-def test_neither_markup_nor_html_is_read(source: str) -> None:
+def test_markup_and_html_are_not_interpreted(source: str) -> None:
     assert lines(source, 80) == [source.replace("&amp;", "&")]
 
 
-def test_code_is_coloured_once_its_fence_is_closed() -> None:
+def test_code_is_highlighted_once_its_fence_is_closed() -> None:
     opened = "```python\ndef f(): pass\n"
     [growing] = read(opened, growing=True)
     assert isinstance(growing.pieces[0], Code)
@@ -78,23 +78,23 @@ def test_an_unknown_language_is_plain() -> None:
     assert lines("```nosuchlanguage\nx [/] y\n```") == [" x [/] y"]
 
 
-def test_long_code_lines_are_folded_and_never_cut() -> None:
+def test_long_code_lines_are_wrapped_and_never_truncated() -> None:
     shown = lines("```\n" + "x" * 100 + "\n```", 30)
     assert sum(line.count("x") for line in shown) == 100
     assert all(len(line) <= 30 for line in shown)
 
 
-def test_blocks_know_where_they_begin() -> None:
+def test_blocks_have_their_source_offset() -> None:
     source = "one\n\n- a\n- b\n\n```\nx\n```\nlast"
     assert [source[block.start :].split("\n")[0] for block in read(source)] == ["one", "- a", "```", "last"]
 
 
 @pytest.mark.parametrize("source", ["", "\n\n", "[a]: http://x"])
-def test_nothing_to_show(source: str) -> None:
+def test_empty_sources_have_no_lines(source: str) -> None:
     assert lines(source) == []
 
 
-def test_words_keep_a_measure_that_can_be_read_and_code_takes_the_room() -> None:
+def test_text_has_a_maximum_width_and_code_uses_all_of_it() -> None:
     words, code = (block.pieces[0].lines(190) for block in read("word " * 60 + "\n\n```\n" + "x" * 180 + "\n```"))
     assert max(line.cell_length for line in words) <= MEASURE
     assert len(words) == 3
@@ -104,7 +104,7 @@ def test_words_keep_a_measure_that_can_be_read_and_code_takes_the_room() -> None
 @pytest.mark.parametrize(
     ("columns", "rows", "is_table"), [(550, 790, False), (550, 10, True), (9, 2_000, False), (9, 500, True)]
 )
-def test_a_table_of_thousands_of_empty_cells_is_words(columns: int, rows: int, is_table: bool) -> None:
+def test_a_table_of_thousands_of_empty_cells_is_text(columns: int, rows: int, is_table: bool) -> None:
     source = f"{'|' * (columns + 1)}\n{'|-' * columns}|\n" + "|a\n" * rows
     pieces = [piece for block in read(source) for piece in block.pieces]
     assert any(isinstance(piece, Table) for piece in pieces) is is_table

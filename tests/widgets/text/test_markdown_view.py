@@ -51,7 +51,7 @@ def shown(app: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_any_split_of_the_text_ends_in_the_same_page(seed: int) -> None:
+async def test_any_split_of_the_text_gives_the_same_result(seed: int) -> None:
     dice = random.Random(seed)
     app = Page()
     async with app.run_test(size=(60, 40)):
@@ -68,7 +68,7 @@ async def test_any_split_of_the_text_ends_in_the_same_page(seed: int) -> None:
         assert shown(app) == whole
 
 
-async def test_a_partial_text_says_so_until_it_is_whole() -> None:
+async def test_a_partial_text_is_marked_until_complete() -> None:
     app = Page()
     async with app.run_test(size=(80, 40)):
         prose = app.query_one(MarkdownView)
@@ -79,7 +79,7 @@ async def test_a_partial_text_says_so_until_it_is_whole() -> None:
         assert shown(app) == ["some words"]
 
 
-async def test_a_narrower_page_wraps_anew() -> None:
+async def test_a_narrower_view_wraps_again() -> None:
     app = Page()
     async with app.run_test(size=(60, 40)) as pilot:
         prose = app.query_one(MarkdownView)
@@ -89,7 +89,7 @@ async def test_a_narrower_page_wraps_anew() -> None:
         assert prose.size.height == len(shown(app)) > 4
 
 
-async def test_a_long_text_that_comes_at_once_is_read_a_piece_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_text_is_parsed_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
     def measured(text: str, *, growing: bool = False) -> list[Block]:
@@ -109,7 +109,7 @@ async def test_a_long_text_that_comes_at_once_is_read_a_piece_at_a_time(monkeypa
     assert max(sizes) < AT_ONCE + LONG_BLOCK
 
 
-async def test_long_code_is_plain_at_first_and_in_its_colours_soon() -> None:
+async def test_long_code_is_plain_first_and_highlighted_later() -> None:
     app = Page()
     source = "```python\n" + "".join(f"def f_{n}(): pass  # {n}\n" for n in range(SHORT + 1)) + "```\n\nafter"
     async with app.run_test(size=(60, 100)):
@@ -125,7 +125,7 @@ async def test_long_code_is_plain_at_first_and_in_its_colours_soon() -> None:
         assert code.text == source.removeprefix("```python\n").removesuffix("```\n\nafter")
 
 
-async def test_long_code_that_stands_there_twice_gets_its_colours_twice() -> None:
+async def test_repeated_long_code_is_highlighted_everywhere() -> None:
     app = Page()
     source = "```python\n" + "".join(f"def f_{n}(): pass  # twice\n" for n in range(SHORT + 1)) + "```\n\n"
     async with app.run_test(size=(60, 100)):
@@ -135,7 +135,7 @@ async def test_long_code_that_stands_there_twice_gets_its_colours_twice() -> Non
         assert len(prose.codes()) == 2
 
 
-async def test_of_several_dense_texts_one_piece_is_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_several_long_texts_are_parsed_one_slice_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nine at once would hold up the screen for nine times as long."""
     reads: list[tuple[float, float]] = []
     show = MarkdownView._show

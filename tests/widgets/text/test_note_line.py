@@ -24,7 +24,7 @@ async def answered(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 24)])
-async def test_further_lines_hang_under_the_words_behind_the_glyph(size: tuple[int, int]) -> None:
+async def test_further_lines_are_indented_past_the_glyph(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         await answered(stage)
         await stage.shows("✓ answered  Keep the files")

@@ -33,7 +33,7 @@ def text(words: str, **fields: object) -> TextPart:
     return TextPart("prt_1", SESSION, ANSWER, words, **fields)  # type: ignore[arg-type]
 
 
-async def test_the_person_s_words_are_shown_as_they_were_written() -> None:
+async def test_a_prompt_is_shown_verbatim() -> None:
     app = Page("user")
     async with app.run_test(size=(60, 20)):
         app.show(text("# not a *head*\n  [/]"))
@@ -47,14 +47,14 @@ async def test_files_and_notes_are_named() -> None:
         assert app.text == "with store.py\n· compacted"
 
 
-async def test_what_nobody_said_takes_no_room() -> None:
+async def test_an_empty_message_takes_no_space() -> None:
     app = Page()
     async with app.run_test(size=(60, 20)):
         app.show(text("the server added this", synthetic=True), TextPart("prt_2", SESSION, ANSWER, " \n"))
         assert len(app.view.children) == 0
 
 
-async def test_a_part_that_becomes_one_of_another_kind_is_drawn_as_that() -> None:
+async def test_a_part_that_changes_its_kind_is_redrawn() -> None:
     app = Page()
     async with app.run_test(size=(60, 20)) as pilot:
         app.show(text("words"))
@@ -64,7 +64,7 @@ async def test_a_part_that_becomes_one_of_another_kind_is_drawn_as_that() -> Non
         assert "make" in app.text
 
 
-async def test_parts_that_are_not_there_any_more_go() -> None:
+async def test_removed_parts_disappear() -> None:
     app = Page()
     async with app.run_test(size=(60, 20)) as pilot:
         app.show(text("one"), TextPart("prt_2", SESSION, ANSWER, "two"))
@@ -73,7 +73,7 @@ async def test_parts_that_are_not_there_any_more_go() -> None:
         assert app.text == "one"
 
 
-async def test_a_part_stands_at_its_place_though_its_words_come_late() -> None:
+async def test_a_part_with_late_text_keeps_its_position() -> None:
     """opencode stores a text as "" until it ends: whoever fetches in between has its tool call first."""
     app = Page()
     call = ToolPart("prt_2", SESSION, ANSWER, "call_1", "bash", "running", title="make")
@@ -83,7 +83,7 @@ async def test_a_part_stands_at_its_place_though_its_words_come_late() -> None:
         assert [type(child) for child in app.view.children] == [MarkdownView, ToolCall]
 
 
-async def test_a_part_that_nobody_listed_stands_last() -> None:
+async def test_an_unlisted_part_is_last() -> None:
     app = Page()
     async with app.run_test(size=(60, 20)):
         app.show(text("one"))
@@ -104,7 +104,7 @@ def draw_everything(view: MessageView) -> None:
     view.show_alive(False)
 
 
-async def test_what_is_drawn_before_a_message_is_mounted_is_shown_once_it_is() -> None:
+async def test_drawing_before_mounting_is_shown_after_mounting() -> None:
     app = Page()
     async with app.run_test(size=(60, 20)):
         view = MessageView(app.message)
@@ -116,7 +116,7 @@ async def test_what_is_drawn_before_a_message_is_mounted_is_shown_once_it_is() -
         assert shown == ["before all", "words", "! interrupted", "✗ failed: no model"]
 
 
-async def test_drawing_into_a_message_that_is_removed_does_nothing() -> None:
+async def test_drawing_into_a_removed_message_does_nothing() -> None:
     app = Page()
     async with app.run_test(size=(60, 20)):
         app.show(text("words"))

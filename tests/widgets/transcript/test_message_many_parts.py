@@ -17,7 +17,7 @@ from tui.widgets.transcript.view import NOTES_KEPT
 MANY = 400
 
 
-async def test_of_very_many_parts_the_newest_are_mounted_and_the_others_counted() -> None:
+async def test_the_newest_of_very_many_parts_are_mounted_and_others_counted() -> None:
     async with on_stage() as stage:
         page = stage.main.transcript
         parts = [talk.tool(f"prt_{at}", title=f"call number {at}") for at in range(MANY)]
@@ -45,7 +45,7 @@ async def test_of_very_many_parts_the_newest_are_mounted_and_the_others_counted(
         assert [view.part.id for view in page.query(ToolCall)] == [f"prt_{at}" for at in range(MANY)]
 
 
-async def test_very_many_parts_get_their_widgets_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_very_many_parts_are_mounted_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     mounted: list[int] = []
     show = MessageView.show
 
@@ -72,7 +72,7 @@ async def test_very_many_parts_get_their_widgets_in_portions(monkeypatch: pytest
         assert max(mounted) <= PORTION
 
 
-async def test_a_folded_call_is_one_widget() -> None:
+async def test_a_collapsed_call_is_one_widget() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.tool("prt_1", title="call number 1"))
         await stage.shows("call number 1")
@@ -86,7 +86,7 @@ async def test_a_folded_call_is_one_widget() -> None:
         assert not call.children
 
 
-async def test_of_very_many_lines_of_ours_the_newest_are_mounted() -> None:
+async def test_the_newest_of_very_many_notes_are_mounted() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("words"))
         await stage.shows("words")

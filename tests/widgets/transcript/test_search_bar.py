@@ -34,7 +34,7 @@ async def long_talk(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_words_are_found_from_the_end_upwards(size: tuple[int, int]) -> None:
+async def test_matches_are_found_from_the_end_upwards(size: tuple[int, int]) -> None:
     async with on_stage(size=size) as stage:
         await long_talk(stage)
         await stage.press("ctrl+f", *"NEEDLE")
@@ -50,7 +50,7 @@ async def test_words_are_found_from_the_end_upwards(size: tuple[int, int]) -> No
         assert stage.main.prompt.text == ""
 
 
-async def test_the_keys_of_the_search_are_those_of_the_moment_and_of_the_help() -> None:
+async def test_footer_and_help_show_the_keys_of_the_search() -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         await stage.press("ctrl+f", *"hay")
@@ -61,7 +61,7 @@ async def test_the_keys_of_the_search_are_those_of_the_moment_and_of_the_help() 
         await stage.shows("Enter send")
 
 
-async def test_what_stands_nowhere_is_said() -> None:
+async def test_no_match_is_reported() -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         await stage.press("ctrl+f", *"zebra")
@@ -70,14 +70,14 @@ async def test_what_stands_nowhere_is_said() -> None:
         await stage.until(lambda: not stage.main.query(SearchBar))
 
 
-def test_a_line_break_is_no_obstacle() -> None:
+def test_a_match_may_span_a_line_break() -> None:
     pattern = pattern_of("two  words [x]")
     assert pattern is not None
     assert pattern.search("the Two\nWords [X].")
     assert pattern_of("  ") is None
 
 
-async def test_words_across_a_wrapped_line_are_found() -> None:
+async def test_a_match_may_span_a_wrapped_line() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("word " * 12 + "one two three " * 10))
         await stage.shows("three")
@@ -138,7 +138,7 @@ async def test_older_pages_are_fetched_and_searched() -> None:
         await stage.shows("15 of 17", "needle -1000/40")
 
 
-async def test_what_stands_only_in_older_pages_is_found() -> None:
+async def test_a_match_only_in_older_pages_is_found() -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         pages(stage, 2, 50)
@@ -146,7 +146,7 @@ async def test_what_stands_only_in_older_pages_is_found() -> None:
         await stage.shows("1 of 1", "needle -2000/40")
 
 
-async def test_the_search_through_older_pages_is_stopped_and_goes_on() -> None:
+async def test_the_search_of_older_pages_can_be_stopped_and_resumed() -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         pages(stage, 2, 50)
@@ -173,7 +173,7 @@ async def test_the_search_through_older_pages_is_stopped_and_goes_on() -> None:
         await stage.until(lambda: not stage.main.query(SearchBar))
 
 
-async def test_a_page_that_cannot_be_had_is_said() -> None:
+async def test_a_failed_page_is_reported() -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         pages(stage, 2, 50)
@@ -182,7 +182,7 @@ async def test_a_page_that_cannot_be_had_is_said() -> None:
         await stage.shows("connection refused", "nowhere yet", "messages alone")
 
 
-async def test_what_is_folded_opens_where_the_words_stand() -> None:
+async def test_collapsed_parts_are_expanded_at_a_match() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins())
         tool = ToolPart("prt_t", talk.SESSION, talk.ANSWER, "call_1", "bash", "completed", output="hay\nneedle one")
@@ -196,7 +196,7 @@ async def test_what_is_folded_opens_where_the_words_stand() -> None:
         await stage.shows("1 of 2", "needle one")
 
 
-async def test_what_was_cut_of_an_output_is_found_too() -> None:
+async def test_truncated_output_is_searched_too() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins())
         output = "hay\n" * (SHOWN_AT_MOST + 50) + "the needle"
@@ -206,7 +206,7 @@ async def test_what_was_cut_of_an_output_is_found_too() -> None:
         await stage.shows("1 of 1", "the needle")
 
 
-async def test_the_line_of_a_tool_call_is_found_without_opening_it() -> None:
+async def test_a_match_in_the_line_of_a_tool_call_does_not_expand_it() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins())
         tool = ToolPart(
@@ -221,7 +221,7 @@ async def test_the_line_of_a_tool_call_is_found_without_opening_it() -> None:
         await stage.until(lambda: not stage.main.transcript.query(".-found"))
 
 
-async def test_from_an_old_place_the_reader_scrolls_down_to_the_end() -> None:
+async def test_scrolling_down_from_an_old_match_reaches_the_end() -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         pages(stage, 2, 100)
@@ -240,7 +240,7 @@ async def test_from_an_old_place_the_reader_scrolls_down_to_the_end() -> None:
         assert transcript.following
 
 
-async def test_end_goes_from_an_old_place_to_the_newest() -> None:
+async def test_the_end_key_goes_from_an_old_match_to_the_newest_message() -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         pages(stage, 2, 100)
@@ -251,7 +251,7 @@ async def test_end_goes_from_an_old_place_to_the_newest() -> None:
         await stage.hides("needle -2000/0")
 
 
-async def test_code_is_copied_with_one_key_as_it_was_written() -> None:
+async def test_one_key_copies_code_verbatim() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(CODE))
         await stage.shows("print(1)")
@@ -267,7 +267,7 @@ async def test_code_is_copied_with_one_key_as_it_was_written() -> None:
         assert stage.app.clipboard == "print(1)\n"
 
 
-async def test_code_out_of_sight_below_is_not_copied() -> None:
+async def test_code_below_the_visible_part_is_not_copied() -> None:
     async with on_stage(size=(80, 24)) as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("```\nupper\n```\n\n" + "hay\n\n" * 60))
         stage.client.feed(e.MessageUpserted(Message("msg_9", talk.SESSION, "assistant", created=9.0)))
@@ -279,7 +279,7 @@ async def test_code_out_of_sight_below_is_not_copied() -> None:
         assert stage.app.clipboard == "upper\n"
 
 
-async def test_where_there_is_no_code_it_says_so() -> None:
+async def test_copying_without_code_shows_a_notice() -> None:
     async with on_stage() as stage:
         await stage.press("f7")
         await stage.shows("No visible code.")
@@ -296,7 +296,7 @@ async def test_where_there_is_no_code_it_says_so() -> None:
         ("https://example.org/" + "x" * 3000, False),
     ],
 )
-def test_only_pages_become_links(address: str, opens: bool) -> None:
+def test_only_web_addresses_become_links(address: str, opens: bool) -> None:
     style = link_style(address)
     assert style.underline
     assert (style.link == address) is opens
@@ -312,7 +312,7 @@ def long_text(characters: int) -> str:
     return line * (characters // len(line)) + "the needle"
 
 
-async def test_a_letter_is_taken_while_a_long_text_is_searched() -> None:
+async def test_a_key_is_handled_while_a_long_text_is_searched() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(long_text(200_000)))
         await stage.press("ctrl+f")
@@ -326,7 +326,7 @@ async def test_a_letter_is_taken_while_a_long_text_is_searched() -> None:
         await stage.shows("nowhere")
 
 
-async def test_a_text_that_was_searched_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_searched_text_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
     parse = markdown._parser().parse
 
@@ -344,14 +344,14 @@ async def test_a_text_that_was_searched_is_not_read_again(monkeypatch: pytest.Mo
         assert read == []
 
 
-async def test_a_place_far_down_in_a_long_text_is_brought_into_sight() -> None:
+async def test_a_match_far_down_in_a_long_text_is_scrolled_to() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("hay\n\n" * 10_000 + "the needle"))
         await stage.press("ctrl+f", *"needle")
         await stage.shows("1 of 1 ", "the needle")
 
 
-async def test_of_a_long_output_the_beginning_is_searched_and_that_is_said() -> None:
+async def test_only_the_beginning_of_a_long_output_is_searched_with_a_notice() -> None:
     async with on_stage() as stage:
         output = "\n".join(f"line {number}" for number in range(60_000))
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.tool(output=output))

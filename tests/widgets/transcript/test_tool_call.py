@@ -19,14 +19,14 @@ class Page(App[None]):
         yield self.call
 
 
-async def test_one_line_says_what_how_long_and_how_it_went() -> None:
+async def test_one_line_shows_name_duration_and_outcome() -> None:
     app = Page(part(title="pytest -q", started=1.0, ended=9.4))
     async with app.run_test(size=(60, 10)):
         assert app.call.size.height == 1
         assert app.call.text.split() == ["▸", "bash", "pytest", "-q", "8.4s", "✓", "done"]
 
 
-async def test_each_state_has_a_word() -> None:
+async def test_each_state_has_a_text() -> None:
     app = Page(part(state="pending"))
     async with app.run_test(size=(60, 10)):
         assert "pending" in app.call.text
@@ -41,7 +41,7 @@ async def test_each_state_has_a_word() -> None:
             assert "failed" not in app.call.text
 
 
-async def test_a_long_name_keeps_to_its_column_and_is_whole_in_the_detail() -> None:
+async def test_a_long_name_is_truncated_in_the_line_and_complete_in_the_detail() -> None:
     app = Page(part(tool="run_shell_command", title="make"))
     async with app.run_test(size=(60, 10)) as pilot:
         assert app.call.text.startswith("   ▸ run_shell… make ")
@@ -52,7 +52,7 @@ async def test_a_long_name_keeps_to_its_column_and_is_whole_in_the_detail() -> N
         assert app.call.text.startswith("   ▾ todo_write make ")
 
 
-async def test_enter_unfolds_input_output_and_error_and_folds_again() -> None:
+async def test_enter_expands_and_collapses_input_output_and_error() -> None:
     app = Page(part(input={"command": "ls [/]"}, output="a\n[red]b", error="it [failed]"))
     async with app.run_test(size=(60, 20)) as pilot:
         app.call.focus()
@@ -65,7 +65,7 @@ async def test_enter_unfolds_input_output_and_error_and_folds_again() -> None:
         assert app.call.size.height == 1
 
 
-async def test_a_click_unfolds_it() -> None:
+async def test_a_click_expands_it() -> None:
     app = Page(part(output="twelve passed"))
     async with app.run_test(size=(60, 20)) as pilot:
         await pilot.click(app.call, offset=(5, 0))
@@ -81,7 +81,7 @@ async def test_a_diff_is_counted_and_shown() -> None:
         assert "+import sqlite3" in app.call.text
 
 
-async def test_an_unfolded_output_grows() -> None:
+async def test_an_expanded_output_grows() -> None:
     app = Page(part(state="running", output="one"))
     async with app.run_test(size=(60, 20)):
         app.call.action_unfold()
@@ -89,7 +89,7 @@ async def test_an_unfolded_output_grows() -> None:
         assert "two" in app.call.text
 
 
-async def test_a_long_output_is_cut_and_more_of_it_is_shown_on_a_key() -> None:
+async def test_a_long_output_is_truncated_and_a_key_shows_more() -> None:
     app = Page(part(output="\n".join(f"line {row}" for row in range(SHOWN_AT_MOST + 7))))
     async with app.run_test(size=(60, 20)) as pilot:
         app.call.focus()

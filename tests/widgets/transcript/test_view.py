@@ -93,7 +93,7 @@ async def settled(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     await pilot.pause()
 
 
-async def test_a_conversation_is_drawn_in_order() -> None:
+async def test_messages_are_drawn_in_order() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.at_work())
@@ -103,7 +103,7 @@ async def test_a_conversation_is_drawn_in_order() -> None:
         assert sorted(order, key=text.index) == order
 
 
-async def test_deltas_are_gathered_and_drawn_together() -> None:
+async def test_deltas_are_batched() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
@@ -114,7 +114,7 @@ async def test_deltas_are_gathered_and_drawn_together() -> None:
         await settled(pilot, app.has("one two three"))
 
 
-async def test_text_that_grows_is_laid_out_once_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_growing_text_is_laid_out_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Page()
     async with app.run_test(size=(80, 10)) as pilot:
         app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one\n\n" * 40))
@@ -147,7 +147,7 @@ async def test_no_timer_runs_while_nothing_grows() -> None:
         await settled(pilot, lambda: app.transcript._frame is None)
 
 
-async def test_a_part_that_may_miss_words_says_so() -> None:
+async def test_a_possibly_incomplete_part_is_marked() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.prompt(), talk.answer_begins(), talk.text("some wo", state="streaming"), e.StreamLost())
@@ -157,7 +157,7 @@ async def test_a_part_that_may_miss_words_says_so() -> None:
         assert "missing" not in app.transcript.text
 
 
-async def test_a_prompt_that_was_not_sent_does_not_end_the_answer_above_its_note() -> None:
+async def test_a_not_sent_note_does_not_end_the_answer_above_it() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         answer = e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT))
@@ -168,7 +168,7 @@ async def test_a_prompt_that_was_not_sent_does_not_end_the_answer_above_its_note
         assert "until the server sends all of it" in app.transcript.text
 
 
-async def test_where_words_may_be_missing_is_marked_until_the_whole_is_there() -> None:
+async def test_a_possible_gap_is_marked_until_the_text_is_complete() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.prompt(), talk.answer_begins(), talk.text("some wo", state="streaming"), e.StreamLost())
@@ -181,7 +181,7 @@ async def test_where_words_may_be_missing_is_marked_until_the_whole_is_there() -
 
 
 @pytest.mark.parametrize("told_by", ["the turn", "the message"])
-async def test_of_a_part_whose_turn_is_over_it_is_said_that_the_server_does_not_have_the_rest(
+async def test_an_incomplete_part_of_an_ended_turn_names_the_missing_rest(
     told_by: str,
 ) -> None:
     app = Page()
@@ -203,7 +203,7 @@ async def test_of_a_part_whose_turn_is_over_it_is_said_that_the_server_does_not_
         assert "the rest" not in app.transcript.text
 
 
-async def test_news_of_several_messages_at_once_come_to_a_reader_who_is_further_up() -> None:
+async def test_changes_of_several_messages_are_drawn_while_scrolled_up() -> None:
     app = Page()
     async with app.run_test(size=(80, 10)) as pilot:
         app.feed(*long_history(4 * MESSAGES_AT_FIRST))
@@ -222,7 +222,7 @@ async def test_news_of_several_messages_at_once_come_to_a_reader_who_is_further_
         assert new.id not in app.transcript._views
 
 
-async def test_a_failed_message_says_why() -> None:
+async def test_a_failed_message_shows_its_reason() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         failed = Message(
@@ -232,7 +232,7 @@ async def test_a_failed_message_says_why() -> None:
         await settled(pilot, app.has("✗ failed (529): overloaded [/]"))
 
 
-async def test_what_is_gone_is_taken_away() -> None:
+async def test_removed_messages_disappear() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.at_work())
@@ -244,7 +244,7 @@ async def test_what_is_gone_is_taken_away() -> None:
 
 
 @pytest.mark.parametrize("call", ["call_prt_3", "call_unknown"])
-async def test_a_note_stands_where_it_came_though_its_message_goes_on(call: str) -> None:
+async def test_a_note_keeps_its_position_while_its_message_grows(call: str) -> None:
     app = Page()
     async with app.run_test() as pilot:
         app.feed(*talk.prompt(), talk.answer_begins(), talk.tool("prt_3", title="the call"))
@@ -277,7 +277,7 @@ async def test_a_note_before_any_message_stays_before_them() -> None:
             app.transcript.draw()
 
 
-async def test_a_note_of_a_message_that_is_not_mounted_waits_for_it() -> None:
+async def test_a_note_of_an_unmounted_message_appears_with_it() -> None:
     app = Page()
     async with app.run_test() as pilot:
         app.feed(*talk.prompt("the first"))
@@ -296,7 +296,7 @@ async def test_a_note_of_a_message_that_is_not_mounted_waits_for_it() -> None:
         await settled(pilot, app.has("the first", "✓ finished"))
 
 
-async def test_a_note_keeps_its_place_when_the_transcript_is_drawn_anew() -> None:
+async def test_a_note_keeps_its_position_when_the_transcript_is_redrawn() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.prompt())
@@ -309,7 +309,7 @@ async def test_a_note_keeps_its_place_when_the_transcript_is_drawn_anew() -> Non
         assert app.transcript.text.index("answered") < app.transcript.text.index("after the note")
 
 
-async def test_words_on_their_way_are_seen_until_the_server_has_them() -> None:
+async def test_a_prompt_being_sent_is_shown_until_the_server_has_it() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.transcript.show_pending(talk.PROMPT, "Move the session store")
@@ -319,7 +319,7 @@ async def test_words_on_their_way_are_seen_until_the_server_has_them() -> None:
         assert not app.transcript.query(".pending")
 
 
-async def test_words_on_their_way_stay_while_the_servers_copy_has_none() -> None:
+async def test_a_prompt_being_sent_is_shown_while_the_servers_copy_is_empty() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         message, words = talk.prompt("Move the session store")
@@ -332,7 +332,7 @@ async def test_words_on_their_way_stay_while_the_servers_copy_has_none() -> None
         assert app.transcript.text.count("Move the session store") == 1
 
 
-async def test_a_prompt_stays_in_sight_when_the_server_is_read_anew_and_has_none_of_its_words() -> None:
+async def test_a_prompt_stays_visible_after_a_refetch_without_its_text() -> None:
     async with on_stage() as stage:
         stage.run_turn(TurnState.UNKNOWN)
         await stage.shows("▌ you", "words")
@@ -343,7 +343,7 @@ async def test_a_prompt_stays_in_sight_when_the_server_is_read_anew_and_has_none
         await stage.shows("▌ you", "words")
 
 
-async def test_a_tool_call_that_no_turn_works_on_does_not_run() -> None:
+async def test_a_tool_call_without_a_turn_is_not_shown_as_running() -> None:
     """A server that was ended in the middle of a call keeps it as running for ever."""
     async with on_stage() as stage:
         stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), *talk.prompt(), talk.answer_begins())
@@ -358,13 +358,13 @@ async def test_a_tool_call_that_no_turn_works_on_does_not_run() -> None:
         await stage.shows("! interrupted", "Next.")
 
 
-async def test_a_tool_call_that_died_long_ago_is_drawn_as_interrupted() -> None:
+async def test_an_old_unfinished_tool_call_is_drawn_as_interrupted() -> None:
     async with on_stage() as stage:
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.tool(state="pending"))
         await stage.shows("! interrupted")
 
 
-async def test_the_end_is_followed_until_the_reader_scrolls_up() -> None:
+async def test_the_view_follows_the_end_until_scrolled_up() -> None:
     app = Page()
     async with app.run_test(size=(80, 12)) as pilot:
         app.feed(*long_history(20))
@@ -403,7 +403,7 @@ async def test_older_messages_above_are_not_counted_as_new_lines() -> None:
         await settled(pilot, lambda: transcript.unread == 6)
 
 
-async def test_scrolling_back_to_the_end_follows_again() -> None:
+async def test_scrolling_to_the_end_follows_again() -> None:
     app = Page()
     async with app.run_test(size=(80, 12)) as pilot:
         app.feed(*long_history(20))
@@ -418,7 +418,7 @@ async def test_scrolling_back_to_the_end_follows_again() -> None:
         await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
 
 
-async def test_only_the_newest_messages_are_mounted_and_older_ones_come_on_scrolling_up() -> None:
+async def test_scrolling_up_mounts_older_messages() -> None:
     app = Page()
     async with app.run_test(size=(80, 20)) as pilot:
         for event in long_history(2 * MESSAGES_AT_FIRST + 5):
@@ -438,7 +438,7 @@ async def test_only_the_newest_messages_are_mounted_and_older_ones_come_on_scrol
         await settled(pilot, lambda: app.older_wanted > 0)
 
 
-async def test_a_long_session_does_not_collect_widgets() -> None:
+async def test_a_long_session_does_not_accumulate_widgets() -> None:
     app = Page()
     async with app.run_test(size=(80, 20)) as pilot:
         app.feed(*long_history(MESSAGES_KEPT + MESSAGES_MORE + 1))
@@ -449,7 +449,7 @@ async def test_a_long_session_does_not_collect_widgets() -> None:
 
 
 @pytest.mark.parametrize(("keys", "focused"), [(["j"], -1), (["j", "k"], 1), (["j", "k", "k", "k", "k", "k"], 0)])
-async def test_keys_step_from_fold_to_fold(keys: list[str], focused: int) -> None:
+async def test_keys_move_between_collapsible_lines(keys: list[str], focused: int) -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.at_work())
@@ -464,7 +464,7 @@ async def test_keys_step_from_fold_to_fold(keys: list[str], focused: int) -> Non
 
 @pytest.mark.parametrize("messages", [1, 4, 12])
 @pytest.mark.parametrize("small", [(44, 12), (80, 8)])
-async def test_a_screen_that_grows_keeps_the_end_in_sight(messages: int, small: tuple[int, int]) -> None:
+async def test_enlarging_the_screen_keeps_the_end_visible(messages: int, small: tuple[int, int]) -> None:
     app = Page()
     async with app.run_test(size=(80, 16)) as pilot:
         transcript = app.transcript
@@ -483,7 +483,7 @@ async def test_a_screen_that_grows_keeps_the_end_in_sight(messages: int, small: 
         assert transcript.following
 
 
-async def test_an_answer_has_one_end_also_when_it_is_drawn_anew() -> None:
+async def test_an_answer_has_one_end_after_redrawing() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.prompt(), talk.answer_begins(), talk.text("half an answer"))
@@ -502,7 +502,7 @@ async def test_an_answer_has_one_end_also_when_it_is_drawn_anew() -> None:
                 app.transcript.draw()
 
 
-async def test_messages_that_another_client_undid_do_not_stand_as_valid() -> None:
+async def test_messages_undone_by_another_client_are_marked() -> None:
     async with on_stage() as stage:
         stage.client.feed(*long_history(4))
         await stage.shows("words number 3.")
@@ -516,7 +516,7 @@ async def test_messages_that_another_client_undid_do_not_stand_as_valid() -> Non
         await stage.hides("undone")
 
 
-async def test_who_stays_at_the_top_gets_page_after_page() -> None:
+async def test_staying_at_the_top_loads_page_after_page() -> None:
     app = Page()
     async with app.run_test(size=(80, 20)) as pilot:
         everything = list(long_history(200))
@@ -537,7 +537,7 @@ async def test_who_stays_at_the_top_gets_page_after_page() -> None:
         await settled(pilot, lambda: app.older_wanted > 0)
 
 
-async def test_the_top_says_whether_there_is_more_and_how_it_is_fetched() -> None:
+async def test_the_top_line_shows_whether_and_how_more_can_be_loaded() -> None:
     app = Page()
     async with app.run_test(size=(80, 20)) as pilot:
         for event in long_history(60):
@@ -563,7 +563,7 @@ async def test_the_top_says_whether_there_is_more_and_how_it_is_fetched() -> Non
         await settled(pilot, lambda: "beginning of the session" in transcript.text)
 
 
-async def test_the_beginning_is_said_only_above_the_first_message() -> None:
+async def test_the_start_is_marked_only_above_the_first_message() -> None:
     app = Page()
     async with app.run_test(size=(80, 10)) as pilot:
         app.feed(e.MessagesLoaded(talk.SESSION, (), None))
