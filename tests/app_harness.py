@@ -1,4 +1,4 @@
-"""The app over a client without a network, with one session open."""
+"""Runs the app with a client without a network and with one open session."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,11 +21,11 @@ from tui.core.turn_state import TurnState
 from tui.ui.app import HoldfastApp
 
 AT_REST_WITHIN = 100.0
-"""Seconds of processor time; widgets that keep each other awake reach it."""
+"""Seconds of processor time. Widgets that keep sending each other messages reach this limit."""
 
 
 class Stage:
-    """What a test holds: the app, the client it talks to, and the keys."""
+    """What a test uses: the app, its fake client, and methods to press keys."""
 
     def __init__(self, client: FakeClient, app: HoldfastApp, pilot: Pilot[None]) -> None:
         self.client, self.app, self.pilot = client, app, pilot
@@ -33,26 +33,26 @@ class Stage:
 
     @property
     def text(self) -> str:
-        """Every line that the terminal shows now."""
+        """All lines currently on the screen."""
         strips = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
     async def press(self, *keys: str) -> None:
-        """One key after the other, each once all that came of the one before is done."""
+        """Press keys one after another, each when the previous one has been handled completely."""
         for key in keys:
             self.burst(key)
             await self.settled()
 
     def burst(self, *keys: str) -> None:
-        """Keys that come faster than the app looks at them."""
+        """Send keys faster than the app handles them."""
         for key in keys:
             character = key if len(key) == 1 else {"enter": "\r", "space": " "}.get(key)
             self.app.post_message(events.Key(_character_to_key(key) if len(key) == 1 else key, character))
 
     async def settled(self) -> None:
-        """Return once every widget has done what was asked of it, and what that led to.
+        """Return when all widgets have handled their messages, and the messages caused by them.
 
-        The pilot's own wait is for an idle process: longer than it need be, and on a busy machine too short.
+        The pilot's own wait is for an idle process: longer than necessary, and too short on a busy machine.
         """
         rounds_in_quiet = 0
         deadline = time.process_time() + AT_REST_WITHIN
@@ -84,18 +84,18 @@ class Stage:
             raise
 
     def after_grace(self) -> None:
-        """The half second has passed in which a new request takes no keys, and the last line tells its keys."""
+        """Let the input guard of a new request (half a second) end, and wait until the footer shows its keys."""
         self.client.advance(2.0)
         self.app.presenter.tick()
         self.main.refresh_hints()
 
     def second(self) -> None:
-        """A second passes, and the screen's clock ticks."""
+        """Advance the screen's clock by one second."""
         self.client.advance(1.0)
         self.app.presenter.tick()
 
     def run_turn(self, state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
-        """A turn of ours that has run for 12:04."""
+        """Add one of our turns, running for 12:04."""
         now = self.client.now()
         turn = Turn.begin(Prompt(talk.SESSION, "words", talk.PROMPT, "prt_1"), now - 724)
         turn.state, turn.post.padding_bytes, turn.post.last_padding, turn.last_activity = state, 72, now - 4, now
@@ -106,7 +106,7 @@ class Stage:
 
 
 def open_app(client: FakeClient, *, session: str | None = talk.SESSION, **options: Any) -> HoldfastApp:
-    """The app over `client`, which knows the session of `tests.sample_events`."""
+    """The app with `client`, which knows the session of `tests.sample_events`."""
     client.feed(e.SessionUpserted(talk.session()))
     return HoldfastApp(cast(Client, client), session=session, **options)
 
@@ -120,9 +120,9 @@ async def on_stage(
     fails: bool = False,
     **options: Any,
 ) -> AsyncIterator[Stage]:
-    """Run the app; by default with the session of `tests.sample_events` open and nothing in it.
+    """Run the app, by default with the empty session of `tests.sample_events` open.
 
-    `fails`: the test lets a part of the screen raise. Else nothing of it may.
+    `fails`: the test makes a part of the screen raise; otherwise any exception fails the test.
     """
     client = client or FakeClient()
     app = open_app(client, session=session, **options)

@@ -1,1 +1,1 @@
-"""Tests of what measures: its arithmetic, and that each measurement runs. No figure is judged here."""
+"""Tests of the benchmarks: their arithmetic, and that each one runs. Results are not checked."""

@@ -23,7 +23,7 @@ input()
 
 @pytest.fixture
 def parent() -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that does nothing, whose child has taken 40 MB and some CPU time."""
+    """An idle process whose child uses 40 MB and some CPU time."""
     with subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"

@@ -1,4 +1,4 @@
-"""Each measurement runs, with sizes that take a second or two; what it finds is not judged."""
+"""Each measurement runs, with sizes that take a second or two. Results are not checked."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Seeded schedules of faults between the client and a server, and what must hold once they are over."""
+"""Seeded schedules of faults between client and server, and the invariants that are checked after them."""

@@ -1,4 +1,4 @@
-"""Which schedules run: `pytest tests/chaos --schedules=2000 --first=1000`, `… --profile=qwen --seed=17`."""
+"""Options that select schedules: `pytest tests/chaos --schedules=2000 --first=1000`, `… --profile=qwen --seed=17`."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.chaos.families import FAMILIES, IN_TURN
 from tests.chaos.schedule import draw
 
 SCHEDULES = 200
-"""In the whole suite; `make chaos` runs ten times as many."""
+"""Number in the whole suite; `make chaos` runs ten times as many."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

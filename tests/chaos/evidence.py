@@ -1,6 +1,7 @@
-"""How a turn is said to have ended, and what the server must have for it. `docs/evidence.md` explains each row.
+"""The shown reasons for the end of a turn, and the evidence that the server must have for each of them.
 
-The states of a turn are compared with the server's messages elsewhere (`invariants`); this is about the reasons.
+`docs/evidence.md` explains each row. `invariants` compares the states of turns with the server's messages; this module
+checks the reasons.
 """
 
 import re
@@ -14,12 +15,11 @@ from tui.core.turn_state import TurnState
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A turn that is over, and what the server has of it.
+    """An ended turn, and the server's record of it.
 
-    `stored`: its prompt is there; `answers` to it, oldest first, and `later_answers` to the first later prompt
-    that was answered to an end; `later`: there are other prompts; `asked`: the person asked to abort it;
-    `others_abort`: another client aborted something.
-    `dies_with_its_post`: a server of this kind ends a turn whose connection breaks.
+    `stored`: its prompt exists; `answers` to it, oldest first, and `later_answers` to the first later prompt with a
+    complete answer; `later`: other prompts exist; `asked`: the user asked to abort it; `others_abort`: another client
+    aborted something. `dies_with_its_post`: this server aborts a turn whose connection breaks.
     """
 
     turn: Turn
@@ -37,18 +37,18 @@ class Case:
 
     @property
     def broken(self) -> bool:
-        """The server has no answer that it calls finished."""
+        """The server has no finished answer."""
         return self.last is None or not self.last.final or self.last.failure is not None
 
     @property
     def rejected(self) -> bool:
-        """A call of it failed because a person did not allow it."""
+        """One of its calls failed because the user did not allow it."""
         return any(piece.call is not None and piece.call.rejected for one in self.answers for piece in one.pieces)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A reason (as a pattern) that is shown for a state, and the evidence for it."""
+    """A reason (as a pattern) shown for a state, and the evidence for it."""
 
     state: TurnState
     reason: str
@@ -68,7 +68,7 @@ def _has_error(answer: Stored) -> bool:
 
 S = TurnState
 BY_WHOM_UNKNOWN = "aborted by another client or by the server"
-"""Said where it is not known whether the server aborts a turn whose connection broke: it names that cause too."""
+"""Shown if it is unknown whether the server aborts a turn whose connection broke; it names that cause too."""
 ROWS = (
     Row(S.FINISHED, "", lambda case: case.last is not None and case.last.final and case.last.failure is None),
     Row(
@@ -113,11 +113,11 @@ ROWS = (
     ),
     Row(S.NOT_SENT, ".*", lambda case: not case.stored),
 )
-"""The first that shows an end is the one whose evidence counts."""
+"""The first row that shows an end decides which evidence counts."""
 
 
 def unfounded(case: Case) -> str | None:
-    """What is said of the turn's end and is not so; None where all is."""
+    """The shown text about the turn's end that has no evidence, or None."""
     row = next((row for row in ROWS if row.shows(case.turn)), None)
     said = f"{case.turn.state.value} ({case.turn.reason})"
     if row is None:

@@ -1,4 +1,4 @@
-"""What the suite must know of a server's family, as named facts. Nothing elsewhere asks for a family by name."""
+"""Facts about each server family that the suite needs. No other module of the suite tests a family's name."""
 
 from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from tests.chaos.truth import Truth
 
 
 class Somebody(Protocol):
-    """Somebody else at the server. Each act may raise `httpx.HTTPError`; nothing is tried twice."""
+    """A second client. Each action may raise `httpx.HTTPError`; nothing is retried."""
 
     async def send(self, session_id: str, text: str) -> None: ...
     async def abort(self, session_id: str) -> None: ...
@@ -21,22 +21,22 @@ class Somebody(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """`ask` reads what the server has; `somebody` is a second client."""
+    """`ask` reads the server's state; `somebody` is a second client."""
 
     ask: Callable[[httpx.AsyncClient, str], Awaitable[Truth]]
     somebody: Callable[[httpx.AsyncClient], Somebody]
     who: str
-    """What a client that knows the server asks first when it connects, and at no other time while it does not."""
+    """The first request of a client that knows the server, sent only when it connects."""
     proof_without_stream: str = "-"
-    """How the path begins whose answer proves the line, as long as nothing is followed that has a stream."""
+    """Prefix of the path whose response proves the connection as long as no followed session has a stream."""
     turn_dies_with_its_post: bool = False
-    """The server ends a turn whose POST breaks: an abort there may be a cut here."""
+    """The server aborts a turn whose POST breaks, so an abort may be caused by a cut connection."""
     numbers_events: bool = False
-    """The server numbers its events without gaps: a client sees where some were left out."""
+    """The server numbers its events without gaps, so a client detects dropped ones."""
     newest_prompt_only: bool = True
-    """Of prompts that wait together only the newest is answered; else each has an answer of its own."""
+    """Only the newest of several queued prompts is answered; otherwise each has its own answer."""
     spared: Set[str] = frozenset()
-    """The faults of the stub that this family's server cannot have."""
+    """Faults of the stub that a server of this family cannot have."""
 
 
 OPENCODE = Family(
@@ -69,4 +69,4 @@ IN_TURN = (
     *("opencode", "opencode-padded", "mimo", "qwen"),
     *("opencode", "opencode-padded", "mimo-cancel", "qwen"),
 )
-"""The profiles of the schedules, unless others are chosen."""
+"""The profiles of the schedules, unless others are selected."""

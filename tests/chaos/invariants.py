@@ -1,6 +1,6 @@
-"""What must hold once the faults are over and the system is at rest: a function each, a message a difference.
+"""What must hold after the faults are over and the system is idle: one function each, one message per violation.
 
-A weaker rule than the plain one stands here only with the reason in its docstring.
+An invariant weaker than the plain one has the reason in its docstring.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -27,15 +27,15 @@ from tui.core.model import (
 from tui.core.turn_state import TurnState
 
 UNKNOWN_FOR = 25.0
-"""Seconds for which an event stream may bring nothing until a client counts it as lost."""
+"""Seconds without data after which a client counts an event stream as lost."""
 
 Differences: TypeAlias = Iterator[str]
 Runs: TypeAlias = Mapping[str, int]
-"""How often the model began to answer the prompt with a token."""
+"""How often the model started to answer the prompt with a token."""
 
 
 def at_any_rest(person: Person, truth: Truth) -> Differences:
-    """What holds while requests wait for the person, too."""
+    """Invariants that hold even while requests wait for the user."""
     yield from acknowledged_answers_are_the_servers(person, truth)
     yield from the_store_equals_the_server(person, truth)
     yield from requests_on_screen_are_the_servers(person, truth)
@@ -54,10 +54,10 @@ def at_the_end(
     deaths: bool,
     unheard: Set[tuple[str, str]],
 ) -> Differences:
-    """What holds once everything is answered and no turn runs.
+    """Invariants that hold once everything is answered and no turn runs.
 
-    `aborts`: somebody asked for one, `others_abort`: somebody else did; `deaths`: an agent died; `unheard`: the
-    message and part of each text of which nobody was told some.
+    `aborts`: someone requested one, `others_abort`: another client did; `deaths`: an agent crashed; `unheard`: message
+    and part of each text of which the server dropped events.
     """
     yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
     yield from the_model_ran_once(person, truth, runs, family)
@@ -69,10 +69,10 @@ def at_the_end(
 
 
 def prompts_arrived_once_or_are_shown_as_not_sent(person: Person, truth: Truth) -> Differences:
-    """a. One user message for each prompt, with its words once; or none, and on screen *not sent*, or waiting.
+    """a. Each prompt has one user message with its text once; or none, and is shown as *not sent* or queued.
 
-    A prompt that is aborted the moment it came may be cancelled there before its words are stored (measured on
-    qwen): the screen says of it what the server does.
+    A prompt that is aborted right after its arrival may be cancelled before its text is stored (measured on qwen): the
+    screen shows what the server does.
     """
     for sent in person.sent.values():
         found = truth.prompts(sent.token)
@@ -89,10 +89,10 @@ def prompts_arrived_once_or_are_shown_as_not_sent(person: Person, truth: Truth) 
 
 
 def the_model_ran_once(person: Person, truth: Truth, runs: Runs, family: Family) -> Differences:
-    """b. Once for each prompt that arrived.
+    """b. Each delivered prompt is answered once.
 
-    Not at all is right where the screen says so: it was aborted or interrupted before it began, or it went
-    together with a later prompt (where only the newest is answered).
+    No answer is valid if the screen says so: it was aborted or interrupted before its start, or merged with a later
+    prompt (where only the newest is answered).
     """
     for sent in person.sent.values():
         count = runs.get(sent.token, 0)
@@ -107,15 +107,15 @@ def the_model_ran_once(person: Person, truth: Truth, runs: Runs, family: Family)
 def turns_end_as_the_server_says(
     person: Person, truth: Truth, family: Family, *, aborts: bool, deaths: bool
 ) -> Differences:
-    """b, the other half: what a turn is shown as is what the server's messages say became of it.
+    """b, second half: the shown state of a turn agrees with the server's messages.
 
-    A prompt without an answer of its own ended like a later one that took it along, or it never began. An answer
-    that ended between two steps does not say why: a dismissed question, a later prompt, an abort, a crash. A turn
-    that the person aborted after a crash had ended it is shown as what they asked for. Where a turn dies with its
-    POST, the server has it as aborted, and the line is to blame unless somebody asked for that; a half-open POST
-    shows nothing of it, and then the turn may be shown as aborted by somebody else or by the server. Where a
-    rejected request ended it, that is said of it by whoever heard of the rejection. That an agent's death ended it
-    the server tells once; afterwards it has an error there, without a word.
+    A prompt without its own answer ended like the later one it was merged with, or never started. An answer that ended
+    between two steps does not say why: a dismissed question, a later prompt, an abort, a crash. A turn aborted by the
+    user after a crash had ended it is shown as aborted. If a turn is aborted when its POST breaks, the server has it as
+    aborted, and the connection is the cause unless someone requested an abort; a half-open POST shows nothing of that,
+    and then the turn may be shown as aborted by another client or by the server. If a rejected request ended the turn,
+    clients that saw the rejection say so. The server reports an agent's crash once; afterwards its record has an error
+    without a text.
     """
     for sent in person.sent.values():
         if sent.turn is None or not truth.prompts(sent.token):
@@ -140,7 +140,7 @@ def turns_end_as_the_server_says(
 
 
 def _unbegun(sent: Sent, truth: Truth, family: Family) -> set[TurnState]:
-    """What a turn may be shown as whose prompt the server left without an answer to its end."""
+    """The states that may be shown for a turn whose prompt has no complete answer on the server."""
     told = {TurnState.ABORTED, TurnState.INTERRUPTED}
     told |= _cut(told, family)
     if family.newest_prompt_only:
@@ -149,9 +149,9 @@ def _unbegun(sent: Sent, truth: Truth, family: Family) -> set[TurnState]:
 
 
 def _cut(fates: Set[TurnState], family: Family) -> set[TurnState]:
-    """Where a turn dies with its POST, an end that the server has no more to say of may be the line's doing.
+    """If a turn is aborted when its POST breaks, an end without further record may be caused by the connection.
 
-    As interrupted it is shown where nothing tells that the line was lost.
+    It is shown as interrupted if nothing shows that the connection was lost.
     """
     unwanted = fates & {TurnState.ABORTED, TurnState.INTERRUPTED}
     due = {TurnState.CANCELLED, TurnState.INTERRUPTED}
@@ -163,11 +163,10 @@ def _id_of(sent: Sent, truth: Truth) -> str | None:
 
 
 def acknowledged_answers_are_the_servers(person: Person, truth: Truth) -> Differences:
-    """c. What was acknowledged is what the server has; what it has of ours is not shown as lost.
+    """c. An acknowledged answer is the server's answer; an answer of ours that the server has is not shown as lost.
 
-    A server that crashed, or a turn that was aborted, after the acknowledgement may have no answer at all: then
-    its tool call is not completed, and the turn is shown for what it is. qwen records a call that an abort ended
-    with the words of a rejected one.
+    After a crash or an abort that follows the acknowledgement there may be no answer: then its tool call is not
+    completed, and the turn is shown accordingly. qwen records a call ended by an abort with the text of a rejected one.
     """
     for given in person.given.values():
         call = truth.call(given.request.session_id, given.request.call_id)
@@ -190,10 +189,10 @@ def acknowledged_answers_are_the_servers(person: Person, truth: Truth) -> Differ
 
 
 def the_store_equals_the_server(person: Person, truth: Truth) -> Differences:
-    """d. Messages, their parts and their order; and every status.
+    """d. Messages, their parts and their order are the same; and every status.
 
-    Where the server stopped in the middle of a text it keeps none of it, and will never send it: what streamed is
-    kept on screen, marked as partial, and must begin with what the server has.
+    If the server stopped in the middle of a text, it keeps nothing of it and never sends it: the streamed text stays on
+    screen, marked as partial, and must begin with the server's text.
     """
     store = person.client.store
     for session_id in truth.messages:
@@ -215,11 +214,11 @@ def the_store_equals_the_server(person: Person, truth: Truth) -> Differences:
 
 
 def no_words_were_shown_with_a_hole(person: Person, truth: Truth, unknowable: Set[tuple[str, str]]) -> Differences:
-    """d, in between: words that were not marked as partial were how the text begins, at every moment.
+    """d, in between: text not marked as partial was a prefix of the final text at every moment.
 
-    What a server has forgotten, by a crash or because the provider broke off, tells nothing. Nor can a client know
-    of words that the server drops in silence on a stream that lives, where its events have no numbers: such a text
-    (`unknowable`) may lack them until it ends, though it has nothing else, and all in order.
+    Text that a server has lost, by a crash or because the provider failed, cannot be compared. A client also cannot
+    know of text that the server drops silently on a live stream whose events have no numbers: such a text
+    (`unknowable`) may lack it until it ends, but has nothing else, all in order.
     """
     transcript = person.client.store.transcript(person.session_id)
     assert transcript is not None
@@ -239,13 +238,13 @@ def no_words_were_shown_with_a_hole(person: Person, truth: Truth, unknowable: Se
 
 
 def _comes_in(text: str, words: str) -> bool:
-    """Whether `words` are `text` with nothing but pieces left out."""
+    """Whether `words` is `text` with only pieces left out."""
     rest = iter(text)
     return all(char in rest for char in words)
 
 
 def requests_on_screen_are_the_servers(person: Person, truth: Truth) -> Differences:
-    """e. The same requests are open here and there, but for ghosts, which are not shown."""
+    """e. The same requests are open in the client and on the server, except stale ones, which are not shown."""
     here = {request.id for request in person.client.store.requests_of(truth.session_id)}
     for request_id in sorted(here - truth.awaited):
         yield f"request {request_id} is on screen, and the server does not have it"
@@ -254,10 +253,10 @@ def requests_on_screen_are_the_servers(person: Person, truth: Truth) -> Differen
 
 
 def connections_keep_to_the_backoff(person: Person) -> Differences:
-    """f. Between two attempts at the event stream lies the backoff's delay, less its jitter.
+    """f. Between two attempts at the event stream lies the backoff's delay, minus its jitter.
 
-    Not where a person (F5, a new start) or a clock asked for one at once. Tries are counted from the last proof of
-    the line, or from the last stop: who acts on that begins anew.
+    Not if the user (F5, a new start) or a clock requested an immediate attempt. Attempts are counted from the last
+    proof of the connection, or from the last stop: a manual retry restarts the count.
     """
     proofs = [*person.proofs, *(at for relay in person.relays for at in relay.proofs)]
     failures = 0
@@ -271,14 +270,14 @@ def connections_keep_to_the_backoff(person: Person) -> Differences:
 
 
 def nothing_is_sent_after_401(person: Person) -> Differences:
-    """f, the other half: while the screen says that a person has to act first, only their acts send anything."""
+    """f, second half: while the screen says that the user must act first, only the user's actions send anything."""
     for one in person.exchanges:
         if one.stopped and not any(0 <= one.at - act < 0.01 for act in (*person.acts, *person.wishes)):
             yield f"{one.method} {one.path} at {one.at:.2f} s, though the line is stopped"
 
 
 def no_aborted_turn_runs_on(person: Person, truth: Truth) -> Differences:
-    """i. At rest the server waits in no turn that the person asked to abort."""
+    """i. When idle, the server is not waiting in a turn that the user asked to abort."""
     messages = truth.messages[truth.session_id]
     answers = [one for one in messages if one.role == "assistant"]
     if truth.session_id not in truth.busy or not answers:
@@ -291,7 +290,7 @@ def no_aborted_turn_runs_on(person: Person, truth: Truth) -> Differences:
 
 
 def reasons_are_the_servers(person: Person, truth: Truth, family: Family, *, others_abort: bool) -> Differences:
-    """h. Why a turn ended as it is shown to have is in the server's record (`evidence`)."""
+    """h. The shown reason for a turn's end is in the server's record (`evidence`)."""
     users = [one for one in truth.messages[truth.session_id] if one.role == "user"]
     for sent in person.sent.values():
         if sent.turn is None or not sent.turn.over or sent.turn.prompt_id in truth.dropped:
@@ -314,7 +313,7 @@ def reasons_are_the_servers(person: Person, truth: Truth, family: Family, *, oth
 
 
 def counts_are_the_servers(person: Person, truth: Truth) -> Differences:
-    """h. As many requests wait by the screen as at the server, and no prompt waits here that is there already."""
+    """h. The screen shows as many open requests as the server has, and no queued prompt is already on the server."""
     requests = person.client.store.requests.values()
     here = {request.id for request in requests if request.session_id in truth.messages}  # others may be there too
     if here != truth.awaited:
@@ -325,7 +324,7 @@ def counts_are_the_servers(person: Person, truth: Truth) -> Differences:
 
 
 def answers_elsewhere_are_somebody_s(person: Person, truth: Truth) -> Differences:
-    """h. *Answered elsewhere* and *expired* are not said of a request that the server still has."""
+    """h. *Answered elsewhere* and *expired* are not shown for a request that is open on the server."""
     for given in person.given.values():
         if given.state in ("acknowledged", "elsewhere", "expired") and given.request.id in truth.awaited:
             yield f"{_given(given)} is shown as {given.state}, and the server waits for it"
@@ -334,11 +333,11 @@ def answers_elsewhere_are_somebody_s(person: Person, truth: Truth) -> Difference
 def aborts_end_the_turn_they_were_meant_for(
     person: Person, begun: Sequence[tuple[float, str]], aborted: Sequence[tuple[float, str]]
 ) -> Differences:
-    """i, the other half: none was sent while the client knew that the server was in another turn.
+    """i, second half: no abort was sent while the client knew that the server was in another turn.
 
-    Nor did one hit another turn, as far as the server tells (`begun`: when the model began to answer which prompt;
-    `aborted`: when an abort was sent, and what it found): an abort names no turn. But one may have begun so
-    shortly before that a client on a connection that seems alive could not know of it.
+    Nor did one hit another turn, as far as the server's record shows (`begun`: when the model started to answer which
+    prompt; `aborted`: when an abort was sent, and what it found): an abort names no turn. But a turn may have started
+    so shortly before that a client on an apparently live connection could not know of it.
     """
     for sent, known in person.aborts_sent:
         if known not in (meant := _meant(person, sent)):
@@ -350,12 +349,12 @@ def aborts_end_the_turn_they_were_meant_for(
 
 
 def _meant(person: Person, sent: float) -> set[str]:
-    """The prompts whose turns the person had asked to abort by then."""
+    """The prompts whose turns the user had asked to abort by then."""
     return {prompt for abort in person.aborts if abort.at <= sent for prompt in abort.prompts}
 
 
 def nothing_broke(person: Person, broken: list[str]) -> Differences:
-    """g. No part of the client stopped working, no error fell through a task or a callback."""
+    """g. No part of the client stopped working, and no task or callback had an unhandled error."""
     yield from (f"shown: {notice}" for notice in person.trouble)
     yield from (f"fell through: {one}" for one in broken)
 
@@ -369,7 +368,7 @@ def _given(given: Given) -> str:
 
 
 def _is_of(message: Message, stored: Stored) -> bool:
-    """The same message, by all that the server names it with."""
+    """The same message, by all names that the server gives it."""
     same = (message.role, message.parent_id) == (stored.role, stored.parent)
     return same and stored.id in (None, message.id)
 
@@ -415,7 +414,7 @@ def _kind(part: Part) -> str:
 
 
 def _same_part(shown: Part, stored: Piece, *, all_there: bool) -> Differences:
-    """`all_there`: the message is complete; nothing more comes to words that had not ended."""
+    """`all_there`: the message is complete; no more text follows."""
     match shown:
         case TextPart() | ReasoningPart():
             if all_there and (shown.text, shown.state) == (stored.text, "done"):

@@ -1,6 +1,6 @@
-"""A listening socket that can be closed at any moment and opened again on the same port.
+"""A listening socket that can be closed at any moment and reopened on the same port.
 
-asyncio's own server drops a connection that it is just accepting when it is closed, and leaves its socket open.
+asyncio's own server drops a connection that it is accepting while being closed, and leaves its socket open.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class Listener:
-    """Accepts connections on 127.0.0.1 while it is open; `make` gives a protocol for each."""
+    """Accepts connections on 127.0.0.1 while open; `make` returns a protocol for each."""
 
     def __init__(self, make: Callable[[], asyncio.Protocol], port: int = 0) -> None:
         self._make = make
@@ -22,7 +22,7 @@ class Listener:
         self._loop.add_reader(self._socket, self._accept)
 
     def close(self) -> None:
-        """From here on nobody gets in, not even who is on the doorstep."""
+        """Accept no more connections, including those in the backlog."""
         self._open = False
         self._loop.remove_reader(self._socket)
         self._socket.close()

@@ -1,6 +1,6 @@
-"""The person at the client, without a screen: what they did, and what they were shown of it.
+"""A simulated user at a client without a screen: the actions, and what the client showed.
 
-A client that is killed leaves its journal behind as it is at that moment; the next one takes it up.
+A killed client leaves its journal as it is at that moment; the next one adopts it.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from tui.storage.journal import Journal
 
 @dataclass(slots=True)
 class Sent:
-    """A prompt that the person sent, and its turn as it was shown last, by whichever client."""
+    """A prompt that the user sent, and its turn as last shown by any client."""
 
     token: str
     turn: Turn | None = None
@@ -47,7 +47,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Given:
-    """An answer that the person gave, and how it was said to fare."""
+    """An answer that the user gave, and its shown delivery states."""
 
     request: Request
     answers: Answers | None
@@ -65,7 +65,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """An abort that the person asked for: when, and the turns that ran by the screen, with their prompts."""
+    """An abort that the user requested: when, and the turns shown as running, with their prompts."""
 
     at: float
     turns: tuple[Turn, ...]
@@ -74,7 +74,7 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request that a client made; `stopped`: that a person had to act first then, by the screen."""
+    """One request sent by a client; `stopped`: the screen said that the user must act first."""
 
     at: float
     method: str
@@ -84,7 +84,7 @@ class Exchange:
 
 
 class LoggedHttp(Http):
-    """Http that says what it is about to send, and what was answered while none of `streams` was open."""
+    """An `Http` that records what it sends, and which responses arrived while none of `streams` was open."""
 
     log: Callable[[str, str], None]
     answered: Callable[[str], None]
@@ -114,7 +114,7 @@ class LoggedHttp(Http):
 
 
 class Person:
-    """Sits at a client that reaches the server by a relay of its own. `name` is in the token of each prompt."""
+    """Uses a client that reaches the server through its own relay. `name` is in the token of each prompt."""
 
     def __init__(self, upstream: int, family: Family, chance: random.Random, folder: Path, name: str) -> None:
         self.loop = asyncio.get_running_loop()
@@ -123,26 +123,24 @@ class Person:
         self.given: dict[str, Given] = {}
         self.aborts: list[Aborted] = []
         self.aborts_sent: list[tuple[float, str]] = []
-        """For each request that aborts something: when it left, and the prompt in work as the client knew then."""
+        """For each abort request: when it was sent, and the running prompt as known to the client then."""
         self.trouble: list[str] = []
-        """Notices of the client that a part of it has stopped working."""
+        """Notices of the client that a part of it has failed."""
         self.exchanges: list[Exchange] = []
         self.attempts: list[float] = []
-        """When a client began to connect."""
+        """Times at which a client started to connect."""
         self.proofs: list[float] = []
-        """When the line was proved without an event stream."""
+        """Times at which the connection was proved without an event stream."""
         self.shown: dict[tuple[str, str], list[str]] = {}
-        """The words with which a part was shown as whole so far, without those that only grew on.
-
-        By the ids of its message and of its own."""
+        """Texts of parts shown as complete so far, without those that only grew later; by message id and part id."""
         self.errors_shown: list[str] = []
         self.acts: list[float] = []
-        """When the person, or a clock, made the client connect at once."""
+        """Times at which the user, or a clock, made the client connect at once."""
         self.starts: list[float] = []
         self.stops: list[float] = []
-        """When the screen said that a person had to act first: with their act the tries are counted anew."""
+        """Times at which the screen said that the user must act first; the action restarts the count of attempts."""
         self.wishes: list[float] = []
-        """When the person asked for something that is sent at once, whatever the line."""
+        """Times at which the user requested something that is sent at once, whatever the connection state."""
         self.wall_offset = 0.0
         self.relay = Relay(upstream)
         self.relays = [self.relay]
@@ -155,7 +153,7 @@ class Person:
         self._numbers = 0
         self._forgotten = self._lost = self._agent_died = False
         self._tried = False
-        """The server was asked who it is since a try to connect began; asked once more, it is a health check."""
+        """Whether the server was already identified since the attempt began; another such request is a health check."""
 
     @property
     def client(self) -> Client:
@@ -167,7 +165,7 @@ class Person:
         return self._client is not None
 
     async def sit_down(self) -> None:
-        """Start a client; in the first life also begin a session."""
+        """Start a client; the first time also create a session."""
         self.relay.accept()
         address = f"http://127.0.0.1:{self.relay.port}"
         client = self._client = Client(
@@ -187,7 +185,7 @@ class Person:
         await self.try_to(client.open_session(self.session_id))
 
     async def killed(self) -> None:
-        """`kill -9`: not one byte more leaves, and nothing more is written."""
+        """`kill -9`: nothing more is sent or written."""
         client, self._client = self._client, None
         if client is None:
             return
@@ -198,7 +196,7 @@ class Person:
             errand.cancel()
         self.given = {name: given for name, given in self.given.items() if given.states}
         journal = {path: path.read_bytes() for path in self._folder.iterdir()}
-        await client.close()  # reaps its tasks; what it would still like to say or write is for nobody
+        await client.close()  # cleans up its tasks; their remaining output is discarded
         for path in self._folder.iterdir():
             path.unlink()
         for path, content in journal.items():
@@ -215,7 +213,7 @@ class Person:
     # acts
 
     def send(self, words: str, *, queued: bool) -> None:
-        """By the key that lets it wait for the turn that runs, or the one that does not."""
+        """Send by the key that queues during a turn, or by the one that does not."""
         token = f"#{self._name}{self._next()};"
         text = f"{words} {token}"
         self.wishes.append(self.loop.time())
@@ -226,24 +224,24 @@ class Person:
         try:
             self.client.prompts.send_now(self.session_id, text)
         except (NotConnected, NotFetched):
-            del self.sent[token]  # the words stay in the prompt, and the screen says so
+            del self.sent[token]  # the text stays in the prompt field, with a notice
 
     def release_queue(self) -> None:
-        """Let prompts go on that wait after a turn that went wrong."""
+        """Resume prompts paused after an abnormal end."""
         if self.client.prompts.held(self.session_id):
             self.client.prompts.release(self.session_id)
 
     def has_more_to_send(self) -> bool:
-        """Prompts wait, and not for the person: those of a session that is gone are held whatever they do."""
+        """Whether prompts are queued without waiting for the user: those of a deleted session stay paused anyway."""
         prompts = self.client.prompts
         return bool(prompts.waiting(self.session_id)) and not prompts.held(self.session_id)
 
     def waits(self, sent: Sent) -> bool:
-        """The prompt is shown among those that wait here."""
+        """Whether the prompt is shown as queued here."""
         return any(sent.token in queued.text for queued in self.client.prompts.waiting(self.session_id))
 
     def answer_when_asked(self, *, dismiss: bool = False) -> None:
-        """Answer the oldest request on screen, waiting a little for one."""
+        """Answer the oldest shown request, after waiting briefly for one."""
         self._run(self._answer_soon(dismiss))
 
     def answer_all(self) -> None:
@@ -262,17 +260,17 @@ class Person:
 
     def clock_jumps(self, seconds: float) -> None:
         self.wall_offset += seconds
-        self.acts += [self.loop.time(), self.loop.time() + 1.5]  # the watchdog sees it at its next look
+        self.acts += [self.loop.time(), self.loop.time() + 1.5]  # the watchdog detects it at its next check
 
     async def try_to(self, work: Coroutine[Any, Any, Any]) -> None:
-        """The app shows a `NetError` and lets the person try again."""
+        """As the app: show a `NetError` and let the user retry."""
         try:
             await work
         except NetError as error:
             self.errors_shown.append(error.message)
 
     def answer(self, request: Request, *, dismiss: bool) -> None:
-        """Nothing where an answer to it is under way, or where it is not on screen any more."""
+        """Nothing if its answer is being sent, or if it is no longer shown."""
         if request.id not in self.client.store.requests:
             return
         if request.id in self.given and self.given[request.id].under_way:
@@ -297,7 +295,7 @@ class Person:
             self.answer(request, dismiss=dismiss)
 
     async def asked(self) -> Request | None:
-        """The oldest request on screen that is not answered yet; None when none comes in a while."""
+        """The oldest unanswered request shown; None if none appears for a while."""
         for _ in range(40):
             for request in self.client.store.requests_of(self.session_id) if self.present else ():
                 if request.id not in self.given:
@@ -332,11 +330,11 @@ class Person:
                 pass
 
     def server_forgot(self) -> None:
-        """What was on its way when the server crashed may still be shown until the reconnect."""
+        """Requests being sent when the server crashed may still be shown until the reconnect."""
         self._forgotten, self._lost = True, False
 
     def agent_died(self) -> None:
-        """The same until the session is told anew; the line may live all the while."""
+        """The same until the session is reported again; the connection may be live meanwhile."""
         self._agent_died = True
 
     def _see_line(self, line: ConnectionStatus) -> None:
@@ -361,14 +359,14 @@ class Person:
             shown.append(part.text)
 
     def _prompt_of(self, turn: Turn) -> str:
-        """The words of the prompt that a turn answers."""
+        """The text of the prompt that a turn answers."""
         if turn.prompt is not None:
             return turn.prompt.text
         transcript = self.client.store.transcript(turn.session_id)
         return _words(transcript.parts_of(turn.prompt_id)) if transcript is not None else ""
 
     def _note_abort(self) -> None:
-        """An abort is about to leave. An answer whose turn is over is not in work, whole or not."""
+        """An abort is about to be sent. An answer whose turn is over is not running, complete or not."""
         transcript = self.client.store.transcript(self.session_id) if self.present else None
         answer = transcript.newest_answer() if transcript is not None else None
         if transcript is None or answer is None or answer.parent_id is None or answer.completed is not None:
@@ -387,7 +385,7 @@ class Person:
         return 1_700_000_000.0 + self.loop.time() + self.wall_offset
 
     def _open_http(self, user: str) -> Http:
-        """Asked for at each attempt as long as it is not known what kind of server it is."""
+        """Requested at each attempt as long as the kind of server is unknown."""
         if user == USERS[0]:
             self.attempts.append(self.loop.time())
         host = {"host": f"127.0.0.1:{self.relay.upstream}"}  # a server may refuse every other

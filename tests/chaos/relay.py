@@ -1,8 +1,8 @@
-"""A small TCP relay between a client and a server, and all that can happen to bytes on their way.
+"""A TCP relay between client and server that injects network faults.
 
-It knows connections and bytes, and of HTTP only the first line of each connection, by which a fault may choose:
-the event stream, a held prompt, or everything. What it does to one side it does as a network would: the other side
-learns of it by its socket or not at all.
+It knows connections and bytes, and of HTTP only the first line of each connection, by which a fault selects its target:
+the event stream, a held prompt, or everything. A fault on one side acts as on a network: the other side learns of it
+from its socket, or not at all.
 """
 
 import asyncio
@@ -26,47 +26,44 @@ NO_LINGER = struct.pack("ii", 1, 0)
 PROOFS = re.compile(
     rb'"type": ?"(?!server\.connected|replay_complete|state_resync_required)|^: heartbeat', re.MULTILINE
 )
-"""In the bytes of an event stream: what proves more than that somebody accepts connections."""
+"""In the bytes of an event stream: what proves more than an accepted connection."""
 
 
 class Relay:
-    """Listens on a port of 127.0.0.1, a free one if it is 0; `upstream` is the server's port there."""
+    """Listens on a port of 127.0.0.1 (0: a free one); `upstream` is the server's port there."""
 
     def __init__(self, upstream: int, port: int = 0) -> None:
         self.upstream = upstream
         self.port = port
         self.latency = 0.0
-        """Seconds that each piece of bytes is under way, either way."""
+        """Delay in seconds of each piece of bytes, in both directions."""
         self.connections: set[Connection] = set()
         self.proofs: list[float] = []
-        """When something of `PROOFS` went to the client."""
+        """Times at which something of `PROOFS` was sent to the client."""
         self._stalled: set[Which] = set()
         self._cut_after: dict[Which, int] = {}
         self._listener: Listener | None = None
         self._latest = 0.0
 
     def accept(self) -> None:
-        """Let connections come, on the same port each time."""
+        """Accept connections, on the same port each time."""
         if self._listener is None:
             self._listener = Listener(lambda: Connection(self).near, self.port)
             self.port = self._listener.port
 
     def refuse(self) -> None:
-        """New connections are refused; those that are open stay."""
+        """Refuse new connections; open ones stay."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
 
     def sever(self, how: How, which: Which = "all") -> None:
-        """End what is open now.
-
-        *half-open*: the server sees the end, the client keeps a socket on which nothing comes any more.
-        """
+        """Close all open connections. *half-open*: the server sees the end, the client keeps a socket without data."""
         for connection in self._those(which):
             connection.sever(how)
 
     def stall(self, which: Which = "all") -> None:
-        """Sockets stay open and nothing goes through, until `flow`."""
+        """Keep sockets open without passing data, until `flow`."""
         self._stalled.add(which)
 
     def flow(self) -> None:
@@ -75,11 +72,11 @@ class Relay:
             connection.flow()
 
     def cut_after(self, count: int, which: Which) -> None:
-        """The next connection of this kind is cut once `count` bytes of it have gone to the client."""
+        """Cut the next connection of this kind after `count` bytes to the client."""
         self._cut_after[which] = count
 
     def calm(self) -> None:
-        """No fault from here on. What has been cut, or left half-open, stays so."""
+        """Stop all faults. Cut or half-open connections stay as they are."""
         self.latency = 0.0
         self._cut_after.clear()
         self.flow()
@@ -93,14 +90,14 @@ class Relay:
         return any(connection.is_a(which) for which in self._stalled)
 
     def take_cut(self, connection: "Connection") -> int | None:
-        """How many bytes this connection may carry to the client, if there is a limit."""
+        """The limit of bytes that this connection may carry to the client, if any."""
         for which in list(self._cut_after):
             if connection.is_a(which):
                 return self._cut_after.pop(which)
         return None
 
     def due(self) -> float:
-        """When bytes that set out now arrive; never before those that set out earlier."""
+        """When bytes sent now arrive; never before those sent earlier."""
         self._latest = max(self._latest, asyncio.get_running_loop().time() + self.latency)
         return self._latest
 
@@ -109,7 +106,7 @@ class Relay:
 
 
 class Connection:
-    """One connection of the client (`near`) and the one to the server that belongs to it (`far`)."""
+    """One connection of the client (`near`) and its connection to the server (`far`)."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -133,7 +130,7 @@ class Connection:
             self.sever("reset")
 
     def came(self, data: bytes, end: "_End") -> None:
-        """Bytes came in at one end: they leave at the other when they are due."""
+        """Bytes arrived at one end: forward them to the other when due."""
         if end is self.near:
             if not self.head:
                 self.head = data[:200]
@@ -152,7 +149,7 @@ class Connection:
         self.near.send(data, self._relay.due())
 
     def lost(self, end: "_End") -> None:
-        """One end is gone: the other follows once what is under way to it has arrived."""
+        """One end closed: close the other once pending bytes have arrived."""
         other = self.far if end is self.near else self.near
         other.finish(self._relay.due())
         if end is self.near:
@@ -178,7 +175,7 @@ class Connection:
 
 
 class _End(asyncio.Protocol):
-    """One socket of a connection, and the bytes that are to leave by it."""
+    """One socket of a connection, and the bytes waiting to be sent on it."""
 
     def __init__(self, connection: Connection, *, to_client: bool) -> None:
         self._connection = connection
@@ -188,7 +185,7 @@ class _End(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._over = False
         self.deaf = False
-        """What is left to send to it, and its own end, are dropped silently."""
+        """Drop pending bytes and the end silently."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -214,13 +211,13 @@ class _End(asyncio.Protocol):
             self.flow()
 
     def finish(self, due: float) -> None:
-        """Close once everything before it has left."""
+        """Close after all pending bytes are sent."""
         if not self.deaf and not self._over:
             self._waiting.append((due, None))
             self.flow()
 
     def flow(self, *, whatever: bool = False) -> None:
-        """Let out what is due; `whatever` else, at once."""
+        """Send what is due; `whatever` else, at once."""
         if self._transport is None or self._over or (self._connection.stalls() and not whatever):
             return
         now = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""One schedule, played: a server, a relay, the person at the client, somebody else, and all that befalls them."""
+"""Runs one schedule: a server, a relay, a user at a client, another client, and all faults."""
 
 import asyncio
 import random
@@ -22,17 +22,17 @@ from tui.core.model import Idle, QuestionRequest
 from tui.core.turn_state import TurnState
 
 CALM_FOR = 40.0
-"""Seconds in which nothing may happen until the system counts as at rest: longer than the longest backoff."""
+"""Seconds without any change until the system counts as idle: longer than the longest backoff."""
 COMES_TO_REST = 900.0
 LOOKS = 2.0
 
 
 class NoRest(AssertionError):
-    """Something goes on and on after all faults are over."""
+    """Activity does not end after all faults are over."""
 
 
 class Server(Protocol):
-    """What a scene asks of a server. A crash forgets what a process forgets and nothing else."""
+    """What a scene requires of a server. A crash loses what a process loses and nothing else."""
 
     port: int
 
@@ -40,19 +40,19 @@ class Server(Protocol):
     def up(self) -> bool: ...
     @property
     def runs(self) -> Mapping[str, int]:
-        """How often the model began to answer the prompt with this token."""
+        """How often the model started to answer the prompt with this token."""
 
     @property
     def unheard(self) -> Set[tuple[str, str]]:
-        """The message and the part of each text of which the server dropped some in silence."""
+        """Message and part of each text of which the server silently dropped events."""
 
     @property
     def begun(self) -> Sequence[tuple[float, str]]:
-        """When the model began to answer a prompt of the session itself, and the prompt."""
+        """When the model started to answer a prompt of the session itself, and the prompt."""
 
     @property
     def aborted(self) -> Sequence[tuple[float, str]]:
-        """For each abort of the person that found something running: when they sent it, and what ran."""
+        """For each abort by the user that found something running: when it was sent, and what ran."""
 
     def crash(self) -> None: ...
     async def restart(self) -> None: ...
@@ -62,7 +62,7 @@ class Server(Protocol):
 
 
 class Scene:
-    """`folder` holds the client's journal, `name` is in the token of each prompt. The server runs already."""
+    """`folder` holds the client's journal, `name` is in the token of each prompt. The server is already running."""
 
     def __init__(
         self, schedule: s.Schedule, server: Server, folder: Path, *, name: str = "", calm_for: float = CALM_FOR
@@ -79,7 +79,7 @@ class Scene:
         self._errands: set[asyncio.Task[None]] = set()
 
     async def play(self) -> None:
-        """The person sits down, unless they do; all steps at their times; then the end of all faults."""
+        """Start the client if needed, run all steps at their times, then end all faults."""
         if not self.person.present:
             await self.person.sit_down()
         start = self.loop.time()
@@ -93,7 +93,7 @@ class Scene:
         self.person.relay.calm()
 
     async def rest(self, *, answering: bool) -> Truth:
-        """Wait until nothing happens any more; what the server has then. Raises NoRest."""
+        """Wait until the system is idle; returns the server's state then. Raises NoRest."""
         deadline = self.loop.time() + COMES_TO_REST
         calm_since = self.loop.time()
         while self.loop.time() - calm_since < self._calm_for:
@@ -113,7 +113,7 @@ class Scene:
         return await self.family.ask(self.http, self.person.session_id)
 
     def _calm(self, answering: bool) -> bool:
-        """Where requests wait for the person, aborts and prompts may wait too: for another turn's end."""
+        """While requests wait for the user, aborts and prompts may wait too: for the end of another turn."""
         client = self.person.client
         store = client.store
         requests = store.requests_of(self.person.session_id)
@@ -134,7 +134,7 @@ class Scene:
         )
 
     def picture(self) -> str:
-        """What the client shows now, in one line each."""
+        """The client's current state, one line each."""
         client = self.person.client
         line = client.line()
         lines = [
@@ -147,7 +147,7 @@ class Scene:
         return "does not come to rest\n" + "\n".join(lines)
 
     async def end(self) -> None:
-        """Everybody goes home, whatever has happened."""
+        """Close everything, whatever has happened."""
         await self.person.killed()
         await self.http.aclose()
         for relay in self.person.relays:
@@ -237,7 +237,7 @@ class Scene:
         await self.person.sit_down()
 
     async def _other(self, step: s.OtherSends | s.OtherAnswers | s.OtherAborts) -> None:
-        """Somebody on a good line of their own, who does not try twice."""
+        """Another client on its own undisturbed connection, without retries."""
         try:
             match step:
                 case s.OtherSends(words):
@@ -268,7 +268,7 @@ class Scene:
         await other
 
     async def _other_replies(self, session_id: str, request_id: str, questions: int) -> None:
-        """To a question of so many parts, or (0) to a permission."""
+        """To a question of this many parts, or (0) to a permission."""
         try:
             await self._somebody.answer(session_id, request_id, questions)
         except httpx.HTTPError:
@@ -287,13 +287,13 @@ class Scene:
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        """One that failed is kept, for `play` to tell."""
+        """A failed one is kept for `play` to raise."""
         if not task.cancelled() and task.exception() is None:
             self._errands.discard(task)
 
 
 async def outcome(scene: Scene) -> list[str]:
-    """Come to rest twice, once before the open requests are answered; what differs from what must hold."""
+    """Wait for idle twice, first before the open requests are answered; returns the violated invariants."""
     person = scene.person
     early = await scene.rest(answering=False)
     found = [f"while requests wait: {one}" for one in invariants.at_any_rest(person, early)]

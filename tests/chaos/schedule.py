@@ -1,4 +1,4 @@
-"""What happens in one schedule, and when: drawn from a seed, printed as it would be written, and nothing more."""
+"""One schedule: the steps and their times, drawn from a seed and printable. No I/O."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from tests.chaos.relay import How, Which
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The person sends a prompt; its words choose what the agent does. `queued`: after the turn that runs."""
+    """The user sends a prompt, whose text selects the scenario. `queued`: after the running turn."""
 
     words: str
     queued: bool = False
@@ -18,48 +18,48 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The person answers the oldest request on screen, or dismisses it."""
+    """The user answers the oldest request shown, or dismisses it."""
 
     dismiss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """The person aborts the turn."""
+    """The user aborts the turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryNow:
-    """The person presses F5."""
+    """The user presses F5."""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherSends:
-    """Somebody else, on another line, prompts the same session."""
+    """Another client prompts the same session."""
 
     words: str
 
 
 @dataclass(frozen=True, slots=True)
 class OtherAnswers:
-    """Somebody else answers the oldest request that the server has."""
+    """Another client answers the oldest request of the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class BothAnswer:
-    """The person and somebody else answer the same request; `lead`: seconds by which the other is earlier."""
+    """The user and another client answer the same request; `lead`: seconds by which the other is earlier."""
 
     lead: float
 
 
 @dataclass(frozen=True, slots=True)
 class OtherAborts:
-    """Somebody else aborts the turn."""
+    """Another client aborts the turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sever:
-    """Connections that are open now end."""
+    """All open connections end."""
 
     how: How
     which: Which = "all"
@@ -67,7 +67,7 @@ class Sever:
 
 @dataclass(frozen=True, slots=True)
 class CutAfter:
-    """The next connection of a kind ends after so many bytes to the client."""
+    """The next connection of a kind ends after this many bytes to the client."""
 
     count: int
     which: Which
@@ -75,7 +75,7 @@ class CutAfter:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Sockets stay open and no byte goes through."""
+    """Sockets stay open without passing data."""
 
     seconds: float
     which: Which = "all"
@@ -90,7 +90,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Every piece of bytes takes so long, each way."""
+    """Each piece of bytes is delayed by this time in each direction."""
 
     seconds: float
     each: float
@@ -98,9 +98,9 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The server is killed, and started again.
+    """The server is killed and restarted.
 
-    `halfway`: seconds before, in which it stood still between two writes, where it stores things in two steps.
+    `halfway`: seconds before, during which it paused between two writes, if it stores things in two steps.
     """
 
     down: float
@@ -108,21 +108,21 @@ class Crash:
 
     @property
     def seconds(self) -> float:
-        """Until it is there again."""
+        """Seconds until it runs again."""
         return self.halfway + self.down
 
 
 @dataclass(frozen=True, slots=True)
 class AgentDies:
-    """The process of the server's agents dies, where that is one of its own; the server goes on."""
+    """The agents' process crashes, if it is separate; the server continues."""
 
     seconds: ClassVar[float] = 0.0
-    """Until it is there again: it starts when it is wanted."""
+    """Seconds until it runs again; it starts on demand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ill:
-    """A fault of the stub (as `holdfast-stub --fault` reads it) is armed for so long."""
+    """A fault of the stub (as `holdfast-stub --fault` parses it) is armed for this time."""
 
     fault: str
     seconds: float
@@ -130,7 +130,7 @@ class Ill:
 
 @dataclass(frozen=True, slots=True)
 class KillClient:
-    """The client is killed, and started again."""
+    """The client is killed and restarted."""
 
     away: float
 
@@ -144,7 +144,7 @@ class ClockJump:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """The machine stands still for so long, then all that was due is due at once."""
+    """The machine pauses for this time; afterwards everything due happens at once."""
 
     seconds: float
 
@@ -191,34 +191,34 @@ PROMPTS = (
 
 
 REAL_PROMPTS = ("PLAIN", "ASK", "ASK1", "ASK1", "SHELL x", "SLOW", "THINK", "FAIL 400")
-"""Those that the scripted model of the real servers' tests knows too."""
+"""Keywords that the scripted model of the real servers' tests has too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     seed: int
     profile: str
-    """The stub's, or that of the stub which is like the real server."""
+    """The stub's profile, or the one of the stub that resembles the real server."""
     steps: tuple[tuple[float, Step], ...]
-    """Seconds from the start, in order, each with what happens then."""
+    """Seconds from the start, in order, each with its step."""
     skew: float = 0.0
     """Seconds by which the server's clock is ahead of the client's."""
     late_events: bool = False
-    """The stub sends events after the answers to requests that caused them, as real servers do."""
+    """The stub sends events after the responses to requests that caused them, as real servers do."""
 
     @property
     def aborts(self) -> bool:
-        """Somebody asks for an abort."""
+        """Someone requests an abort."""
         return any(isinstance(step, Abort | OtherAborts) for _, step in self.steps)
 
     @property
     def others_abort(self) -> bool:
-        """Somebody else asks for an abort."""
+        """Another client requests an abort."""
         return any(isinstance(step, OtherAborts) for _, step in self.steps)
 
     @property
     def deaths(self) -> bool:
-        """An agent dies."""
+        """An agent crashes."""
         return any(isinstance(step, AgentDies) for _, step in self.steps)
 
     def __str__(self) -> str:
@@ -229,30 +229,30 @@ class Schedule:
 
 
 def draw(seed: int, profiles: Sequence[str]) -> Schedule:
-    """The same steps for the same seed, whatever the machine and the profile; the profiles take turns."""
+    """The same steps for the same seed on any machine and profile; the profiles alternate."""
     chance = random.Random(seed)
     skew = chance.choice((0.0, 0.0, -86_400.0, -40.0, 40.0, 86_400.0))
     end = chance.choice((20.0, 45.0, 90.0))
     steps = [*_steps(chance, end, PROMPTS, FAULTS), *(_burst(chance, end) if chance.random() < 0.1 else ())]
-    # of another source, so that the steps of a seed stay as they were
+    # from a separate source, so that the steps of a seed do not change
     steps += _aborts(random.Random(f"aborts of {seed}"), end)
-    late_events = seed // 8 % 2 == 1  # not drawn, so that the steps of a seed stay as they were
+    late_events = seed // 8 % 2 == 1  # not drawn, so that the steps of a seed do not change
     return Schedule(seed, profiles[seed % len(profiles)], _in_order(steps), skew, late_events)
 
 
 def draw_for_real(seed: int, profile: str) -> Schedule:
-    """A schedule for a real server, in real time: short, without what only a stub or a clock of ours can do."""
+    """A short schedule for a real server in real time, without faults that need the stub or a simulated clock."""
     return Schedule(seed, profile, _steps(random.Random(seed), 20.0, REAL_PROMPTS, REAL_FAULTS))
 
 
 def _burst(chance: random.Random, end: float) -> list[tuple[float, Step]]:
-    """More prompts within a second than a server may want to take."""
+    """More prompts within a second than a server may accept."""
     start = chance.uniform(0.0, end)
     return [(round(start + chance.random(), 2), Send(chance.choice(PROMPTS))) for _ in range(6)]
 
 
 def _aborts(chance: random.Random, end: float) -> list[tuple[float, Step]]:
-    """Sometimes an abort of a turn that may be long, often with a fault right before or after it."""
+    """Sometimes an abort of a possibly long turn, often with a fault right before or after it."""
     if chance.random() < 0.7:
         return []
     sent = chance.uniform(0.0, end)
@@ -303,7 +303,7 @@ def _steps(
     sent = [seconds for seconds, _ in steps]
 
     def some_time() -> float:
-        """Any, but more often soon after something was sent: there is most to go wrong."""
+        """Any time, but more often soon after something was sent, where most can go wrong."""
         if chance.random() < 0.4:
             return chance.uniform(0.0, end)
         return chance.choice(sent) + chance.choice((0.0, 0.05, chance.uniform(0.0, 3.0), chance.uniform(0.0, 12.0)))
@@ -314,11 +314,11 @@ def _steps(
         at(some_time(), _other(chance, prompts))
     for _ in range(chance.randint(1, 7)):
         when, fault = some_time(), chance.choice(faults)(chance)
-        if isinstance(fault, Crash) and fault.halfway and chance.random() < 0.5:  # with a prompt on its way
+        if isinstance(fault, Crash) and fault.halfway and chance.random() < 0.5:  # while a prompt is being sent
             when = max(0.0, chance.choice(sent) - chance.uniform(0.0, fault.halfway))
         at(when, fault)
         if isinstance(fault, Crash | AgentDies) and chance.random() < 0.5:
-            # somebody is there again before the person is
+            # another client reconnects before the user does
             at(when + fault.seconds + chance.uniform(0.0, 1.0), OtherSends(chance.choice(prompts)))
     return _in_order(steps)
 

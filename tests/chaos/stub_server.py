@@ -1,4 +1,4 @@
-"""The stub as a server that can be killed and started again, inside the test's own event loop."""
+"""The stub as a server that can be killed and restarted, in the test's event loop."""
 
 import asyncio
 import re
@@ -23,13 +23,13 @@ from tests.chaos.listener import Listener
 from tests.chaos.virtual_time import StubClock
 
 TOKEN = re.compile(r"#[a-z]*\d+;")
-"""What makes each prompt of a schedule one of its kind."""
+"""Makes each prompt of a schedule unique."""
 
 
 ELSEWHERE = "(from elsewhere"
-"""In each prompt of somebody else."""
+"""In each prompt of another client."""
 SENT_AT = b"x-sent-at"
-"""A header of each abort of the person: the loop's time (s) when it left."""
+"""A header of each abort by the user: the loop's time (s) when it was sent."""
 
 
 class StubServer:
@@ -38,13 +38,13 @@ class StubServer:
     def __init__(self, profile: Profile, epoch: float) -> None:
         self.port = 0
         self.runs: Counter[str] = Counter()
-        """How often the model began to answer the prompt with this token."""
+        """How often the model started to answer the prompt with this token."""
         self.unheard: set[tuple[str, str]] = set()
-        """The message and the part of each text of which some was told to nobody."""
+        """Message and part of each text of which events were dropped."""
         self.begun: list[tuple[float, str]] = []
-        """When the model began to answer a prompt of the session itself, and the prompt."""
+        """When the model started to answer a prompt of the session itself, and the prompt."""
         self.aborted: list[tuple[float, str]] = []
-        """For each abort of the person that found something running: when they sent it, and what ran."""
+        """For each abort by the user that found something running: when it was sent, and what ran."""
         self.crashes: list[float] = []
         self._profile = profile
         self._epoch = epoch
@@ -61,7 +61,7 @@ class StubServer:
         return self._listener is not None
 
     def start(self) -> None:
-        """Listen, on the same port each time, with what the last process has left behind."""
+        """Listen, on the same port each time, with the state that the last process left."""
         number = self._process = self._process + 1
         app = create_app(
             self._profile, clock=self._clock, server=self._server, model=lambda text: self._play(text, number)
@@ -90,7 +90,7 @@ class StubServer:
         self.start()
 
     def crash(self) -> None:
-        """As by SIGKILL: every connection is gone, nothing more is stored, nobody is told."""
+        """As by SIGKILL: all connections end, nothing more is stored or sent."""
         assert self._server is not None
         if self._listener is None:
             return
@@ -108,12 +108,12 @@ class StubServer:
         task.add_done_callback(self._ending.discard)
 
     def forget(self, session_id: str) -> None:
-        """Lose a session without a word, as with the storage that held it."""
+        """Lose a session without an event, as if its storage was lost."""
         assert self._server is not None
         del self._server.sessions[session_id]
 
     def arm(self, fault: Fault) -> None:
-        """On the process that runs now; a restart forgets it."""
+        """Arm a fault in the current process; a restart disarms it."""
         if self.up:
             self._app.state.faults.arm(fault)
 
@@ -130,7 +130,7 @@ class StubServer:
         await asyncio.gather(*self._ending)
 
     def _note_aborts(self, app: ASGIApp, agent: Agent) -> ASGIApp:
-        """The app, which says what it works on when an abort arrives."""
+        """The app, which records what is running when an abort arrives."""
 
         async def noted(scope: Scope, receive: Receive, send: Send) -> None:
             headers = dict(scope.get("headers", ()))
@@ -148,7 +148,7 @@ class StubServer:
             self.unheard.add((told["messageID"], told["partID"]))
 
     def _play(self, text: str, process: int) -> Script:
-        """A dead process calls no model, though its tasks here need a moment to end."""
+        """A killed process calls no model, although its tasks here need a moment to end."""
         found = TOKEN.search(text)
         if found and process == self._process:
             self.runs[found[0]] += 1
@@ -158,6 +158,6 @@ class StubServer:
 
 
 async def _end(requests: list[asyncio.Task[None]], agent: Agent, server: ServerState) -> None:
-    """What the dead process was at: first its requests, which could begin something more, then its turns."""
+    """Cancel the work of the killed process: first its requests, which could start more, then its turns."""
     await asyncio.gather(*requests, return_exceptions=True)
     await agent.end(list(server.sessions.values()))

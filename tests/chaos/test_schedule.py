@@ -1,4 +1,4 @@
-"""A schedule is its seed and nothing else."""
+"""A schedule depends only on its seed."""
 
 from tests.chaos.schedule import draw, draw_for_real
 

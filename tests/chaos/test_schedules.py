@@ -1,4 +1,4 @@
-"""Each schedule of faults ends with nothing lost, nothing doubled, and the truth on screen."""
+"""After each schedule of faults nothing is lost or duplicated, and the screen matches the server."""
 
 import asyncio
 import gc
@@ -15,7 +15,7 @@ from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 
 RING = 20
-"""Events that a server keeps for those who come back: so few that schedules go past them."""
+"""Events that a server keeps for reconnecting clients: few enough that schedules exceed them."""
 
 
 def test_nothing_is_lost_and_the_screen_matches_the_server(schedule: Schedule, tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_nothing_is_lost_and_the_screen_matches_the_server(schedule: Schedule, t
             found = [str(failure)]
         await scene.end()
         await server.close()
-        await asyncio.sleep(1.0)  # virtual: what was closed is told of in the next rounds of the loop
+        await asyncio.sleep(1.0)  # virtual time: closed connections are reported in the next rounds of the loop
         found += [f"a task is left over: {task}" for task in asyncio.all_tasks() - {asyncio.current_task()}]
         return [*found, *invariants.nothing_broke(scene.person, loop.broken)]
 
@@ -53,5 +53,5 @@ def open_files() -> set[str]:
         try:
             found.add(f"{number} {os.readlink(f'/dev/fd/{number}')}")
         except OSError:
-            continue  # the listing's own
+            continue  # the listing itself
     return found

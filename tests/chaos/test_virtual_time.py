@@ -1,4 +1,4 @@
-"""Waiting costs nothing on this clock, and no waiting hides."""
+"""Waiting takes no real time on this clock, and a stuck program is detected."""
 
 import asyncio
 import time

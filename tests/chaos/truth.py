@@ -1,7 +1,7 @@
-"""What the server has once it is at rest: a neutral form of it, that each family is read into.
+"""The server's state when idle, in a neutral form that each family is translated to.
 
-How it is read stands in `truth_opencode.py` and `truth_qwen.py`: asked of the server directly, as plain JSON, with
-no relay and no code of the client between.
+`truth_opencode.py` and `truth_qwen.py` read it: directly from the server, as plain JSON, without a relay and without
+code of the client.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call. `state` in the client's words; `error` is None where the server has no words for it."""
+    """A tool call. `state` is the client's name for it; `error` is None if the server gives no text."""
 
     id: str
     tool: str
@@ -23,12 +23,12 @@ class Call:
     error: str | None = ""
     answers: list[list[str]] | None = None
     rejected: bool = False
-    """It failed because a person did not allow it."""
+    """It failed because the user did not allow it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a message. `id` is None where the server gives it none; `ended`: no more words will come."""
+    """A part of a message. `id` is None if the server gives none; `ended`: no more text follows."""
 
     kind: str
     id: str | None = None
@@ -39,7 +39,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message. `id` is None where the server gives it none."""
+    """A message. `id` is None if the server gives none."""
 
     id: str | None
     role: Literal["user", "assistant"]
@@ -49,11 +49,11 @@ class Stored:
     final: bool = False
     pieces: tuple[Piece, ...] = ()
     fates: frozenset[TurnState] = frozenset()
-    """What a turn may be shown as whose last answer this is, once nothing runs."""
+    """The states that may be shown for a turn with this last answer, once nothing runs."""
     between_steps: bool = False
-    """It ended where the model would have gone on, and does not say why nothing followed."""
+    """It ended where the model would have continued, without a reason."""
     unexplained: bool = False
-    """It ended in an error, and the server has kept no more of that."""
+    """It ended with an error, of which the server has stored nothing more."""
 
     @property
     def words(self) -> list[str]:
@@ -68,15 +68,15 @@ class Truth:
     messages: dict[str, list[Stored]] = field(default_factory=dict)
     """By session id, oldest first."""
     busy: set[str] = field(default_factory=set)
-    """The sessions in which something runs."""
+    """The sessions with a running turn."""
     awaited: set[str] = field(default_factory=set)
-    """The ids of the open requests for whose answer something waits."""
+    """The ids of open requests whose answer a turn waits for."""
 
     dropped: set[str] = field(default_factory=set)
-    """The ids of prompts that the server remembers as cancelled, and of which it has not one word."""
+    """The ids of prompts that the server remembers as cancelled, without any stored text."""
 
     def prompts(self, token: str) -> list[Stored]:
-        """The user messages that hold this token."""
+        """The user messages that contain this token."""
         mine = self.messages[self.session_id]
         return [one for one in mine if one.role == "user" and any(token in words for words in one.words)]
 
@@ -85,7 +85,7 @@ class Truth:
         return [one for one in self.messages[self.session_id] if one.role == "assistant" and one.parent == prompt_id]
 
     def later_answers(self, prompt_id: str | None) -> list[Stored]:
-        """The assistant messages to the first later prompt that was answered to an end."""
+        """The assistant messages to the first later prompt with a complete answer."""
         users = [one.id for one in self.messages[self.session_id] if one.role == "user"]
         for later in users[users.index(prompt_id) + 1 :]:
             answers = self.answers(later)

@@ -1,4 +1,4 @@
-"""opencode and its forks, asked directly: what one session has, and what somebody else does there."""
+"""Reads one session directly from opencode and its forks, and acts there as another client."""
 
 import re
 
@@ -10,7 +10,7 @@ from tui.core.turn_state import TurnState
 REJECTED = re.compile("rejected permission|dismissed this question")
 KINDS = {"text": "text", "reasoning": "reasoning", "tool": "tool", "file": "file"}
 KINDS |= dict.fromkeys(("patch", "subtask", "compaction"), "note")
-"""The parts that are shown, and as what."""
+"""The kinds of parts that are shown, and as what."""
 
 
 async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
@@ -31,7 +31,7 @@ async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
 
 
 class Somebody:
-    """Somebody else, on a good line of their own. Each act may raise `httpx.HTTPError`; nothing is tried twice."""
+    """Another client on its own undisturbed connection. Actions may raise `httpx.HTTPError`; nothing is retried."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
@@ -44,7 +44,7 @@ class Somebody:
         await self._http.post(f"/session/{session_id}/abort")
 
     async def answer_oldest(self, session_id: str) -> None:
-        """The oldest request of the session itself; a subagent's is left to the person."""
+        """The oldest request of the session itself; a subagent's is left to the user."""
         questions = await self._http.get("/question")
         permissions = await self._http.get("/permission")
         if not (questions.is_success and permissions.is_success):
@@ -55,7 +55,7 @@ class Somebody:
                 return
 
     async def answer(self, session_id: str, request_id: str, questions: int) -> None:
-        """A question of so many parts, or (0) a permission."""
+        """A question of this many parts, or (0) a permission."""
         if questions:
             answers = [["from elsewhere"]] * questions
             await self._http.post(f"/question/{request_id}/reply", json={"answers": answers})
@@ -64,7 +64,7 @@ class Somebody:
 
 
 def _is_awaited(truth: Truth, request: Json) -> bool:
-    """False for a ghost: an aborted turn leaves its request in the list, and a reply to it has no effect."""
+    """False for a stale request: an aborted turn leaves it in the list, and a reply has no effect."""
     session_id = request["sessionID"]
     call = truth.call(session_id, (request.get("tool") or {}).get("callID"))
     return session_id in truth.busy and call is not None and call.state in ("pending", "running")
@@ -89,7 +89,7 @@ def _message(raw: Json) -> Stored:
 
 
 def _is_abandoned(info: Json) -> bool:
-    """MiMo Code says so, when a turn begins, of one before it that a killed server left unfinished."""
+    """MiMo Code reports this at the start of a turn, about an earlier turn left unfinished by a killed server."""
     return str(((info.get("error") or {}).get("data") or {}).get("message")).startswith("Abandoned: ")
 
 
@@ -103,7 +103,7 @@ def _fate(info: Json) -> TurnState:
             return TurnState.FAILED
         case {"finish": _}:
             return TurnState.FINISHED
-        case {"time": {"completed": _}}:  # an abort while the provider was tried again
+        case {"time": {"completed": _}}:  # an abort during a provider retry
             return TurnState.ABORTED
         case _:
             return TurnState.INTERRUPTED

@@ -1,4 +1,4 @@
-"""qwen serve, asked directly: what one session has, as `load` gives it, and what somebody else does there."""
+"""Reads one session directly from qwen serve by `load`, and acts there as another client."""
 
 import re
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ FAILURES = {"cancelled": "aborted", "error": "other", "interrupted": "interrupte
 
 
 async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
-    """Whoever asks comes by `load` and leaves again. A session without a message does not outlive its server."""
+    """Each reader uses `load` and detaches again. A session without a message does not survive its server."""
     loaded = await _come(http, session_id)
     if not loaded:
         return Truth(session_id, {session_id: []})
@@ -44,9 +44,9 @@ async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
 
 
 class Somebody:
-    """Somebody else, on a good line of their own, who comes for each act and leaves after it.
+    """Another client on its own undisturbed connection, attached for each action only.
 
-    Each may raise `httpx.HTTPError`; nothing is tried twice.
+    Actions may raise `httpx.HTTPError`; nothing is retried.
     """
 
     def __init__(self, http: httpx.AsyncClient) -> None:
@@ -65,7 +65,7 @@ class Somebody:
             return
 
     async def answer(self, session_id: str, request_id: str, questions: int) -> None:
-        """A question of so many parts, or (0) a permission."""
+        """A question of this many parts, or (0) a permission."""
         if questions:
             answers = {str(number): "from elsewhere" for number in range(questions)}
             vote: Json = {"outcome": {"outcome": "selected", "optionId": "proceed_once"}, "answers": answers}
@@ -81,7 +81,7 @@ class Somebody:
 
 
 async def _come(http: httpx.AsyncClient, session_id: str) -> Json:
-    """By `load`: after a restart, a `resume` would hide the past from everybody. Empty where it is refused."""
+    """By `load`: after a restart, a `resume` would hide the history from all clients. Empty if refused."""
     reply = await http.post(f"/session/{session_id}/load", json={})
     loaded: Json = reply.json() if reply.is_success else {}
     return loaded
@@ -97,7 +97,7 @@ def _identity(loaded: Json) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Turn:
-    """A prompt and what came of it. `end` is the event that ended it, {} while there is none."""
+    """A prompt and its result. `end` is the event that ended it, {} if none."""
 
     id: str
     said: list[str] = field(default_factory=list)
@@ -113,7 +113,7 @@ def _turns(events: Iterable[Json]) -> list[_Turn]:
         update = event["data"].get("update", {}) if event["type"] == "session_update" else {}
         kind = update.get("sessionUpdate")
         if "promptCancelled" in update.get("_meta", {}):
-            continue  # no words, and nothing before it where the prompt was cancelled before it was stored
+            continue  # no text, and nothing before it if the prompt was cancelled before it was stored
         if kind == "user_message_chunk":
             prompt_id = event.get("promptId") or update["_meta"]["promptId"]
             if not turns or turns[-1].id != prompt_id:
@@ -129,12 +129,12 @@ def _turns(events: Iterable[Json]) -> list[_Turn]:
 
 
 def _caller(turns: list[_Turn], call_id: str) -> _Turn:
-    """A replay ends with the failures of calls that a killed server left without a result, of earlier turns too."""
+    """A replay ends with failures of calls that a killed server left without a result, of earlier turns too."""
     return next((turn for turn in reversed(turns) if call_id in turn.calls), turns[-1])
 
 
 def _say(turn: _Turn, kind: str, update: Json) -> None:
-    """Words; but a subagent's to itself, of which its call tells, and the empty ones that only count tokens."""
+    """Text, without a subagent's own text (its call reports it) and without empty texts that only count tokens."""
     text = update["content"]["text"]
     if "parentToolCallId" in update.get("_meta", {}):
         return
@@ -158,7 +158,7 @@ def _call(turn: _Turn, update: Json) -> None:
 
 
 def _messages(turn: _Turn, ends: dict[str, str], *, runs: bool) -> list[Stored]:
-    """The prompt and its answer, which is there once it has begun or ended."""
+    """The prompt and its answer, which exists once it has started or ended."""
     prompt = Stored(turn.id, "user", pieces=tuple(Piece("text", text=text) for text in turn.said))
     if runs:
         pieces = [_piece(piece, turn, over=piece is not turn.pieces[-1], ended=False) for piece in turn.pieces]
@@ -185,7 +185,7 @@ def _messages(turn: _Turn, ends: dict[str, str], *, runs: bool) -> list[Stored]:
 
 
 def _how(turn: _Turn, ends: dict[str, str]) -> str:
-    """By the event that ended it, by what the server remembers, or else by where the transcript breaks off."""
+    """By the event that ended it, by the server's record, or by where the transcript stops."""
     match turn.end:
         case {"type": "turn_error"}:
             return "error"
@@ -198,7 +198,7 @@ def _how(turn: _Turn, ends: dict[str, str]) -> str:
 
 
 def _piece(piece: Piece, turn: _Turn, *, over: bool, ended: bool) -> Piece:
-    """`over`: something else follows it. `ended`: the turn did; what had not ended then never will."""
+    """`over`: something follows it. `ended`: the turn did; what had not ended then never will."""
     if piece.kind != "tool":
         return Piece(piece.kind, text=piece.text, ended=over)
     assert piece.id is not None

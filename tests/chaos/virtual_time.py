@@ -1,11 +1,9 @@
-"""An event loop on which waiting costs nothing: an hour of outage is a moment of test.
+"""An event loop with virtual time: an hour of sleep takes no real time.
 
-Sockets are real and bytes travel through the kernel. Only when every task waits and no socket is ready does time
-jump to the next timer. Each round of the loop takes a microsecond on this clock, however slow the machine is: no
-time-out fires because of it, and a schedule runs the same way each time, but for the order in which the kernel
-reports sockets.
-
-It fits programs whose every wait is on this loop: no threads, no child processes.
+Sockets are real and bytes travel through the kernel. Only when every task waits and no socket is ready does time jump
+to the next timer. Each round of the loop takes a microsecond of this clock on any machine: no timeout fires because the
+machine is slow, and a schedule runs the same way each time, except for the order in which the kernel reports sockets.
+It supports programs that wait only on this loop: no threads, no child processes.
 """
 
 import asyncio
@@ -22,11 +20,11 @@ T = TypeVar("T")
 
 ROUND = 1e-6
 STUCK = 30.0
-"""Seconds without anything to wait for, or of processor time without any wait, until the loop says it is stuck."""
+"""Seconds without anything to wait for, or of processor time without a wait, until the loop raises an error."""
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Reports what is ready; where nothing is, moves the clock on by the time-out instead of waiting for it."""
+    """Reports ready sockets; if there are none, advances the clock by the timeout instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +36,7 @@ class _Jumping(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if time.thread_time() - self._jumped > STUCK:
-            self._jumped = time.thread_time()  # whoever cleans up now needs the loop
+            self._jumped = time.thread_time()  # cleanup code still needs the loop
             raise RuntimeError(f"something runs round and round without ever waiting, {self.now:.2f} s in")
         self.now += ROUND
         ready = super().select(0)
@@ -60,17 +58,17 @@ class _Jumping(selectors.DefaultSelector):
         super().close()
 
     def _flush(self) -> None:
-        """Wait until the kernel has handed over all that was written: a byte sent now arrives after all others.
+        """Wait until the kernel has delivered all written bytes: a byte sent now arrives after all others.
 
-        On a busy machine that may take milliseconds, in which time must not jump past an answer's time-out. The
-        order holds for what one processor sends: Linux keeps a queue for each.
+        On a busy machine that may take milliseconds, in which time must not jump past a timeout. The order holds for
+        bytes sent by one processor: Linux keeps a queue for each.
         """
         self._probe.send(b".")
         self._echo.recv(1)
 
 
 def _stay_on_one_processor() -> set[int]:
-    """Keep this thread on one processor, each worker of pytest-xdist on another; those that it might use before."""
+    """Pin this thread to one processor, a different one per pytest-xdist worker; returns the previous set."""
     if not hasattr(os, "sched_setaffinity"):  # not Linux
         return set()
     processors = os.sched_getaffinity(0)
@@ -80,7 +78,7 @@ def _stay_on_one_processor() -> set[int]:
 
 
 class VirtualTime(asyncio.SelectorEventLoop):
-    """`time()` starts at 0 and counts seconds of waiting. `broken` gathers what tasks and callbacks let fall."""
+    """`time()` starts at 0 and counts seconds of waiting. `broken` collects unhandled errors of tasks and callbacks."""
 
     def __init__(self) -> None:
         self._jumping = _Jumping()
@@ -98,7 +96,7 @@ class VirtualTime(asyncio.SelectorEventLoop):
         return self._jumping.now
 
     def skip(self, seconds: float) -> None:
-        """Let time pass in which nothing ran at all, as for a machine that stood still."""
+        """Let time pass in which nothing runs, as on a paused machine."""
         self._jumping.now += seconds
 
     def _take_down(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -106,7 +104,7 @@ class VirtualTime(asyncio.SelectorEventLoop):
 
 
 def run(main: Callable[[VirtualTime], Coroutine[Any, Any, T]]) -> T:
-    """Run `main(loop)` on a loop of its own."""
+    """Run `main(loop)` on a new loop."""
     loops: list[VirtualTime] = []
 
     def make() -> VirtualTime:
@@ -137,7 +135,7 @@ class StubClock:
         self._last = 0
 
     def now(self) -> int:
-        """Later at each look: where computing takes no time, order would be lost otherwise."""
+        """Strictly increasing at each call: where computing takes no time, order would be lost otherwise."""
         self._last = max(self._last + 1, round((self._epoch + self._loop.time()) * 1000))
         return self._last
 

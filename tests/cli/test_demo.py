@@ -1,4 +1,4 @@
-"""The stub that `--demo` starts: there while it is needed, and gone whatever happens to whoever started it."""
+"""The stub started by `--demo` runs as long as needed and always stops afterwards."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def test_the_stub_stops_after_an_exception() -> None:
 
 
 def program(path: Path, lines: str) -> str:
-    """A shell script to be started in the place of Python."""
+    """A shell script to be started in place of Python."""
     path.write_text(f"#!/bin/sh\n{lines}\n")
     path.chmod(0o700)
     return str(path)

@@ -1,4 +1,4 @@
-"""`holdfast doctor` on a server that is well, one that is not, and where there is none."""
+"""`holdfast doctor` on a healthy server, on faulty ones, and without a server."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_a_healthy_server_passes(tmp_path: Path) -> None:
     assert "✓ reachable" in result.output
     assert "✓ sessions" in result.output
     assert "✓ events         a new session was reported within" in result.output
-    assert "? heartbeats     none in" in result.output  # half a second hears no beat
+    assert "? heartbeats     none in" in result.output  # no heartbeat in half a second
     assert left == []
 
 
@@ -87,7 +87,7 @@ def test_a_session_is_created_where_streams_are_per_session(tmp_path: Path) -> N
         watched = invoke("doctor", "--seconds", "0.5", stub.address)
     assert "? heartbeats     none in" in without.output
     assert left == []
-    assert "? heartbeats     none in" in watched.output  # 15 s apart there: half a second hears none
+    assert "? heartbeats     none in" in watched.output  # heartbeats are 15 s apart there: none in half a second
     assert "✓ held prompt    none" in watched.output
     assert "✓ family         qwen serve 0" in watched.output
     assert "1 running, no open request\n" in watched.output

@@ -1,4 +1,4 @@
-"""What a stream's beats show, each sickness by itself."""
+"""Verdicts about the heartbeats of a stream, one per kind of fault."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tui.core.model import Busy, Session
 
 
 def beats(*times: float, until: float = 30.0, events: int = 0, every: float = 10.0) -> HeartbeatMonitor:
-    """A stream that was opened at 0, beat at these seconds, carried as many events and is judged at `until`."""
+    """A stream opened at 0, with heartbeats at these seconds and this many events, judged at `until`."""
     clock = FakeTime(start=0.0)
     found = HeartbeatMonitor(clock.mono, every)
     if times or events:
@@ -45,7 +45,7 @@ def test_no_heartbeat_is_bad() -> None:
 
 
 def test_one_heartbeat_on_time_is_enough() -> None:
-    """qwen serve's second one is due as the half minute ends."""
+    """qwen serve's second heartbeat is due just as the 30 s end."""
     finding = beats(15.02, until=30.1, every=15).regularity(30)
     assert finding.verdict == "good"
     assert finding.found == "one, 15.0 s after the stream's opening, on time: this server sends one every 15 s"

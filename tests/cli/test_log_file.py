@@ -1,4 +1,4 @@
-"""The log holds no text that a terminal obeys, and no more than it says."""
+"""The log file has no control characters and a limited size."""
 
 import logging
 import stat
@@ -38,7 +38,7 @@ def log(path: Path, clock: Clock) -> Iterator[logging.Logger]:
     level, propagates = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    logger.propagate = False  # a report with half a character in it ends a worker of pytest-xdist
+    logger.propagate = False  # a report with a lone surrogate ends a worker of pytest-xdist
     yield logger
     logger.removeHandler(handler)
     logger.propagate = propagates

@@ -1,4 +1,4 @@
-"""The command: what its flags mean, what it refuses, and that no secret is ever in what it says."""
+"""The command line: flags, refusals, and no secret in any output."""
 
 import logging
 import stat
@@ -29,7 +29,7 @@ SECRET = "s3cret-of-the-test"
 
 
 def invoke(*args: str, typed: str = "") -> Result:
-    """Run the command; whatever it says is looked through for the secret."""
+    """Run the command; all output is searched for the secret."""
     result = CliRunner().invoke(command.main, args, input=typed)
     assert SECRET not in result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
@@ -43,7 +43,7 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
-    """The settings of each run that would have been; each says that it ended with 7."""
+    """The settings of each run that would have started; each exits with 7."""
     runs: list[Settings] = []
 
     def run(settings: Settings) -> int:
@@ -56,7 +56,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
 
 @dataclass
 class Screen:
-    """Stands in for the app, and for its end with status 3."""
+    """Replaces the app, and exits with status 3."""
 
     client: Client
     options: dict[str, Any]
@@ -218,7 +218,7 @@ def test_a_password_that_is_no_valid_token_is_not_sent_as_one(password: str) -> 
 
 @pytest.mark.parametrize("flag", ["--demo", "http://127.0.0.1:9"])
 def test_without_a_terminal_it_exits_with_a_message(flag: str, home: Path) -> None:
-    """Textual would read the end of such an input for ever, with a whole core."""
+    """Textual would read the end of such an input forever, using a whole CPU core."""
     started = subprocess.run(
         [sys.executable, "-m", "tui", flag], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100
     )
@@ -351,7 +351,7 @@ def test_an_invalid_proxy_is_reported_before_the_screen_starts(
 
 @contextmanager
 def fresh_logging() -> Iterator[None]:
-    """Logging as a new process has it; pytest puts handlers of its own in at the start of each test."""
+    """Logging as in a new process; pytest adds its own handlers at the start of each test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()

@@ -1,4 +1,4 @@
-"""Whatever the environment, files and pipes are: each command ends with words and a status, and in time."""
+"""In any environment and with any files and pipes, each command exits in time with a message and a status."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ STATUS, DOCTOR = ("status", NOBODY), ("doctor", NOBODY)
 
 
 def said(home: Path, command: str, *args: str | bytes, **environment: str | bytes) -> tuple[int, str]:
-    """Run `command`, a line of the shell in which "$@" is the client with `args`: its status, and all it says."""
+    """Run `command`, a shell line in which "$@" is the client with `args`; returns its status and output."""
     env = {os.fsencode(name): os.fsencode(value) for name, value in (clean_environment(home) | environment).items()}
     done = subprocess.run(
         ["bash", "-c", command, "bash", COMMAND, *args],

@@ -1,4 +1,4 @@
-"""`holdfast status` on a server that is idle, at work, waiting, or not there."""
+"""`holdfast status` on a server that is idle, busy, waiting, or absent."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def stub(tmp_path: Path) -> Iterator[Stub]:
 
 
 def prompt(stub: Stub, words: str) -> str:
-    """Begin a turn in a session of its own, without waiting for it."""
+    """Start a turn in a new session, without waiting for it."""
     session = httpx.post(f"{stub.address}/session", json={"title": words}).json()
     body = {"parts": [{"type": "text", "text": words}]}
     assert httpx.post(f"{stub.address}/session/{session['id']}/prompt_async", json=body).status_code == 204
@@ -46,7 +46,7 @@ def test_the_family_can_be_given(stub: Stub) -> None:
 
 
 def asked_until(good: Callable[[Result], bool], *args: str) -> Result:
-    """The first look that is as hoped for: a prompt takes a moment to get under way."""
+    """The first result that satisfies `good`: a prompt takes a moment to start."""
     result = invoke(*args)
     for _ in range(200):
         if good(result):
@@ -63,7 +63,7 @@ def test_an_open_request_exits_with_3(stub: Stub) -> None:
 
 
 def test_a_request_of_an_aborted_turn_does_not_count(tmp_path: Path) -> None:
-    """MiMo Code keeps it in its list, and the session works again."""
+    """MiMo Code keeps the request in its list while the session is busy again."""
     with running_stub(tmp_path / "home", profile="mimo") as stub:
         session_id = prompt(stub, "ASK which")
         asked_until(lambda look: look.exit_code == 3, stub.address)
@@ -124,7 +124,7 @@ def test_each_session_and_request_is_one_line(stub: Stub) -> None:
 
 
 def test_an_endless_response_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of one byte arrive fast enough for each limit of a single answer."""
+    """Chunks of one byte arrive fast enough for each limit of a single response."""
     monkeypatch.setattr(time_limit, "TOTAL", 1.0)
     with attack_server("tiny chunks", "lists", "opencode", tmp_path) as server:
         server.order("arm")
