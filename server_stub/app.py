@@ -16,7 +16,7 @@ from server_stub.domain.state import ServerState
 from server_stub.faults import routes as faults_route
 from server_stub.faults.fault_middleware import FaultMiddleware
 from server_stub.faults.kinds import Faults, Flag
-from server_stub.protocols import family_of
+from server_stub.protocols import protocol_of
 from server_stub.scenarios.catalog import choose
 
 PASSWORD_VARIABLE = "HOLDFAST_STUB_PASSWORD"
@@ -61,21 +61,21 @@ def create_app(
         if transport is not None:
             transport.abort()
 
-    family = family_of(server, agent, os.environ.get(PASSWORD_VARIABLE), hang_up)
-    faults.supported_flags = family.supported_flags
-    if family.daemon is not None:
-        faults.lose_agent = family.daemon.lose_agent
+    protocol = protocol_of(server, agent, os.environ.get(PASSWORD_VARIABLE), hang_up)
+    faults.supported_flags = protocol.supported_flags
+    if protocol.daemon is not None:
+        faults.lose_agent = protocol.daemon.lose_agent
     app = Starlette(
         routes=[
-            *family.routes,
+            *protocol.routes,
             *(faults_route.routes(faults) if admin else ()),
-            Route("/{path:path}", family.unknown, methods=METHODS),
+            Route("/{path:path}", protocol.unknown, methods=METHODS),
         ],
-        middleware=[*family.gates, Middleware(FaultMiddleware, faults=faults), *family.auth],
-        exception_handlers=dict(family.errors),
+        middleware=[*protocol.gates, Middleware(FaultMiddleware, faults=faults), *protocol.auth],
+        exception_handlers=dict(protocol.errors),
     )
     app.state.server = server
     app.state.agent = agent
     app.state.faults = faults
-    app.state.daemon = family.daemon
+    app.state.daemon = protocol.daemon
     return app

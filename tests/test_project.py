@@ -17,6 +17,7 @@ OF_THE_WHOLE = (
     "tests/ui/test_long_texts.py",
     "tests/ui/test_mouse.py",
     "tests/test_evidence.py",
+    "tests/test_families.py",
     "tests/test_project.py",
     "tests/test_docs.py",
     "tests/ui/test_screens.py",
@@ -201,7 +202,7 @@ def test_only_common_backend_modules_are_imported() -> None:
     assert found == []
 
 
-STUBS_OWN = {"profiles.py", "protocols.py", "qwen", "opencode"}
+STUBS_OWN = {"profiles.py", "qwen", "opencode"}
 """Where the stub may know a family by name: how each behaves, what goes together, and the families' own rooms."""
 
 

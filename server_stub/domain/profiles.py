@@ -1,10 +1,12 @@
-"""Behaviour of each server family, as data. Other modules test these fields, never a family's name.
+"""The server families, each as one row of `PROFILES`. Other modules test its fields, never a family's name.
+
+The defaults are opencode's: a row says where a family differs.
 
 Sources: opencode 1.18.33, MiMo Code 0.1.15 and `qwen serve` 0.24.4 as measured; the padded-stream proposal for
 opencode; an earlier MiMo Code from its source.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 
@@ -26,36 +28,36 @@ class Profile:
 
     name: str
     version: str
-    ids: Literal["short", "long"]
+    protocol: str = "opencode"
+    """The package of `server_stub` with its routes, which `protocol` of the module `protocol` in it assembles."""
+    ids: Literal["short", "long"] = "short"
     """The form of generated ids; see `ids.py`."""
-    answered_by: Literal["parent", "id order"]
+    answered_by: Literal["parent", "id order"] = "parent"
     """A prompt is answered if it is the newest answer's parent, or if its id sorts below that answer's."""
-    protocol: Literal["opencode", "qwen"]
-    """The routes that it serves."""
-    padding: PaddingPolicy | None
+    padding: PaddingPolicy | None = None
     """None: no byte, not even headers, until the turn ends."""
-    refuses_when_busy: frozenset[Literal["message", "command", "prompt_async"]]
+    refuses_when_busy: frozenset[Literal["message", "command", "prompt_async"]] = frozenset()
     """Routes that answer 409 to a prompt while a turn runs; other routes store it, to be answered next."""
-    when_client_leaves: Literal["go on", "cancel"]
+    when_client_leaves: Literal["go on", "cancel"] = "go on"
     """What happens to the turn when the connection of its POST breaks."""
-    failed_turn: Literal["message", "nothing"]
+    failed_turn: Literal["message", "nothing"] = "message"
     """The response of a failed turn: its message with `info.error`, or no JSON."""
-    user: str
+    user: str = "opencode"
     """The HTTP Basic user name, and the program's name in its paths."""
-    directory_header: str
-    event_queue: int | None
+    directory_header: str = "x-opencode-directory"
+    event_queue: int | None = None
     """Events queued for a slow reader of the event stream, the oldest dropped silently; None: unlimited."""
-    event_ring: int
+    event_ring: int = 0
     """Events of a session kept for reconnecting clients, where streams can be resumed."""
-    live_journal: int
+    live_journal: int = 0
     """Entries of the running turn kept for clients that load its session, where load returns more than messages."""
-    heartbeat_ms: int
+    heartbeat_ms: int = 10_000
     """The default heartbeat interval of an event stream."""
-    refused_subagent: Literal["answers", "ends the turn"]
+    refused_subagent: Literal["answers", "ends the turn"] = "answers"
     """What happens to the parent turn when the user refuses a request of its subagent."""
-    late_events: bool
+    late_events: bool = True
     """Events are sent some ms after their change, so that responses arrive before them."""
-    provider_attempts: int | None
+    provider_attempts: int | None = None
     """Attempts at the model's provider while its errors are temporary; None: unlimited."""
     validation: Literal["effect", "zod"] = "effect"
     """The library that validates requests. It decides the error bodies, the id formats and unknown paths."""
@@ -88,67 +90,20 @@ class Profile:
     """Further `prompt_async` requests within a minute get 429."""
 
 
-OPENCODE = Profile(
-    name="opencode",
-    version="1.18.33",
-    ids="short",
-    answered_by="parent",
-    protocol="opencode",
-    padding=None,
-    refuses_when_busy=frozenset(),
-    when_client_leaves="go on",
-    failed_turn="message",
-    user="opencode",
-    directory_header="x-opencode-directory",
-    event_queue=None,
-    event_ring=0,
-    live_journal=0,
-    heartbeat_ms=10_000,
-    refused_subagent="answers",
-    late_events=True,
-    provider_attempts=None,
-)
+OPENCODE = Profile("opencode", "1.18.33")
 
-OPENCODE_PADDED = Profile(
-    name="opencode-padded",
-    version="1.18.33",
-    ids="short",
-    answered_by="parent",
-    protocol="opencode",
-    padding=PaddingPolicy(b"\n", 30_000),
-    refuses_when_busy=frozenset(),
-    when_client_leaves="go on",
-    failed_turn="message",
-    user="opencode",
-    directory_header="x-opencode-directory",
-    event_queue=None,
-    event_ring=0,
-    live_journal=0,
-    heartbeat_ms=10_000,
-    refused_subagent="answers",
-    late_events=False,
-    provider_attempts=None,
-)
+OPENCODE_PADDED = Profile("opencode-padded", "1.18.33", padding=PaddingPolicy(b"\n", 30_000), late_events=False)
 
 MIMO = Profile(
-    name="mimo",
-    version="0.1.15",
+    "mimo",
+    "0.1.15",
     ids="long",
     answered_by="id order",
-    protocol="opencode",
     padding=PaddingPolicy(b" ", 10_000, "with the first byte", commands=False),
     refuses_when_busy=frozenset({"message"}),
-    when_client_leaves="go on",
-    failed_turn="message",
     user="mimocode",
     directory_header="x-mimocode-directory",
     event_queue=10_000,
-    event_ring=0,
-    live_journal=0,
-    heartbeat_ms=10_000,
-    refused_subagent="answers",
-    late_events=True,
-    provider_attempts=None,
     validation="zod",
     provider_retry="event",
     gone_request="true",
@@ -164,45 +119,25 @@ MIMO = Profile(
     async_prompts_per_minute=20,
 )
 
-MIMO_CANCEL = replace(
-    MIMO,
-    name="mimo-cancel",
-    version="0.1.0",
-    ids="short",
-    answered_by="parent",
+MIMO_CANCEL = Profile(
+    "mimo-cancel",
+    "0.1.0",
     padding=PaddingPolicy(b" ", 10_000),
     refuses_when_busy=frozenset({"message", "command", "prompt_async"}),
     when_client_leaves="cancel",
     failed_turn="nothing",
-    validation="effect",
-    provider_retry="status",
-    gone_request="404",
-    abort_takes_permission=False,
-    early_idle=True,
-    closes_broken_off=True,
-    finishes_rejected=True,
-    foreign_directories=True,
-    revisions=False,
-    routes_by="session",
-    metrics=False,
-    bash_interactive=False,
-    async_prompts_per_minute=None,
+    user="mimocode",
+    directory_header="x-mimocode-directory",
+    event_queue=10_000,
 )
 """An earlier MiMo Code, from a pull request and its source; never measured."""
 
 QWEN = Profile(
-    name="qwen",
-    version="0.24.4",
-    ids="short",
-    answered_by="parent",
+    "qwen",
+    "0.24.4",
     protocol="qwen",
-    padding=None,
-    refuses_when_busy=frozenset(),
-    when_client_leaves="go on",
-    failed_turn="message",
     user="qwen",
     directory_header="x-qwen-directory",
-    event_queue=None,
     event_ring=8000,
     live_journal=10_000,
     heartbeat_ms=15_000,

@@ -3,8 +3,6 @@
 It opens no file. Real servers rank by similarity and tolerate typos; here a path must contain the letters in order.
 """
 
-import os
-from collections.abc import Iterator
 from itertools import islice
 
 from starlette.requests import Request
@@ -16,14 +14,12 @@ from server_stub.domain.api_errors import bad_request
 from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
+from server_stub.http.file_listing import MOST_LOOKED_AT, paths_in
 from server_stub.http.validation import expected, limit_of
 
-MOST_LOOKED_AT = 5_000
-"""Limit on paths read in a directory."""
 MOST_FOUND = range(1, 201)
 FOUND = 10
 """Default limit."""
-INSTALLED = ("node_modules", "__pycache__")
 TYPES = ("file", "directory")
 
 
@@ -48,16 +44,6 @@ def routes(server: ServerState) -> list[Route]:
         return JsonResponse(paths[:limit])
 
     return [Route("/find/file", found, methods=["GET"])]
-
-
-def paths_in(directory: str) -> Iterator[str]:
-    """Relative paths, without hidden files and installed packages."""
-    for folder, folders, files in os.walk(directory):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in INSTALLED]
-        above = os.path.relpath(folder, directory)
-        for name in (*(f"{name}/" for name in folders), *files):
-            if not name.startswith("."):
-                yield name if above == "." else f"{above}/{name}"
 
 
 def _matches(query: str, path: str) -> bool:

@@ -23,9 +23,7 @@ FAMILIES = {"opencode": OPENCODE, "mimo": MIMO, "qwen": QWEN}
 TURNS = 3
 STUB_ALONE = {
     "GET /capabilities",
-    "GET /daemon/status",
     "GET /doc",
-    "GET /health",
     "POST /session/{}/detach",
     "POST /session/{}/heartbeat",
     "POST /session/{}/resume",

@@ -52,12 +52,16 @@ class Traits(msgspec.Struct, frozen=True):
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
-    """The server's version and features. `clock_skew`: its clock minus ours in seconds, if it sent a Date."""
+    """The server's version and features. `clock_skew`: its clock minus ours in seconds, if it sent a Date.
+
+    `folders`: the names of the folders in which it keeps its settings and state, if it tells.
+    """
 
     version: str
     round_trip: float
     clock_skew: float | None = None
     features: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
 
 
 class PromptLookup(msgspec.Struct, frozen=True):

@@ -1,15 +1,13 @@
 """Detects the family of a server by its responses."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
-from tui.backends import USERS
+from tui.backends import FAMILIES, USERS, Family
 from tui.backends.base import Backend, ServerInfo
 from tui.backends.client_identity import Identities
-from tui.backends.opencode.backend import OpenCode
-from tui.backends.opencode.mimo import MimoCode
-from tui.backends.qwen.backend import QwenServe
 from tui.core.sanitize import single_line
-from tui.net.errors import HttpStatusError, InvalidBody, NetError, UnexpectedContentType
+from tui.net.errors import HttpStatusError, InvalidBody, NetError, SchemaMismatch, UnexpectedContentType
 from tui.net.http_client import SHORT, Http
 from tui.net.json_input import JSON
 
@@ -60,44 +58,48 @@ async def detect_backend(
 
 
 async def _as_user(
-    http: Http, directory: str | None, family: str | None, identities: Identities | None
+    http: Http, directory: str | None, name: str | None, identities: Identities | None
 ) -> tuple[Backend, ServerInfo]:
+    def opened(family: Family) -> Backend:
+        module, _, backend = family.backend.partition(":")
+        made: Backend = getattr(import_module(module), backend)(http, directory=directory, identities=identities)
+        return made
+
     try:
-        backend: Backend
-        match family or await _family(http):
-            case "qwen":
-                backend = QwenServe(http, directory=directory, identities=identities)
-            case "mimo":
-                backend = MimoCode(http, directory=directory)
-            case known:
-                backend = OpenCode(http, directory=directory)
-                server = await backend.handshake()
-                if known == "opencode" or not _is_mimo(backend.paths):
-                    return backend, server
-                backend = MimoCode(http, directory=directory)
-        return backend, await _greet(backend, http, family)
+        family = await _family(http) if name is None else _named(name)
+        backend = opened(family)
+        try:
+            server = await backend.handshake()
+        except (HttpStatusError, SchemaMismatch, UnexpectedContentType) as error:
+            other = not isinstance(error, HttpStatusError) or error.status == 503  # MiMo Code's for unknown paths
+            if name is not None and other and await _family(http) != _original(family):
+                raise WrongFamily(name) from error
+            raise
+        fork = next((one for one in FAMILIES if one.fork_of == family.name and one.folder in server.folders), None)
+        if name is None and fork is not None:
+            backend = opened(fork)
+            server = await backend.handshake()
+        return backend, server
     except BaseException:  # including cancellation: nothing else closes these connections
         await http.close()
         raise
 
 
-async def _greet(backend: Backend, http: Http, family: str | None) -> ServerInfo:
-    try:
-        return await backend.handshake()
-    except (HttpStatusError, InvalidBody, UnexpectedContentType) as error:
-        other = not isinstance(error, HttpStatusError) or error.status == 503  # MiMo Code's for unknown paths
-        if family == "qwen" and other and not await _family(http):
-            raise WrongFamily(family) from error
-        raise
+def _named(name: str) -> Family:
+    return next(family for family in FAMILIES if family.name == name)
 
 
-async def _family(http: Http) -> str:
-    """The family; "" for opencode or MiMo Code, which `handshake` distinguishes."""
+def _original(family: Family) -> Family:
+    return _named(family.fork_of) if family.fork_of else family
+
+
+async def _family(http: Http) -> Family:
+    """The family, or the one that it is a fork of, which the handshake tells."""
     found: dict[str, str] = {}
-    if "healthy" in await _object_at(http, "/global/health", found):
-        return ""
-    if "qwenCodeVersion" in await _object_at(http, "/capabilities", found):
-        return "qwen"
+    for family in FAMILIES:
+        path, field = family.recognised_by
+        if path and field in await _object_at(http, path, found):
+            return family
     await _object_at(http, "/health", found)
     raise UnknownServer(found)
 
@@ -123,9 +125,3 @@ async def _object_at(http: Http, path: str, found: dict[str, str]) -> dict[str, 
             return value
         found[path] = single_line(repr(value), QUOTED)
     return {}
-
-
-def _is_mimo(where: JSON) -> bool:
-    """By the last folder only: a user or a project may have the program's name."""
-    folders = [where.get("state"), where.get("config")] if isinstance(where, dict) else []
-    return any(str(folder).replace("\\", "/").rpartition("/")[2] == "mimocode" for folder in folders)

@@ -82,6 +82,11 @@ CA_FILE = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CA certificate to trust, in addition to the system's.",
 )
+FAMILY = click.option(
+    "--family",
+    type=click.Choice([family.name for family in FAMILIES]),
+    help="The kind of server; auto-detected by default.",
+)
 
 
 SESSION_ID = re.compile(r"[\w.:-]{1,200}")
@@ -94,7 +99,7 @@ SESSION_ID = re.compile(r"[\w.:-]{1,200}")
 @click.option("--session", metavar="ID", help="Open this session.")
 @click.option("--continue", "resume", is_flag=True, help="Open the session that was used last.")
 @click.option("--directory", metavar="DIR", help="The project folder on the server.")
-@click.option("--family", type=click.Choice(FAMILIES), help="The kind of server; auto-detected by default.")
+@FAMILY
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
 @CA_FILE
 @click.version_option(package_name="holdfast-tui", prog_name="holdfast")
@@ -256,7 +261,7 @@ def open_transport(settings: Settings) -> "tuple[Callable[[str], Http], Sequence
 @click.argument("url", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.option("--directory", metavar="DIR", help="The project folder on the server.")
-@click.option("--family", type=click.Choice(FAMILIES), help="The kind of server; auto-detected by default.")
+@FAMILY
 @CA_FILE
 def status(url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None) -> None:
     """Print the connection's health, active sessions and what needs your answer.
@@ -285,7 +290,7 @@ def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
     help="How long to watch the event stream.",
 )
 @click.option("--directory", metavar="DIR", help="The project folder on the server.")
-@click.option("--family", type=click.Choice(FAMILIES), help="The kind of server; auto-detected by default.")
+@FAMILY
 @CA_FILE
 def doctor(url: str | None, seconds: float, directory: str | None, family: str | None, ca_file: Path | None) -> None:
     """Check everything between this machine and the server; report what is wrong and how to fix it.

@@ -15,7 +15,7 @@ from typing import TypeVar, get_args, get_type_hints
 import msgspec
 from platformdirs import user_config_path
 
-from tui.backends import FAMILIES, PASSWORDS, SERVER_USERS
+from tui.backends import FAMILIES
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, NotifySettings
 from tui.config.keymap import KEYS, find_conflict, first_invalid
 from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
@@ -196,8 +196,8 @@ def load_settings(
     for name, variables in {
         "url": ("HOLDFAST_URL",),
         "user": ("HOLDFAST_USER",),
-        "server_user": SERVER_USERS,
-        "password": ("HOLDFAST_PASSWORD", *PASSWORDS),
+        "server_user": [family.user_variable for family in FAMILIES if family.user_variable],
+        "password": ("HOLDFAST_PASSWORD", *(family.password_variable for family in FAMILIES)),
         "family": ("HOLDFAST_FAMILY",),
     }.items():
         found = next((environment[v] for v in variables if environment.get(v)), None)
@@ -206,10 +206,11 @@ def load_settings(
     if "password" in from_file:
         values["warnings"] = readable_by_others(settings_file() if path is None else path)
     values |= {name: value for name, value in flags.items() if value is not None}
-    if values.get("family") not in (None, *FAMILIES):
+    known_families = [family.name for family in FAMILIES]
+    if values.get("family") not in (None, *known_families):
         named = single_line(str(values["family"]))
         where = "" if from_file.get("family") != values["family"] else f"{settings_file() if path is None else path}: "
-        raise SettingsError(f"{where}{named!r} is not a server family; known: {', '.join(FAMILIES)}")
+        raise SettingsError(f"{where}{named!r} is not a server family; known: {', '.join(known_families)}")
     if isinstance(values.get("ca_file"), str):
         if not str(values["ca_file"]).isprintable():
             raise SettingsError(f"ca_file {str(values['ca_file'])!r} is no path: it contains control characters")

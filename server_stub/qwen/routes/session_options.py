@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from server_stub.domain.agent import COMMANDS
 from server_stub.domain.api_errors import ApiError
-from server_stub.opencode.files import MOST_LOOKED_AT, paths_in
+from server_stub.http.file_listing import MOST_LOOKED_AT, paths_in
 from server_stub.qwen import updates
 from server_stub.qwen.daemon import MODEL, MODES, Daemon, state_of
 from server_stub.qwen.live_session import LiveSession

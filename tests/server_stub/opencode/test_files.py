@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server_stub.opencode.files import MOST_LOOKED_AT
+from server_stub.http.file_listing import MOST_LOOKED_AT
 from tests.server_stub.conftest import Stub
 
 FILES = ("README.md", "src/store.py", "src/deep/er/Store_test.py", "docs/store guide.md")

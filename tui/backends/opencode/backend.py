@@ -15,7 +15,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from tui.backends.base import PostObserver, PromptLookup, ServerInfo, Traits
-from tui.backends.client_identity import HEARTBEAT, ClientIdentity
+from tui.backends.client_identity import HEARTBEAT, ClientIdentity, Identities, InMemoryIdentities
 from tui.backends.decoding import UNREADABLE_TODO, RawJSON, Rows, checked_aside, decode, string, todos
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.catalog import OpenCodeCatalog
@@ -36,7 +36,7 @@ from tui.net.errors import (
     UnexpectedContentType,
 )
 from tui.net.http_client import PARSED_AT_ONCE, SHORT, Http
-from tui.net.json_input import JSON, loads
+from tui.net.json_input import loads
 from tui.net.padded_json import PaddedJson
 from tui.net.response import Progress, Response
 from tui.net.sse import read_events
@@ -94,14 +94,12 @@ class OpenCode:
     directory_header = "x-opencode-directory"
     default_traits = OPENCODE
 
-    def __init__(self, http: Http, *, directory: str | None = None) -> None:
+    def __init__(self, http: Http, *, directory: str | None = None, identities: Identities | None = None) -> None:
         self._http = http
-        self._presence = ClientIdentity(http)
+        self._presence = ClientIdentity(http, kept=identities or InMemoryIdentities())
         self._traits = self.default_traits
         self._directory = directory
         self._home = directory or ""
-        self.paths: JSON = None
-        """The server's paths, as last reported."""
         self._ids = Ids()
         self._lists_everywhere = True
         self._paging = Paging(MESSAGES_AT_MOST)
@@ -121,11 +119,13 @@ class OpenCode:
         skew = None if health.date is None else health.date + 0.5 - time.time()
         if health.date is not None:
             self._ids.dated(health.date)
-        self.paths = where.value
-        if isinstance(where.value, dict):
-            self._home = self._directory or str(where.value.get("directory") or "")
+        paths = wire.inside(where.value)
+        if paths:
+            self._home = self._directory or str(paths.get("directory") or "")
+        # the last folder only: a user or a project may have the program's name
+        folders = {str(paths.get(which)).replace("\\", "/").rpartition("/")[2] for which in ("state", "config")}
         self._traits = replace(self.default_traits, client_heartbeat=HEARTBEAT in features)
-        return ServerInfo(str(value.get("version", "")), health.elapsed, skew, features)
+        return ServerInfo(str(value.get("version", "")), health.elapsed, skew, features, frozenset(folders))
 
     async def ping(self) -> float:
         return (await self._get("/global/health", limit=SHORT)).elapsed

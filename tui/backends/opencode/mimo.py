@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tui.backends.base import PostObserver, PromptRejected, ServerInfo, Traits
+from tui.backends.client_identity import Identities
 from tui.backends.decoding import RawJSON, Rows, decode, decode_items, string
 from tui.backends.numbers import integer
 from tui.backends.opencode import mimo_terminal
@@ -61,8 +62,8 @@ class MimoCode(OpenCode):
     directory_header = "x-mimocode-directory"
     default_traits = MIMO
 
-    def __init__(self, http: Http, *, directory: str | None = None) -> None:
-        super().__init__(http, directory=directory)
+    def __init__(self, http: Http, *, directory: str | None = None, identities: Identities | None = None) -> None:
+        super().__init__(http, directory=directory, identities=identities)
         self._serves: dict[str, bool] = {}
         self._directories: dict[str, str] = {}
         """By session id."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
@@ -57,8 +56,13 @@ def session(server: ServerState) -> Session:
 
 
 @pytest.fixture
-async def http(server: ServerState) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=identity.routes(server, ClientRegistry(new_client_id)))
+def clients() -> ClientRegistry:
+    return ClientRegistry(new_client_id)
+
+
+@pytest.fixture
+async def http(server: ServerState, clients: ClientRegistry) -> AsyncIterator[httpx.AsyncClient]:
+    app = Starlette(routes=identity.routes(server, clients))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://stub") as client:
         yield client
@@ -68,16 +72,6 @@ async def resumed(http: httpx.AsyncClient, session: Session, **headers: str) -> 
     response = await http.post(f"/session/{session.id}/resume", json={}, headers=headers)
     client_id: str = response.json()["clientId"]
     return client_id
-
-
-async def described(http: httpx.AsyncClient, session: Session) -> dict[str, Any]:
-    status = (await http.get("/daemon/status?detail=full")).json()
-    [found] = [one for one in status["full"]["sessions"] if one["sessionId"] == session.id]
-    return dict(found)
-
-
-async def test_health(http: httpx.AsyncClient) -> None:
-    assert (await http.get("/health")).json() == {"status": "ok"}
 
 
 async def test_capabilities_offer_the_heartbeat_with_an_identity(http: httpx.AsyncClient) -> None:
@@ -150,13 +144,15 @@ async def test_a_body_of_another_media_type_is_ignored(http: httpx.AsyncClient, 
     assert response.status_code == 200
 
 
-async def test_a_heartbeat_with_a_client_id(http: httpx.AsyncClient, session: Session, clock: StandingClock) -> None:
+async def test_a_heartbeat_with_a_client_id(
+    http: httpx.AsyncClient, clients: ClientRegistry, session: Session, clock: StandingClock
+) -> None:
     mine = await resumed(http, session)
     clock.milliseconds += 30_000
     response = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: mine})
     assert response.status_code == 200
     assert response.json() == {"sessionId": session.id, "clientId": mine, "lastSeenAt": clock.milliseconds}
-    assert (await described(http, session))["lastSeenAt"] == clock.milliseconds
+    assert clients.attendance(session.id).last_seen_at == clock.milliseconds
 
 
 @pytest.mark.parametrize("headers", [{}, {CLIENT_ID: ""}])
@@ -170,14 +166,14 @@ async def test_an_anonymous_heartbeat(
 
 @pytest.mark.parametrize("stranger", ["client_nope", "bad id!"])
 async def test_a_refused_heartbeat_updates_nothing(
-    http: httpx.AsyncClient, session: Session, clock: StandingClock, stranger: str
+    http: httpx.AsyncClient, clients: ClientRegistry, session: Session, clock: StandingClock, stranger: str
 ) -> None:
     await http.post(f"/session/{session.id}/heartbeat")
-    before = await described(http, session)
+    before = clients.attendance(session.id)
     clock.milliseconds += 30_000
     response = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: stranger})
     assert (response.status_code, response.json()["code"]) == (400, "invalid_client_id")
-    assert await described(http, session) == before
+    assert clients.attendance(session.id) == before
 
 
 async def test_an_unregistered_heartbeat_error_names_client_and_session(
@@ -204,47 +200,10 @@ async def test_the_last_detach_ends_the_registration(http: httpx.AsyncClient, se
 
 @pytest.mark.parametrize("headers", [{}, {CLIENT_ID: "client_nope"}])
 async def test_detaching_an_unknown_client_succeeds(
-    http: httpx.AsyncClient, session: Session, headers: dict[str, str]
+    http: httpx.AsyncClient, clients: ClientRegistry, session: Session, headers: dict[str, str]
 ) -> None:
     await resumed(http, session)
     for session_id in (session.id, "ses_nope"):
         response = await http.post(f"/session/{session_id}/detach", headers=headers)
         assert response.status_code == 204
-    assert (await described(http, session))["clientCount"] == 1
-
-
-async def test_the_full_status_describes_each_session(
-    http: httpx.AsyncClient, server: ServerState, session: Session
-) -> None:
-    quiet = server.create_session("/elsewhere")
-    await resumed(http, session)
-    await resumed(http, session)
-    assert (await described(http, session))["clientCount"] == 2
-    assert await described(http, quiet) == {
-        "sessionId": quiet.id,
-        "workspaceCwd": "/elsewhere",
-        "createdAt": "2026-11-20T09:35:07.520Z",
-        "clientCount": 0,
-        "subscriberCount": 0,
-        "hasActivePrompt": False,
-        "lastEventId": 0,
-    }
-
-
-async def test_the_status_is_a_summary_by_default(
-    http: httpx.AsyncClient, session: Session, clock: StandingClock
-) -> None:
-    clock.milliseconds += 5000
-    status = (await http.get("/daemon/status")).json()
-    assert "full" not in status
-    assert (status["detail"], status["daemon"]["uptimeMs"]) == ("summary", 5000)
-    assert status["runtime"]["sessions"] == {"active": 1}
-
-
-async def test_an_unknown_detail_is_refused(http: httpx.AsyncClient) -> None:
-    response = await http.get("/daemon/status?detail=bogus")
-    assert response.status_code == 400
-    assert response.json() == {
-        "error": "detail must be one of: summary, full",
-        "code": "invalid_detail",
-    }
+    assert len(clients.attendance(session.id).attachments) == 1
