@@ -1,4 +1,4 @@
-"""A client without a screen meets the stub server: real sockets, and a clock that jumps over all waiting."""
+"""A client without a screen and the stub server: real sockets, and a clock that skips all waiting."""
 
 import asyncio
 import functools
@@ -27,7 +27,7 @@ from tui.net.http_client import Http
 
 
 class Meeting:
-    """A client and a server, and what was asked and told between them."""
+    """A client and a server, with the requests sent and the changes reported."""
 
     def __init__(self, server: StubServer) -> None:
         self.server = server
@@ -53,7 +53,7 @@ class Meeting:
         self._news.set()
 
     async def until(self, condition: Callable[[], object], within: float = 5, what: str = "") -> None:
-        """Look at each change; `tests.waiting` would look a hundred times a second, and an hour has many."""
+        """Check after each change; `tests.waiting` would check a hundred times a second, and an hour has many."""
         deadline = self.client.now() + within
         while not condition():
             assert self.client.now() < deadline, f"still waiting after {within:g} s: {what or condition}"
@@ -85,13 +85,13 @@ class Meeting:
         return turn
 
     async def request(self) -> Request:
-        """The one that is open."""
+        """The open request."""
         await self.until(lambda: self.client.store.requests, within=30, what="a request")
         (request,) = self.client.store.requests.values()
         return request
 
     async def outcome(self, request_id: str) -> c.ReplyStatusChanged:
-        """How an answer ended."""
+        """The final state of an answer."""
         ends = ("acknowledged", "allowed", "elsewhere", "expired", "refused", "stopped")
 
         def ended() -> list[c.ReplyStatusChanged]:
@@ -111,7 +111,7 @@ class Meeting:
         return transcript
 
     def words(self) -> list[str]:
-        """All texts of the session, as the client has them."""
+        """All texts of the session in the client."""
         parts = [part for message in self.transcript().ordered() for part in self.transcript().parts_of(message.id)]
         return [part.text for part in parts if isinstance(part, TextPart)]
 
@@ -128,7 +128,7 @@ class Meeting:
         return [one["info"]["id"] for one in await self.stored() if one["info"]["role"] == "user"]
 
     async def agrees(self) -> bool:
-        """Whether the client's transcript is the server's."""
+        """Whether the client's transcript equals the server's."""
         theirs = Transcript()
         for full in map(full_message, await self.stored()):
             theirs.messages[full.message.id] = full.message
@@ -143,7 +143,7 @@ class Meeting:
 
 
 class Watched(Http):
-    """Remembers what it was asked to send."""
+    """Records the requests it sends."""
 
     def __init__(self, asked: list[tuple[str, str]], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -164,9 +164,9 @@ Story = Callable[..., Coroutine[Any, Any, None]]
 
 
 def virtually(usual: str = "opencode", *, connected: bool = True) -> Callable[[Story], Callable[..., None]]:
-    """Play a test on virtual time: it gets a `Meeting`, with a line and an open session unless told otherwise.
+    """Run a test on virtual time with a `Meeting`, by default connected and with an open session.
 
-    The server is of the `usual` profile, or of the one that the test takes as `profile`.
+    The server has the profile `usual`, or the one that the test takes as `profile`.
     """
 
     def decorate(test: Story) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""What every test may lean on: no trace of the developer's own settings, and the command in a terminal."""
+"""Fixtures of all tests: an environment without the developer's settings, and the command in a terminal."""
 
 import os
 import sys
@@ -16,17 +16,17 @@ from tests.end_to_end.terminal import Terminal
 from tests.processes import clean_environment
 from tui.storage.journal import Journal
 
-# the time that an example takes is the machine's: pytest-timeout ends what hangs
+# examples may be slow on a busy machine: pytest-timeout ends a hanging test
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("chaos", settings.get_profile("suite"), max_examples=10_000)  # `make chaos`
 settings.load_profile("suite")
 
-Pilot._wait_for_screen.__defaults__ = (100.0,)  # 30 s are too few for hundreds of widgets on a busy machine
+Pilot._wait_for_screen.__defaults__ = (100.0,)  # 30 s are not enough for hundreds of widgets on a busy machine
 
 COMMAND = str(Path(sys.executable).with_name("holdfast"))
 
 TIMEOUTS = {"real": 600, "chaos": 600}
-"""Seconds that a test with this marker may take, with its fixtures."""
+"""Seconds that a test with this marker may take, including its fixtures."""
 
 _OURS = ("HOLDFAST_", "OPENCODE_", "MIMOCODE_", "XDG_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -34,7 +34,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home for the test and for what it starts; the environment names no server, password or proxy."""
+    """An empty home for the test and its child processes; the environment names no server, password or proxy."""
     for name in list(os.environ):
         if name.startswith(_OURS) or name.lower() in _PROXIES:
             monkeypatch.delenv(name)
@@ -46,7 +46,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def _journals_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A client that a test leaves running, as one that was killed, holds no file or lock after the test."""
+    """Files and locks of a client that a test leaves running, as if killed, are closed after the test."""
     opened: list[Journal] = []
     begin = Journal.__init__
 
@@ -61,7 +61,7 @@ def _journals_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that play for minutes by design have longer than the rest (`timeout` in pyproject.toml)."""
+    """Tests that run for minutes by design have a longer timeout (`timeout` in pyproject.toml)."""
     for item in items:
         for marker, seconds in TIMEOUTS.items():
             if item.get_closest_marker(marker) and not item.get_closest_marker("timeout"):
@@ -79,7 +79,7 @@ def stub(tmp_path: Path) -> Iterator[Callable[..., Stub]]:
 def holdfast(home: Path) -> Iterator[Callable[..., Terminal]]:
     """Start the client in a terminal: `holdfast(address, …, env=…, columns=…, lines=…)`.
 
-    `stopped`: its process stands still before the client begins, until it gets SIGCONT.
+    `stopped`: its process is stopped before the client starts, until it gets SIGCONT.
     """
     with ExitStack() as running:
 
@@ -101,6 +101,6 @@ def holdfast(home: Path) -> Iterator[Callable[..., Terminal]]:
 
 
 def _no_part_failed(terminal: Terminal) -> None:
-    """The app would go on: it must not hide from a test that something raised."""
+    """The app would continue after an exception: it must not hide from a test that something raised."""
     assert b"failed and was redrawn" not in terminal.raw
     assert b"failed and was closed" not in terminal.raw

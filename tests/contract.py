@@ -1,6 +1,6 @@
-"""What every family's server must let a person do, each as one walk: the same on the stub and on real servers.
+"""The contract of every family's server with a user, one function each: the same on the stub and on real servers.
 
-What differs between families is asked of their traits, as the client does; a walk knows none of them by name.
+Differences between families are taken from their traits, as the client does; no function names a family.
 """
 
 import time
@@ -26,7 +26,7 @@ Story: TypeAlias = Callable[[Attached, Clocks | None], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """`alone`: it leaves a server behind that is no longer as others expect it."""
+    """`alone`: it leaves the server in a state that others do not expect."""
 
     play: Story
     alone: bool = False
@@ -39,13 +39,13 @@ WALKS: list[Walk] = []
 
 
 def walk(story: Story) -> Story:
-    """Play this on every family."""
+    """Run this on every family."""
     WALKS.append(Walk(story))
     return story
 
 
 def walk_alone(story: Story) -> Story:
-    """Play this on every family, on a server of its own."""
+    """Run this on every family, on a separate server."""
     WALKS.append(Walk(story, alone=True))
     return story
 
@@ -102,7 +102,7 @@ async def a_question_is_rejected(here: Attached, clocks: Clocks | None) -> None:
 
 @walk
 async def a_question_is_rejected_elsewhere(here: Attached, clocks: Clocks | None) -> None:
-    """Servers differ in what comes first: the event, or the end of the POST that holds the turn."""
+    """Servers differ in which comes first: the event, or the end of the POST of the turn."""
     here.prompt("ASK1")
     question = await here.asked()
     closed: list[RequestClosed] = []
@@ -202,7 +202,7 @@ async def a_model_s_error_ends_the_turn_with_its_reason(here: Attached, clocks: 
     turn = await here.over("FAIL 400")
     assert turn.state is TurnState.FAILED
     assert turn.failure is not None
-    assert turn.failure.status == 400 or "400" in turn.reason  # where the server's words begin with it, it is told
+    assert turn.failure.status == 400 or "400" in turn.reason  # if the server's text begins with it, it is shown
     await here.is_true()
 
 
@@ -402,7 +402,7 @@ async def a_second_prompt_waits_where_the_family_has_a_queue(here: Attached, clo
 
 @walk
 async def a_client_that_beats_is_seen(here: Attached, clocks: Clocks | None) -> None:
-    """A beat where the server asks for none is refused, and costs nothing but that."""
+    """A heartbeat is refused by a server that does not ask for one, without any other effect."""
     async with newcomer(here.server) as backend:
         await backend.messages(here.session_id)
         if backend.traits.client_heartbeat:

@@ -1,6 +1,6 @@
-"""A client without a screen on one session of a server, with a relay between them that can be cut.
+"""A client without a screen in one session of a server, with a relay between them that can be cut.
 
-The server is whatever a test has: the stub in this process, or a real one in another.
+The server is given by the test: the stub in this process, or a real one in another.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from tui.net.http_client import Http
 from tui.storage.journal import Journal
 
 WITHIN = 60.0
-"""Seconds for whatever a server does; most of it takes one."""
+"""Time limit in seconds for any action of the server; most take one."""
 
 
 class Server(Protocol):
-    """What is attached to: a server on one port with one state, over any number of processes."""
+    """The server: one port with one state, over any number of processes."""
 
     @property
     def port(self) -> int: ...
@@ -49,7 +49,7 @@ class Attached:
         return self.client.traits
 
     def held(self) -> tuple[FullMessage, ...]:
-        """What the client's store holds of the session."""
+        """The session in the client's store."""
         return _messages_in(self.client.store, self.session_id)
 
     def parts(self) -> list[Part]:
@@ -65,7 +65,7 @@ class Attached:
         return [full.message for full in self.held() if full.message.role == "user"]
 
     def prompt(self, text: str) -> None:
-        self.client.prompts.release(self.session_id)  # an earlier turn that ended badly holds what comes after it
+        self.client.prompts.release(self.session_id)  # an earlier turn that ended abnormally pauses what follows it
         self.client.prompts.submit(self.session_id, text)
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
@@ -90,7 +90,7 @@ class Attached:
         await self.until(lambda: f"{word} " in self.words(), word)
 
     async def asked(self) -> Request:
-        """The one request that is open."""
+        """The only open request."""
         await self.until(lambda: self.client.store.requests, "a request")
         [request] = self.client.store.requests.values()
         return request
@@ -102,21 +102,21 @@ class Attached:
         await self.until(lambda: self.client.line().state is not ConnectionState.LIVE, "the loss")
 
     async def cut(self) -> None:
-        """Break everything that is open, and wait until the line is back."""
+        """Break all open connections, and wait for the reconnection."""
         self.relay.sever("reset")
         await self.lost()
         self.client.retry_now()
         await self.live()
 
     async def is_true(self) -> None:
-        """Wait until the client holds of the session what somebody gets who comes anew."""
+        """Wait until the client has the same session as a newly started one."""
         async with newcomer(self.server) as backend:
             theirs: tuple[FullMessage, ...] = ()
             for _ in range(int(WITHIN)):
                 theirs = await _whole(backend, self.session_id)
                 if _known_of(self.held(), theirs) == theirs:
                     return
-                await asyncio.sleep(1)  # between two looks; equality ends the wait
+                await asyncio.sleep(1)  # between two comparisons; equality ends the wait
             assert _known_of(self.held(), theirs) == theirs
 
 
@@ -128,7 +128,7 @@ async def attached(
     clocks: Clocks | None = None,
     directory: str | None = None,
 ) -> AsyncIterator[Attached]:
-    """Come to `session`, or to a new one; `directory`: the one that the person named."""
+    """Attach to `session`, or to a new one; `directory`: the one that the user named."""
     relay = Relay(server.port)
     relay.accept()
     address = f"http://127.0.0.1:{relay.port}"
@@ -153,7 +153,7 @@ async def attached(
 
 @asynccontextmanager
 async def newcomer(server: Server) -> AsyncIterator[Backend]:
-    """Somebody who knows nothing yet, with no relay between."""
+    """A client without any state, without a relay."""
     address = f"http://127.0.0.1:{server.port}"
     backend, _ = await detect_backend(lambda user: Http(address))
     try:
@@ -175,7 +175,7 @@ async def _whole(backend: Backend, session_id: str) -> tuple[FullMessage, ...]:
 
 
 def _known_of(ours: tuple[FullMessage, ...], theirs: tuple[FullMessage, ...]) -> tuple[FullMessage, ...]:
-    """What we hold, but for words that the server lost with its process: we saw them, and call them partial."""
+    """Our state, without text that the server lost with its process: we saw it, and mark it as partial."""
     stored = {part.id: part for full in theirs for part in full.parts}
 
     def known(part: Part) -> Part:

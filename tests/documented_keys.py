@@ -1,4 +1,4 @@
-"""The parts of the documents that are made from the table of keys. `make docs` writes them; a test compares them."""
+"""Generates the parts of the documents that list keys. `make docs` writes them; a test compares them."""
 
 import re
 from collections.abc import Iterable

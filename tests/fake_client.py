@@ -1,6 +1,6 @@
-"""A client without a network: a real store, and a test that says what the server does.
+"""A client without a network: a real store, and methods by which a test acts as the server.
 
-It keeps what it was asked for, in `asked`, and answers nothing by itself.
+It records all calls in `asked`, and does nothing by itself.
 """
 
 import time
@@ -40,7 +40,7 @@ LIVE = ConnectionStatus(ConnectionState.LIVE, age=2.0, round_trip=0.011, gaps=(1
 
 @dataclass
 class FakeTurns:
-    """The turns that the test made, and those of prompts that were sent. `post` hears of each prompt."""
+    """The turns created by the test, and those of sent prompts. `post` gets each prompt."""
 
     store: Store
     post: Callable[[Prompt], Turn]
@@ -74,7 +74,7 @@ class FakeTurns:
 
 
 class FakeEditing:
-    """What the app asks to be done to sessions; the server does it at once."""
+    """Actions of the app on sessions; the server performs them at once."""
 
     def __init__(self, client: "FakeClient") -> None:
         self._client = client
@@ -121,17 +121,17 @@ class FakeOffers:
 
 @dataclass
 class FakeBackend:
-    """Of a backend, what is asked for without a network."""
+    """The parts of a backend that work without a network."""
 
     offers: FakeOffers
 
 
 TRAITS = Traits("fake", accepts_client_ids=False)
-"""Of a server that no session's messages must have come from before a prompt is sent."""
+"""A server for which a prompt can be sent without loading the session's messages first."""
 
 
 class FakeClient:
-    """What the app uses of `tui.client.client.Client`, with real prompts and a real journal."""
+    """The parts of `tui.client.client.Client` that the app uses, with real prompts and a real journal."""
 
     def __init__(
         self, *, address: str = "127.0.0.1:4096", line: ConnectionStatus = LIVE, journal: Journal | None = None
@@ -168,10 +168,10 @@ class FakeClient:
         self._made = 0
         self._listeners: list[Callable[[Change], None]] = []
 
-    # What the test does
+    # Methods for the test
 
     def feed(self, *events: Event) -> None:
-        """The server says something."""
+        """Deliver events of the server."""
         for event in events:
             for change in self.store.apply(event):
                 self.tell(change)
@@ -185,11 +185,11 @@ class FakeClient:
         self.tell(ConnectionChanged())
 
     def advance(self, seconds: float) -> None:
-        """Time passes; nothing is told, as in life."""
+        """Let time pass without any event."""
         self._now += seconds
 
     def turn_moved(self, turn: Turn) -> None:
-        """`turn` is new, or the test has changed it."""
+        """Report `turn` as new or changed."""
         turns = self.turns.turns.setdefault(turn.session_id, [])
         if turn not in turns:
             turns.append(turn)
@@ -203,10 +203,10 @@ class FakeClient:
         self.prompts.dispatch_ready()
 
     def calls(self, name: str) -> list[tuple[Any, ...]]:
-        """What the app asked for under this name, without the name."""
+        """The recorded calls with this name, without the name."""
         return [call[1:] for call in self.asked if call[0] == name]
 
-    # What the app asks for
+    # Methods for the app
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)

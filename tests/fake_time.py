@@ -1,4 +1,4 @@
-"""A clock that only the test moves, so that an hour of outage is a millisecond of test."""
+"""A clock controlled by the test, so that an hour of outage takes a millisecond."""
 
 import asyncio
 
@@ -45,15 +45,15 @@ class FakeTime:
         await settle()
 
     def jump(self, seconds: float) -> None:
-        """Move on at once, as for a loop that stood still."""
+        """Jump ahead at once, as in a loop that was paused."""
         self._now += seconds
 
     def suspend(self, seconds: float) -> None:
-        """The computer sleeps: the wall clock goes on, the monotonic one does not."""
+        """The computer sleeps: the wall clock advances, the monotonic one does not."""
         self._asleep += seconds
 
 
 async def settle() -> None:
-    """Let every task run until all of them wait for something."""
+    """Let every task run until all of them wait."""
     for _ in range(50):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Aborts: each is sent until its turn is over, over lost connections and restarts, and never ends another."""
+"""Aborts: each is sent until its turn is over, across lost connections and restarts, and never ends another turn."""
 
 import asyncio
 import functools
@@ -35,7 +35,7 @@ Story = Callable[..., Coroutine[None, None, None]]
 
 
 class Here:
-    """A person whose client reaches the stub through a relay, and somebody else who reaches it directly."""
+    """A user whose client reaches the stub through a relay, and another client that reaches it directly."""
 
     def __init__(self, server: StubServer, profile: str, folder: Path) -> None:
         self.server = server
@@ -46,7 +46,7 @@ class Here:
         self.somebody = FAMILIES[profile].somebody(self.http)
 
     async def running(self, words: str = FLOOD) -> Sent:
-        """A prompt of the person, once its answer has begun."""
+        """A prompt of the user, once its answer has started."""
         before = set(self.person.sent)
         self.person.send(words, queued=False)
         (sent,) = [sent for token, sent in self.person.sent.items() if token not in before]
@@ -68,7 +68,7 @@ class Here:
         return self.person.client.aborts.progress(self.person.session_id)
 
     def aborts_sent(self) -> int:
-        """Requests of the client that abort something."""
+        """The client's requests that abort something."""
         return sum(one.method == "POST" and one.path.endswith(("/abort", "/cancel")) for one in self.person.exchanges)
 
     @property
@@ -100,7 +100,7 @@ class Here:
             self.notices.append(change.text)
 
     async def aborted_behind_another(self) -> Sent:
-        """A prompt, sent and aborted while no event told of somebody else's turn; then events come again."""
+        """A prompt, sent and aborted while no event reported another client's turn; then events are sent again."""
         line = self.person.client.line
         self.server.arm(parse("401=events"))
         self.person.relay.sever("reset", "events")
@@ -115,14 +115,14 @@ class Here:
         return sent
 
     async def lose_the_connection(self) -> None:
-        """It is lost, and a new one is refused."""
+        """Lose the connection, and refuse new ones."""
         self.person.relay.refuse()
         self.person.relay.sever("reset")
         await wait_until(lambda: not self.person.client.line().up, what="the loss")
 
 
 def through_a_relay(test: Story) -> Callable[..., None]:
-    """Play a test on virtual time, with a client that is connected and has a session open."""
+    """Run a test on virtual time, with a connected client that has a session open."""
 
     @functools.wraps(test)
     def played(tmp_path: Path, profile: str, **given: object) -> None:
@@ -211,7 +211,7 @@ async def test_an_abort_of_another_clients_turn_survives_a_restart(here: Here) -
 
 @through_a_relay
 async def test_an_abort_never_ends_a_later_turn(here: Here) -> None:
-    """The turn ends, and somebody begins another, while the connection is lost: that one runs on."""
+    """The turn ends and another client starts one while the connection is lost: that one continues."""
     sent = await here.running("FLOOD 20 5")
     await here.lose_the_connection()
     here.person.abort()
@@ -322,7 +322,7 @@ async def test_an_abort_after_the_end_is_reported_as_too_late(here: Here, monkey
     sent = await here.running("FLOOD 20 5")
 
     async def take(session_id: str) -> None:
-        """As a server that takes an abort of what has just ended."""
+        """As on a server that accepts an abort of a just ended turn."""
 
     monkeypatch.setattr(here.person.client._require_backend(), "abort", take)
     here.person.abort()
@@ -391,7 +391,7 @@ async def test_a_lost_prompt_with_a_pending_abort_is_not_posted_again(here: Here
 
 @through_a_relay
 async def test_an_abort_waits_for_the_end_of_an_earlier_untargeted_turn(here: Here) -> None:
-    """Somebody else's turn, not on screen when the person aborted their own, which waits behind it."""
+    """Another client's turn, not shown when the user aborted their own, which is queued after it."""
     client = here.person.client
     sent = await here.aborted_behind_another()
     if client.traits is not None and client.traits.queues_prompts:
@@ -405,7 +405,7 @@ async def test_an_abort_waits_for_the_end_of_an_earlier_untargeted_turn(here: He
 async def test_a_repeated_abort_includes_the_earlier_turn(here: Here) -> None:
     client = here.person.client
     if client.traits is None or not client.traits.queues_prompts:
-        return  # a prompt never waits behind a turn there
+        return  # prompts are never queued during a turn there
     sent = await here.aborted_behind_another()
     await wait_until(lambda: here.progress() == BEHIND, within=10, what="the abort to wait")
     here.person.abort()
@@ -416,7 +416,7 @@ async def test_a_repeated_abort_includes_the_earlier_turn(here: Here) -> None:
 
 @through_a_relay
 async def test_a_prompt_that_the_server_never_starts_can_be_aborted(here: Here) -> None:
-    """It holds the request open, and works on nothing: where that lasts, an abort is sent all the same."""
+    """It keeps the request open without running anything: if that lasts, an abort is sent nevertheless."""
     client = here.person.client
     if client.traits is None or not client.traits.holds_post:
         return  # there it would be listed as running

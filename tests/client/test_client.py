@@ -1,4 +1,4 @@
-"""The client without a screen against the stub server: what it is before a line, and at its end."""
+"""The client with the stub server: before its first connection, and when closing."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""More requests than the client keeps: the others come as those are answered, wherever that happens."""
+"""More open requests than the client stores: the others are fetched as those are answered by anyone."""
 
 from collections.abc import Sequence
 

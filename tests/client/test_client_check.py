@@ -1,4 +1,4 @@
-"""The client where its event stream beats and tells nothing: what changed is found by looking."""
+"""Polling finds what changed if the event stream has heartbeats but no events."""
 
 import asyncio
 
@@ -27,7 +27,7 @@ async def test_a_question_without_events_is_found_and_removed_by_polling(meeting
 @pytest.mark.parametrize("left_over", [False, True])
 @virtually()
 async def test_a_silent_stream_is_diagnosed_while_a_question_is_open(meeting: Meeting, left_over: bool) -> None:
-    """Also where events of before are still on their way when the prompt is sent."""
+    """Even if earlier events are still pending when the prompt is sent."""
     if not left_over:
         heard = None
         while heard != meeting.client.turns.poller._events_seen():
@@ -43,7 +43,7 @@ async def test_a_silent_stream_is_diagnosed_while_a_question_is_open(meeting: Me
     await meeting.until(named, within=CHECK_EVERY + 5, what="the silent stream to be named")
     assert meeting.client.store.requests
     meeting.server.disarm_all()
-    await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)  # its events come again
+    await meeting.http.post(f"/session/{meeting.session_id}/prompt_async", json=ASK)  # its events are sent again
     await meeting.until(lambda: not named(), what="it to be well again")
 
 
@@ -74,7 +74,7 @@ async def test_a_transcript_with_missed_events_is_refetched_when_the_session_is_
     await meeting.over(meeting.send("PLAIN"))
     meeting.server.disarm_all()
     await meeting.over(meeting.send("PLAIN"))
-    assert not await meeting.agrees()  # the first prompt's own message is missing, and no event will bring it
+    assert not await meeting.agrees()  # the first prompt's own message is missing, and no event follows for it
     await asyncio.sleep(CHECK_EVERY + 5)
     assert await meeting.agrees()
 

@@ -1,4 +1,4 @@
-"""The server's agents die (qwen): what ran is over and said to be, nothing is lost, and the session goes on."""
+"""The server's agents crash (qwen): running turns end as such, nothing is lost, and the session continues."""
 
 import asyncio
 
@@ -19,12 +19,12 @@ def streams(meeting: Meeting) -> int:
 
 
 def meetings(meeting: Meeting) -> int:
-    """How often the line was taken up."""
+    """How often the connection was established."""
     return meeting.asked.count(("GET", "/capabilities"))
 
 
 async def followed(meeting: Meeting, *, by: int) -> None:
-    """Until the server, too, knows of the stream that is the `by`th."""
+    """Wait until the server has registered the `by`th stream, too."""
     await meeting.until(lambda: streams(meeting) == by, what="the stream")
     for _ in range(50):
         found = (await meeting.http.get("/daemon/status?detail=full")).json()["full"]["sessions"]

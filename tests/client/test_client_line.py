@@ -1,4 +1,4 @@
-"""The line of the client without a screen: lost and back, refused, and what is sent on it at intervals."""
+"""The client's connection: lost and restored, refused, and the requests sent on it at intervals."""
 
 import asyncio
 

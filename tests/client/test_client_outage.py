@@ -1,4 +1,4 @@
-"""How long a turn took that ended, or went on, while the connection was lost."""
+"""Durations of turns that ended, or continued, while the connection was lost."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Questions and permissions, answered by the client without a screen: once, also where the line breaks."""
+"""Questions and permissions answered by the client: once, even if the connection breaks."""
 
 import asyncio
 from typing import Any
@@ -108,7 +108,7 @@ async def test_a_request_of_another_directory_answered_in_a_gap_is_removed(
 
 @virtually()
 async def test_a_lost_acknowledgement_is_found_without_opening_the_session(meeting: Meeting) -> None:
-    """The subagent's transcript is not on the screen; what it was answered is asked of the server."""
+    """The subagent's transcript is not open; the answer is read from the server."""
     meeting.send("CHILD")
     request = await meeting.request()
     assert request.session_id != meeting.session_id
@@ -132,7 +132,7 @@ async def test_an_answer_is_sent_as_soon_as_the_connection_is_back(meeting: Meet
     back = meeting.client.now()
     meeting.client.retry_now()
     outcome = await meeting.outcome(request.id)
-    assert outcome.state == "expired"  # the server that asked is dead
+    assert outcome.state == "expired"  # the server that asked was killed
     assert meeting.client.now() - back < 1
 
 
@@ -140,7 +140,7 @@ async def test_an_answer_is_sent_as_soon_as_the_connection_is_back(meeting: Meet
 @pytest.mark.parametrize("prompt", ["ASK1", "SHELL made.txt"])
 @virtually()
 async def test_a_turn_ended_by_another_clients_rejection_says_so(meeting: Meeting, prompt: str, order: str) -> None:
-    """Also where the POST of the prompt ends before an event tells of the rejection, as on a real opencode."""
+    """Even if the POST of the prompt ends before the event of the rejection, as on a real opencode."""
     meeting.arm(order)
     turn = meeting.send(prompt)
     request = await meeting.request()

@@ -1,4 +1,4 @@
-"""The sessions that the client without a screen has: opened, listed, dropped, lost."""
+"""Sessions of the client: opened, listed, closed, missing on the server."""
 
 import asyncio
 from typing import Any
@@ -108,7 +108,7 @@ async def test_a_session_missing_on_the_server_is_reported_once_and_not_requeste
     assert meeting.told.count(c.SessionsChanged(meeting.session_id)) >= 1
     meeting.asked.clear()
     meeting.told.clear()
-    await asyncio.sleep(10 * CHECK_EVERY)  # virtual
+    await asyncio.sleep(10 * CHECK_EVERY)  # virtual time
     assert [path for _, path in meeting.asked if meeting.session_id in path] == []
     assert c.SessionsChanged(meeting.session_id) not in meeting.told
 
@@ -190,7 +190,7 @@ async def test_an_unreadable_status_list_is_reported_once(meeting: Meeting) -> N
 @pytest.mark.parametrize("kept_by", ["opened", "a draft"])
 @virtually()
 async def test_a_session_answered_with_a_web_page_does_not_affect_others(meeting: Meeting, kept_by: str) -> None:
-    """As opencode does for an id with a slash: everything else is the server's, as before."""
+    """As opencode responds for an id with a slash; all other responses are unchanged."""
     if kept_by == "opened":
         await meeting.client.open_session("x/y")
     else:

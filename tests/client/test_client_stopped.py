@@ -1,4 +1,4 @@
-"""The client on a line that has stopped: nothing is sent until the person acts."""
+"""The client with a stopped connection: nothing is sent until the user acts."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ async def test_an_undelivered_answer_is_not_retried_while_the_connection_is_stop
     meeting.arm("cut=/question,at=headers,times=always")
     meeting.client.answer(request, (("SQLite",),))
     await asyncio.sleep(60)
-    assert meeting.replies() == 1  # the person's own act, and none after it
+    assert meeting.replies() == 1  # the user's own action, and none after it
 
     meeting.server.disarm_all()
     meeting.client.retry_now()

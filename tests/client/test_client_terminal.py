@@ -1,4 +1,4 @@
-"""A command that a person must run at a terminal, on the stub's MiMo Code."""
+"""A command that the user must run at a terminal, with the stub's MiMo Code."""
 
 import pytest
 
@@ -45,7 +45,7 @@ async def test_a_rejected_terminal_command_lets_the_agent_continue(meeting: Meet
 
 @virtually("mimo")
 async def test_a_terminal_command_is_listed_for_a_later_client(meeting: Meeting) -> None:
-    """Events tell only who was there; the list does not name the session."""
+    """Events reach only connected clients; the list does not name the session."""
     _, request = await waiting(meeting)
     http = Http(f"http://127.0.0.1:{meeting.server.port}", credentials=BasicAuth("mimocode", "secret"))
     newcomer = MimoCode(http)

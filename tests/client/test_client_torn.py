@@ -1,4 +1,4 @@
-"""A session is opened of which the server does not show all: the running turn's beginning, or its past (qwen)."""
+"""Opened sessions with parts missing on the server: the start of the running turn, or the history (qwen)."""
 
 import asyncio
 from dataclasses import replace

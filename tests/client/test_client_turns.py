@@ -1,4 +1,4 @@
-"""Prompts and what becomes of them, by the client without a screen: answered, aborted, failed, sent again."""
+"""Results of prompts: answered, aborted, failed, sent again."""
 
 import asyncio
 
@@ -219,7 +219,7 @@ async def test_an_already_running_turn_is_followed(meeting: Meeting) -> None:
 @pytest.mark.parametrize("fault", ["stall=prompt,at=headers", "reset=prompt,at=headers"])
 @virtually("qwen")
 async def test_a_prompt_without_a_202_is_identified_by_its_echo(meeting: Meeting, fault: str) -> None:
-    """It is one prompt, which runs: not a second one beside one that is still being sent."""
+    """One running prompt, not a second one beside another that is still being sent."""
     first = meeting.send("PLAIN")
     await meeting.over(first)
     states: list[TurnState] = []
@@ -227,7 +227,7 @@ async def test_a_prompt_without_a_202_is_identified_by_its_echo(meeting: Meeting
     turn = meeting.send("PLAIN")
 
     def prompts() -> int:
-        transcript = meeting.client.store.transcript(meeting.session_id)  # loaded anew, it is another one
+        transcript = meeting.client.store.transcript(meeting.session_id)  # after a reload it is another object
         return 0 if transcript is None else len(transcript.prompts_after(float("-inf")))
 
     await meeting.until(lambda: prompts() == 2, within=4, what="its echo")
@@ -241,7 +241,7 @@ async def test_a_prompt_without_a_202_is_identified_by_its_echo(meeting: Meeting
 @pytest.mark.parametrize("profile", ["opencode", "qwen"])
 @virtually()
 async def test_a_prompt_that_arrives_after_being_marked_unsent_is_running(meeting: Meeting, profile: str) -> None:
-    """Something between here and the server held it back."""
+    """A proxy delayed it."""
     client, session_id = meeting.client, meeting.session_id
     turn = client.turns.send(client._require_backend().new_prompt(session_id, "PLAIN"))
     turn.receive(PostRefused("a proxy said so"), client.now())
@@ -258,7 +258,7 @@ async def test_a_prompt_that_arrives_after_being_marked_unsent_is_running(meetin
 async def test_a_copy_queued_while_disconnected_is_not_sent_when_the_prompt_is_found(
     meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection is back: what it shows is looked at before anything waiting is sent, also on a busy machine."""
+    """After reconnecting, fetched state is applied before a queued prompt is sent, even on a busy machine."""
     client, session_id, words = meeting.client, meeting.session_id, "PLAIN #a1;"
     for fault in ("mute-events", "stall=prompt,at=headers"):
         meeting.arm(fault)
@@ -266,7 +266,7 @@ async def test_a_copy_queued_while_disconnected_is_not_sent_when_the_prompt_is_f
     await meeting.until(lambda: meeting.server.begun, within=4, what="the prompt at the server")
     turn.receive(PostRefused("a proxy said so"), client.now())
     assert turn.over
-    await asyncio.sleep(5)  # virtual: its answer is complete
+    await asyncio.sleep(5)  # virtual time: its answer is complete
     monkeypatch.setattr(client, "_look", lambda: None)
     client.restart_line()
     await meeting.until(lambda: not meeting.synced, what="the connection to go")

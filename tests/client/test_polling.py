@@ -1,4 +1,4 @@
-"""What is asked at intervals, on a clock that the test moves."""
+"""Periodic requests, on a clock controlled by the test."""
 
 import asyncio
 from typing import cast
@@ -15,7 +15,7 @@ LIMIT = 8.0
 
 
 class Hanging:
-    """A backend that answers no heartbeat but one session's."""
+    """A backend that answers the heartbeats of only one session."""
 
     traits = Traits("qwen", client_heartbeat=True)
 

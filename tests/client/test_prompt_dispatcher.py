@@ -1,4 +1,4 @@
-"""A prompt is in exactly one place at each moment: the draft, the queue, or in flight."""
+"""At any moment a prompt is in exactly one of: the draft, the queue, in flight."""
 
 from pathlib import Path
 from typing import cast
@@ -21,7 +21,7 @@ from tui.storage.journal import Journal
 
 
 class Minting:
-    """The backend, as far as prompts need it: it gives them ids."""
+    """The part of the backend that prompts need: it assigns ids."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -33,7 +33,7 @@ class Minting:
 
 
 class Running:
-    """The turns, as far as prompts need them."""
+    """The part of the turn tracker that prompts need."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
@@ -51,7 +51,7 @@ class Running:
 
 
 class Desk:
-    """Prompts and all that they stand on."""
+    """A prompt dispatcher with its dependencies."""
 
     def __init__(self, folder: Path) -> None:
         self.store = Store()
@@ -89,7 +89,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def left(desk: Desk, tmp_path: Path) -> tuple[str, list[str], list[str]]:
-    """Where the journal has prompts once this client is gone: draft, queue, flights."""
+    """Where the journal has prompts after this client has exited: draft, queue, in flight."""
     desk.journal.close()
     heir = Journal(tmp_path / "state", "http://127.0.0.1:4096", wall=lambda: 2.0)
     places = (
@@ -157,7 +157,7 @@ def test_an_abnormal_end_pauses_the_queue_until_the_user_decides(desk: Desk) -> 
 
 
 def abort(desk: Desk, outcome: TurnState) -> None:
-    """The server heard of an abort of the newest turn, and this became of it."""
+    """An abort of the newest turn was sent, with this result."""
     turn = desk.turns.turns[-1]
     turn.state = outcome
     desk.prompts.on_turn_ended(turn, abort_asked=True)
@@ -172,7 +172,7 @@ def abort(desk: Desk, outcome: TurnState) -> None:
     ],
 )
 def test_an_abort_pauses_only_prompts_queued_before_it(desk: Desk, outcome: TurnState, why: str) -> None:
-    """What is written afterwards is written for the time after the aborted turn."""
+    """Text written after an abort is meant for the time after the aborted turn."""
     for text in ("one", "two"):
         desk.prompts.submit("ses_1", text)
     desk.prompts.hold_for_abort("ses_1")

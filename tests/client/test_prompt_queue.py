@@ -1,4 +1,4 @@
-"""The queue in memory and the queue in the journal are the same queue."""
+"""The queue in memory equals the queue in the journal."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Answers on their way: sent until the server has them, and told apart from those of others."""
+"""Replies: sent until the server has them, and distinguished from those of other clients."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -47,7 +47,7 @@ ONCE = PendingReply(PERMISSION, permission="once")
 
 
 def transcript(answers: Answers | None, call_id: str = "call_1", *, rejected: bool = False) -> tuple[FullMessage, ...]:
-    """What the server has stored of the turn."""
+    """The server's stored messages of the turn."""
     message = Message("msg_2", "ses_1", "assistant")
     text = TextPart("prt_1", "ses_1", "msg_2", "Working.")
     tool = ToolPart("prt_2", "ses_1", "msg_2", call_id, "question", "completed", answers=answers)
@@ -58,7 +58,7 @@ def transcript(answers: Answers | None, call_id: str = "call_1", *, rejected: bo
 
 
 class Desk:
-    """An outbox, the server that it posts to, and what it told."""
+    """A reply sender, its server, and the changes it reported."""
 
     def __init__(self, journal: Journal) -> None:
         self.time = FakeTime()
@@ -112,7 +112,7 @@ class Desk:
                 self.outbox.closed(change)
 
     async def send(self, reply: PendingReply, *says: bool | NetError) -> tuple[str, str]:
-        """How it ended, and why."""
+        """The final state, and its reason."""
         self.says = list(says)
         sending = asyncio.create_task(self.outbox.send(reply))
         await self.time.advance(120)
@@ -191,7 +191,7 @@ async def test_the_same_answer_twice_is_sent_once(desk: Desk) -> None:
     first.cancel()
     await settle()
     desk.says = [True]
-    await desk.outbox.send(ANSWER)  # the first was given up: the way is free
+    await desk.outbox.send(ANSWER)  # the first one was cancelled, so a new one may be sent
     assert desk.states[-1] == "acknowledged"
 
 
@@ -219,7 +219,9 @@ async def test_only_the_record_of_the_requesting_call_counts(desk: Desk) -> None
 
 
 async def test_a_request_removed_without_a_result_is_looked_up(desk: Desk) -> None:
-    """The line broke with the acknowledgement; when it is back, the resync says only that the request is gone."""
+    """The connection broke with the acknowledgement; after reconnecting, the resync shows only that the request is
+    closed.
+    """
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     desk.recorded = transcript(OURS)
     assert await desk.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
@@ -313,7 +315,7 @@ async def test_a_call_does_not_prove_a_reply_that_was_never_delivered(
 async def test_a_call_killed_with_its_server_does_not_count_as_allowed(
     desk: Desk, reply: PermissionReply, state: Literal["pending", "running"], turn: str
 ) -> None:
-    """opencode asks while the call runs already, and keeps it so for ever where it is ended then."""
+    """opencode asks while the call is already running, and keeps it running forever if killed then."""
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_2", "bash", state)
     messages = [FullMessage(Message("msg_2", "ses_1", "assistant"), (call,))]
     if turn == "a later one":
@@ -465,7 +467,7 @@ async def test_a_stopped_reply_is_resolved_by_the_record_if_no_event_says_how_it
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     await settle()
     assert (desk.told[-1].state, desk.told[-1].reason) == outcome
-    assert desk.posted == [ANSWER]  # nobody sends a thing until the person acts
+    assert desk.posted == [ANSWER]  # nothing is sent until the user acts
     assert desk.outbox.pop_blocked() == []
     assert desk.journal.adopt_answers() == []
 
@@ -483,7 +485,7 @@ async def test_a_stopped_reply_stays_stopped_while_the_record_is_refused_too(des
 
 
 async def test_a_reopened_request_gets_the_stopped_answer(desk: Desk) -> None:
-    """Its call runs while it waits: that is no sign that the answer arrived."""
+    """Its call runs while it waits: that does not prove that the answer arrived."""
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
     desk.deliver(e.RequestOpened(asked))
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", "running")
@@ -533,7 +535,7 @@ async def test_an_unreadable_answer_of_an_earlier_run_does_not_hide_the_others(t
 async def test_an_unreliable_acceptance_is_resolved_by_the_closing_event(
     desk: Desk, theirs: Answers | None, fate: tuple[str, str]
 ) -> None:
-    """Somebody else's answer came just before ours; the event that says so comes after the server's yes."""
+    """Another client's answer arrived just before ours; the event for it follows the server's acceptance."""
     desk.yes_is_proof = False
     desk.says = [True]
     sending = asyncio.create_task(desk.outbox.send(ANSWER))
@@ -573,7 +575,7 @@ async def test_an_unreliable_acceptance_with_a_running_call_is_only_allowed(desk
 async def test_an_undelivered_reason_is_not_shown_as_given(
     desk: Desk, shown_by: str, failure: NetError, outcome: str
 ) -> None:
-    """Another client rejected the same call, without it."""
+    """Another client rejected the same call without a reason."""
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
     desk.deliver(e.RequestOpened(asked))
     if shown_by == "an event":

@@ -16,7 +16,7 @@ from tui.net.errors import NetError, ReadTimeout, SchemaMismatch
 
 
 class Fetched:
-    """A backend in which a person opens a session while the last thing of all is being fetched."""
+    """A backend on which the user opens a session during the last fetch."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -54,7 +54,7 @@ async def test_a_session_opened_during_the_last_fetch_is_fetched_too() -> None:
 
 
 class OneFails(Fetched):
-    """A backend that cannot give the messages of one of its sessions."""
+    """A backend that fails to return the messages of one session."""
 
     fails = True
 
@@ -83,7 +83,7 @@ async def test_a_failed_session_does_not_hold_back_changes_of_others() -> None:
 
 
 class AllHangButOne(Fetched):
-    """A backend that gives one session, and of each other one nothing until the call's time is over."""
+    """A backend that returns one session, and times out for each other one."""
 
     def __init__(self, store: Store, sleep: Callable[[float], Awaitable[None]]) -> None:
         super().__init__(store)
@@ -115,7 +115,7 @@ async def test_hanging_sessions_time_out_together_and_hold_nothing_back() -> Non
 
 
 class FallsSilent(Fetched):
-    """A backend that says once what runs, and then not again."""
+    """A backend that returns the statuses once, and then times out."""
 
     asked = 0
 
@@ -143,7 +143,7 @@ async def test_fetched_sessions_are_applied_even_if_the_last_request_fails() -> 
 
 
 class Answered(Fetched):
-    """A backend in which a question was answered, and no event reported it."""
+    """A backend on which a question was answered without an event."""
 
     asked = QuestionRequest("que_1", "ses_1", (Question("Which?", "DB", ()),), "msg_2", "call_1")
     call = ToolPart("prt_1", "ses_1", "msg_2", "call_1", "question", "completed", answers=(("SQLite",),))
@@ -192,7 +192,7 @@ async def test_a_busy_status_is_applied_before_the_messages() -> None:
 
 
 class FarAway(Fetched):
-    """A backend with 4 s of round trip."""
+    """A backend with a round trip of 4 s."""
 
     def __init__(self, store: Store, sleep: Callable[[float], Awaitable[None]]) -> None:
         super().__init__(store)
@@ -231,7 +231,7 @@ async def test_independent_requests_are_sent_concurrently(opened: int, round_tri
 
 
 class ListsNothing(Fetched):
-    """A backend whose list of sessions is none."""
+    """A backend whose session list is invalid."""
 
     async def sessions(self) -> tuple[Session, ...]:
         raise SchemaMismatch("/session", "it is no list")
@@ -251,7 +251,7 @@ async def test_an_unreadable_session_list_affects_only_itself() -> None:
 
 
 class StopsDead(Fetched):
-    """A backend that answers nothing any more, its health check only where `healthy`."""
+    """A backend that stops responding, except for its health check if `healthy`."""
 
     def __init__(self, store: Store, *, healthy: bool) -> None:
         super().__init__(store)

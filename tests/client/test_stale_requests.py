@@ -1,4 +1,4 @@
-"""What an aborted turn asked stays listed, also while its session works again and is not open here."""
+"""Requests of an aborted turn stay listed on the server, even while its unopened session is busy again."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -58,7 +58,7 @@ async def test_a_request_known_from_events_is_checked_once_and_again_after_a_gap
         store.apply(await ghosts.without_stale(cast("Backend", backend), LISTED))
     assert list(store.requests) == ["que_1"]
     assert backend.looks == 1
-    backend.state = "error"  # the events will tell, and how it was answered too
+    backend.state = "error"  # events report the end, and the answer too
     assert await left(ghosts, backend) == ["que_1"]
     ghosts.forget()
     assert await left(ghosts, backend) == []

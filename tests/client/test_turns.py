@@ -1,4 +1,4 @@
-"""The turns of a client against a server that the test plays, on a clock that only the test moves."""
+"""Turns of a client with a scripted server, on a clock controlled by the test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -56,7 +56,7 @@ LATER = Message("msg_7", "ses_1", "user", created=20.0)
 
 @dataclass
 class Post:
-    """A POST that is held until the test ends it."""
+    """A POST that stays open until the test ends it."""
 
     prompt: Prompt
     watcher: PostObserver
@@ -65,7 +65,7 @@ class Post:
 
 @dataclass
 class Server:
-    """As much of a backend as turns ask for."""
+    """The part of a backend that turns need."""
 
     traits: Traits = field(default_factory=lambda: Traits("test"))
     messages_there: list[Message] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Server:
 
 
 class Bench:
-    """Turns, all that they stand on, and what they told."""
+    """A turn tracker with its dependencies, and the changes it reported."""
 
     def __init__(self) -> None:
         self.time = FakeTime()
@@ -152,7 +152,7 @@ class Bench:
             self.turns.reevaluate()
 
     async def events(self, *events: e.Event) -> None:
-        """The event stream says so."""
+        """Deliver events of the stream."""
         for event in events:
             self.heard += 1
             self.deliver(event)
@@ -172,7 +172,7 @@ class Bench:
         await settle()
 
     async def wait(self, seconds: float) -> None:
-        """Time passes, in the steps of the client's tick."""
+        """Let time pass, in steps of the client's tick."""
         for _ in range(int(seconds * 2)):
             await self.time.advance(0.5)
             self.turns.tick()
@@ -180,7 +180,7 @@ class Bench:
 
 
 def state(turn: Turn) -> TurnState:
-    """As it is now: a type checker believes that an attribute once compared stays as it is."""
+    """The current state: a type checker assumes that an attribute once compared does not change."""
     return turn.state
 
 
@@ -258,7 +258,7 @@ async def test_an_ambiguous_error_causes_a_lookup(bench: Bench, error: NetError)
     turn = await bench.send()
     await bench.fail(error)
     assert bench.server.asked == 1
-    assert state(turn) is TurnState.RUNNING  # it has arrived, and goes on without us
+    assert state(turn) is TurnState.RUNNING  # it was delivered, and continues without our POST
     assert not turn.post.held
     assert turn.reason == ""
     await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
@@ -376,7 +376,7 @@ async def test_a_deleted_session_interrupts_its_turn(bench: Bench) -> None:
 
 
 async def test_a_call_with_a_missed_end_is_read_from_the_record(bench: Bench) -> None:
-    """The POST's body is the last message of the turn; the events of an earlier one may stand still."""
+    """The POST's body is the last message of the turn; events of an earlier one may be missing."""
     step = replace(ANSWER, id="msg_step", final=False)
     turn = await bench.send()
     call = ToolPart("prt_9", "ses_1", step.id, "call_9", "bash", "running")
@@ -447,7 +447,7 @@ async def test_a_failed_turn_has_the_servers_message(bench: Bench) -> None:
 
 
 async def test_an_error_in_the_answer_to_another_prompt_is_not_this_turns(bench: Bench) -> None:
-    """opencode leaves a prompt that waited behind one whose model failed without an answer."""
+    """opencode leaves a prompt unanswered that was queued after one whose model failed."""
     before = replace(STORED, id="msg_0", created=5.0)
     failed = replace(ANSWER, id="msg_00", parent_id="msg_0", failure=Failure("400"), final=False)
     ours = await bench.send()
@@ -463,7 +463,7 @@ async def test_an_error_in_the_answer_to_another_prompt_is_not_this_turns(bench:
 
 @pytest.mark.parametrize("stored", [True, False])
 async def test_a_late_error_event_of_an_earlier_answer_is_not_this_turns(bench: Bench, stored: bool) -> None:
-    """The event stream stood still, and asking found both turns before it told of the first one's error."""
+    """The event stream was silent, and polling found both turns before the event of the first one's error."""
     before = replace(STORED, id="msg_0", created=5.0)
     failed = replace(ANSWER, id="msg_00", created=6.0, completed=7.0, parent_id="msg_0", final=False)
     failed = replace(failed, failure=Failure("scripted 401", "provider"))
@@ -478,7 +478,7 @@ async def test_a_late_error_event_of_an_earlier_answer_is_not_this_turns(bench: 
 
 
 async def test_an_interrupted_answer_is_not_resumed_by_the_next_prompt(bench: Bench) -> None:
-    """qwen's agents died: the session is busy again before its next prompt is told."""
+    """qwen's agents crashed: the session is busy again before its next prompt is reported."""
     cut = replace(ANSWER, failure=Failure("agent gone", "interrupted"), final=False)
     turn = await bench.send()
     await bench.answer(message=cut)
@@ -523,7 +523,7 @@ async def test_a_rejection_belongs_to_the_turn_whose_answer_has_the_request(benc
         e.MessageUpserted(LATER),
         e.MessageUpserted(replace(UNDONE, id="msg_8", parent_id="msg_7", created=21.0)),
     )
-    bench.turns.rejected(replace(request, message_id=None), here=True)  # of which, nobody knows
+    bench.turns.rejected(replace(request, message_id=None), here=True)  # of an unknown turn
     assert (first.stops.rejected, second.stops.rejected) == (None, None)
     bench.turns.rejected(request, here=True)
     assert (first.stops.rejected is None, second.stops.rejected is not None) == (True, True)
@@ -588,7 +588,7 @@ async def test_a_followed_turn_has_the_servers_start_and_end(bench: Bench) -> No
 
 
 async def test_a_prompt_that_arrives_late_begins_its_turn_when_the_server_has_it(bench: Bench) -> None:
-    """A turn's end counts from there too: a slow upload is not part of the turn."""
+    """The duration also counts from there: a slow upload is not part of the turn."""
     bench.store.open_transcript("ses_1")
     turn = await bench.send()
     sent = bench.time.mono()
@@ -615,7 +615,7 @@ async def test_the_newest_prompt_of_a_busy_session_is_followed_once(bench: Bench
     await bench.events(e.StatusChanged("ses_1", Busy()))
     assert [turn.prompt_id for turn in bench.turns.running()] == ["msg_1"]
     await bench.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
-    await bench.events(e.StatusChanged("ses_1", Busy()))  # the server tidies up after it
+    await bench.events(e.StatusChanged("ses_1", Busy()))  # the server cleans up after it
     assert bench.turns.running() == []
     assert len(bench.turns.of("ses_1")) == 1
 
@@ -705,7 +705,7 @@ async def test_changes_without_events_diagnose_a_silent_stream(bench: Bench) -> 
     assert trouble.kind is Kind.NO_EVENTS
     asked = bench.server.asked
     await bench.wait(POLL_WITHOUT_EVENTS + 0.5)
-    assert bench.server.asked == asked + 1  # asking is all that is left
+    assert bench.server.asked == asked + 1  # polling is all that is left
     bench.heard += 1
     await bench.wait(0.5)
     assert bench.turns.diagnose(turn) is None
@@ -728,7 +728,7 @@ async def test_unanswered_polls_diagnose_what_the_server_still_answers(
 
 
 async def test_an_earlier_prompt_is_not_taken_for_a_later_one(bench: Bench) -> None:
-    """Older pages may be loaded meanwhile, and an own prompt that was sent before may only be stored now."""
+    """Older pages may be loaded meanwhile, and our own earlier prompt may be stored only now."""
     bench.store.open_transcript("ses_1")
     bench.deliver(e.MessagesLoaded("ses_1", (FullMessage(LATER, ()),), "older"))
     await bench.send(replace(PROMPT, message_id="msg_8"))
@@ -750,7 +750,7 @@ async def test_a_recovered_prompt_is_not_reported_as_overtaken(bench: Bench) -> 
 
 
 async def test_a_busy_session_is_not_working_on_an_answered_prompt(bench: Bench) -> None:
-    """qwen serve says that the session is busy before it tells of the prompt."""
+    """qwen serve reports the session as busy before it reports the prompt."""
     bench.store.open_transcript("ses_1")
     await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Busy()))
     assert bench.turns.of("ses_1") == ()
@@ -783,7 +783,7 @@ async def test_the_duration_of_a_late_seen_turn_is_the_servers(bench: Bench) -> 
 async def test_the_duration_is_the_clients_if_the_server_has_no_end_time(
     bench: Bench,
 ) -> None:
-    """qwen serve does not remember when every turn ended; its answer is dated by its beginning then."""
+    """qwen serve does not store the end time of every turn; its answer then has the start time."""
     bench.store.open_transcript("ses_1")
     stored = replace(STORED, created=bench.time.wall())
     await bench.events(e.MessageUpserted(stored), e.StatusChanged("ses_1", Busy()))

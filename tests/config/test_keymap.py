@@ -1,4 +1,4 @@
-"""Keys of the person's own: they work, and every place on the screen that names a key names theirs."""
+"""Configured keys work, and every part of the screen that names a key names the configured one."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ from tui.widgets.transcript.search_bar import SearchBar
 from tui.widgets.transcript.view import TranscriptView
 
 OTHER = {action: f"f{number}" for number, action in enumerate(KEYS, start=13)}
-"""Every action has a key that no default is."""
+"""Every action has a key that is not a default."""
 DEFAULTS = re.compile(r"\bF[1-9]\b|\^[FGT]\b")
 LOST = ConnectionStatus(ConnectionState.RECONNECTING, reason="reset", attempt=2, retry_in=4.0)
 
@@ -123,7 +123,7 @@ async def test_keys_in_a_dialog_open_no_other_dialog() -> None:
 
 @pytest.mark.parametrize("action", sorted(set(KEYS) - {"release", "editor", "leave"}))
 async def test_every_default_key_has_an_effect(action: str) -> None:
-    """By its default key, where it has something to do. Those left out have tests with what they need."""
+    """By its default key, in a state where it has an effect. Omitted keys are tested elsewhere."""
     async with on_stage() as stage:
         client = stage.client
         client.feed(*talk.prompt(), talk.answer_begins(), talk.text("```\ncode\n```"))

@@ -1,4 +1,4 @@
-"""File, environment and flags: who wins, and what is refused."""
+"""Settings from file, environment and flags: precedence, and refusals."""
 
 import re
 from pathlib import Path

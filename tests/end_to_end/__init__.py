@@ -1,1 +1,1 @@
-"""The whole program, as a person meets it: the real command in a real terminal, against a server process."""
+"""The whole program from the user's side: the real command in a real terminal, with a server process."""

@@ -1,7 +1,7 @@
-"""A server that puts an attack behind every text it sends: a relay before the stub, for the terminal's safety.
+"""A relay before the stub that appends an attack to every text, to test the terminal's safety.
 
-The attack is nothing but what a terminal obeys, so that what is left of any text is the text itself: ids still
-name what they named, and the client can be walked through everything while all of its fields are under attack.
+The attack consists only of control sequences, so that after sanitizing any text is unchanged: ids keep their meaning,
+and the whole client can be used while all fields are under attack.
 """
 
 import json
@@ -20,24 +20,24 @@ ATTACK = (
     "\x1b[?1049l"  # leaves the screen
     "\x9b2J\x9d0;pwned\x9c"  # the same in C1
     "\x1b[6n"  # makes the terminal type
-    "\x07\x08\x0e"  # rings, steps back, changes the alphabet
-    "\u202e\u2066"  # reads backwards
+    "\x07\x08\x0e"  # rings the bell, moves back, changes the character set
+    "\u202e\u2066"  # reverses the direction
 )
 TELL_TALES = (
     b"\x1b]52;", b"\x1b]0;pwned", b"\x9d0;pwned", b"\x1b[2J\x1b[H", b"\x1b[6n", b"\x07\x08", b"\x0e",
     "\x9b2J".encode(), "\u202e".encode(), "\u2066".encode(),
 )  # fmt: skip
-"""What of it must not be among the bytes that the terminal gets."""
+"""Parts of it that must not be among the bytes that the terminal gets."""
 
 _HOP_BY_HOP = ("transfer-encoding", "content-length", "connection", "content-encoding", "host")
 
 
 Change: TypeAlias = Callable[[Any], str]
-"""A JSON value → its text as the client gets it."""
+"""A JSON value → its text as sent to the client."""
 
 
 def poisoned(value: Any) -> Any:
-    """The JSON value with the attack behind each of its texts."""
+    """The JSON value with the attack appended to each of its texts."""
     match value:
         case str():
             return value + ATTACK
@@ -82,7 +82,7 @@ class _Relay(BaseHTTPRequestHandler):
                 else:
                     self._write(_whole(answer.read().decode(), type(self).change))
             except OSError:
-                return  # the client has gone
+                return  # the client has disconnected
 
     do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _relay
 
@@ -109,7 +109,7 @@ def _poisoned(value: Any) -> str:
 
 @contextmanager
 def hostile_relay(upstream: str, change: Change = _poisoned) -> Iterator[str]:
-    """The address of a relay to `upstream` that attacks with every text, or writes each JSON value by `change`."""
+    """The address of a relay to `upstream` that attacks in every text, or encodes each JSON value by `change`."""
     attributes = {"upstream": upstream, "change": staticmethod(change)}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Relay", (_Relay,), attributes))
     server.daemon_threads = True
@@ -126,7 +126,7 @@ def hostile_relay(upstream: str, change: Change = _poisoned) -> Iterator[str]:
 
 @contextmanager
 def hostile_headers() -> Iterator[str]:
-    """The address of a server whose every answer attacks from its status line and its headers."""
+    """The address of a server that attacks in the status line and headers of every response."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:

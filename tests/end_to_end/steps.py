@@ -1,4 +1,4 @@
-"""What a person does at the client, step by step, each ending in what they would see."""
+"""User actions at the client, each waiting for its visible result."""
 
 import re
 
@@ -7,7 +7,7 @@ from tests.waiting import PATIENCE
 
 
 def connect(terminal: Terminal) -> None:
-    """Wait until the line is live."""
+    """Wait until the connection is live."""
     terminal.wait_for("● live")
 
 
@@ -20,17 +20,17 @@ def send(terminal: Terminal, text: str) -> None:
 
 
 def face_request(terminal: Terminal, words: str, *, within: float = PATIENCE) -> None:
-    """Wait until the request that says `words` has the keys, and takes answers.
+    """Wait until the request with `words` has the focus and accepts answers.
 
-    It takes the keys by itself once nobody writes, and no answer for half a second from then; only after that does
-    the last line name a key that answers.
+    It takes the focus when the user is not typing, and ignores answers for half a second from then; only afterwards
+    does the footer name a key that answers.
     """
     terminal.wait_for(words, within=within)
     terminal.wait_for("x reject")
 
 
 def answer_both_questions(terminal: Terminal) -> None:
-    """ASK's two questions: SQLite, then auth and search; looked over, then sent."""
+    """Answer ASK's two questions: SQLite, then auth and search; review, then send."""
     face_request(terminal, "Which database?")
     terminal.press("down", "enter")
     terminal.wait_for("Which features?")
@@ -42,7 +42,7 @@ def answer_both_questions(terminal: Terminal) -> None:
 
 
 def insist(terminal: Terminal, key: str, then: str) -> None:
-    """Press a key until the screen shows `then`: a request that follows another takes no answer at first."""
+    """Press a key until the screen shows `then`: a request that follows another ignores answers at first."""
     for _ in range(5):
         terminal.press(key)
         try:

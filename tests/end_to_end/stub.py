@@ -1,4 +1,4 @@
-"""The stub server as a process of its own, and its faults at hand."""
+"""The stub server as a separate process, with methods to arm faults."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +12,19 @@ from tests.processes import clean_environment, read_line, running
 from tests.waiting import PATIENCE
 
 USER = "opencode"
-"""Whom the stub's default profile asks the password of."""
+"""The user name that the stub's default profile accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """A running stub server. `http` asks it what a second client would."""
+    """A running stub server. `http` sends requests as a second client would."""
 
     address: str
     pid: int
     http: httpx.Client
 
     def arm(self, name: str, **options: object) -> int:
-        """Let something go wrong from now on (`server_stub.faults.kinds`); the number disarms it."""
+        """Arm a fault (`server_stub.faults.kinds`); returns the number that disarms it."""
         response = self.http.post("/_stub/faults", json={"name": name, **options})
         assert response.status_code == httpx.codes.CREATED, response.text
         number = response.json()["id"]
@@ -35,7 +35,7 @@ class Stub:
         assert self.http.delete(f"/_stub/faults/{number}").status_code == httpx.codes.NO_CONTENT
 
     def struck(self, number: int) -> int:
-        """How often an armed fault has struck so far."""
+        """How often an armed fault was applied so far."""
         [times] = [
             fault["struck"] for fault in self.http.get("/_stub/faults").json()["faults"] if fault["id"] == number
         ]
@@ -51,7 +51,7 @@ def running_stub(
     env: Mapping[str, str] | None = None,
     args: Sequence[str] = (),
 ) -> Iterator[Stub]:
-    """Start `python -m server_stub` with its admin route open and `home` for all it writes; end it after."""
+    """Start `python -m server_stub` with its admin route and `home` for all its files; stop it afterwards."""
     command = [sys.executable, "-m", "server_stub", "--profile", profile, "--admin", "--while-stdin", *args]
     home.mkdir(exist_ok=True)
     log = home / "stub.stderr"

@@ -1,8 +1,8 @@
-"""A terminal for the real command: a pty, what a person would see of it, and the keys they press.
+"""A terminal for the real command: a pty, the screen that a user would see, and the keys they press.
 
-`pyte` draws the screen; every byte that the terminal received is kept as well, for what must never reach one.
-A thread reads all the time, so that the program never waits for its reader, and every wait here ends with the
-byte that fulfils it.
+`pyte` draws the screen; every received byte is also kept, to check for bytes that must never reach a terminal. A thread
+reads continuously, so that the program never waits for its reader, and every wait here ends with the byte that fulfils
+it.
 """
 
 import os
@@ -47,13 +47,13 @@ KEYS: Mapping[str, str] = {
     "focus in": "\x1b[I",
     "focus out": "\x1b[O",
 }
-"""What an xterm sends for a key."""
+"""The bytes that an xterm sends for each key."""
 
 
 _NOT_FOR_PYTE = re.compile(
     rb"\x1b\[[<=>][0-?]*[ -/]*[@-~]"  # private CSI of xterm and kitty: keyboard protocols
-    rb"|\x1b\[[0-?]*\$[@-~]"  # questions about modes
-    rb"|\x1b\](?![012];)[^\x07\x1b]*(\x07|\x1b\\)"  # OSC other than titles, which pyte takes for titles
+    rb"|\x1b\[[0-?]*\$[@-~]"  # mode queries
+    rb"|\x1b\](?![012];)[^\x07\x1b]*(\x07|\x1b\\)"  # OSC except titles, which pyte would take for titles
     rb"|\x1b[PX^_].*?\x1b\\",  # DCS, SOS, PM, APC
     re.DOTALL,
 )
@@ -62,7 +62,7 @@ _UNFINISHED = re.compile(rb"\x1b(\[[0-?]*[ -/]*|\][^\x07]*|[PX^_].*)?\Z", re.DOT
 
 
 class Drawing:
-    """Bytes in, the screen out. Holds back a sequence that has come in part."""
+    """Bytes in, screen out. Buffers a partial sequence."""
 
     def __init__(self, columns: int, lines: int) -> None:
         self.screen = pyte.Screen(columns, lines)
@@ -80,7 +80,7 @@ class Drawing:
 
 
 class Replay:
-    """The frames of a recording, which may grow meanwhile."""
+    """The frames of a recording, which may still grow."""
 
     def __init__(self, columns: int, lines: int) -> None:
         self._drawing = Drawing(columns, lines)
@@ -98,7 +98,7 @@ class Replay:
 
 
 class Terminal:
-    """One run of a command in a terminal of `columns` × `lines`. Close it, and no process of it is left."""
+    """One run of a command in a terminal of `columns` × `lines`. Closing it ends all its processes."""
 
     def __init__(
         self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, columns: int = 120, lines: int = 40
@@ -119,7 +119,7 @@ class Terminal:
         self._size = (columns, lines)
         self._received = bytearray()
         self._ended = False
-        self._news = threading.Condition()  # of an RLock: a condition may look at what the lock guards
+        self._news = threading.Condition()  # of an RLock: a condition may read what the lock guards
         self._reader = threading.Thread(target=self._read, name=f"reads {command[0]}", daemon=True)
         self._reader.start()
 
@@ -142,12 +142,12 @@ class Terminal:
 
     @property
     def ended(self) -> bool:
-        """Whether nobody holds the other end any more."""
+        """Whether the other end is closed."""
         with self._news:
             return self._ended
 
     def screen(self) -> list[str]:
-        """The lines of the screen as they are now, without the blanks at their ends."""
+        """The current lines of the screen, without trailing blanks."""
         with self._news:
             return self._drawing.lines()
 
@@ -161,7 +161,7 @@ class Terminal:
             return [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
 
     def press(self, *keys: str) -> None:
-        """Keys by their name in `KEYS`, or single characters."""
+        """Press keys by their name in `KEYS`, or single characters."""
         for key in keys:
             assert key in KEYS or len(key) == 1, f"no key {key!r}: text goes through type()"
             self._child.send(KEYS.get(key, key))
@@ -175,11 +175,11 @@ class Terminal:
         self._child.setwinsize(lines, columns)
 
     def send_signal(self, number: signal.Signals) -> None:
-        """To the command itself, not to its children."""
+        """Send a signal to the command itself, not to its children."""
         os.kill(self.pid, number)
 
     def wait_for(self, wanted: str | re.Pattern[str], *, within: float = PATIENCE) -> re.Match[str]:
-        """Return once the screen shows `wanted` (a regular expression searches all its lines at once)."""
+        """Return once the screen shows `wanted` (a regular expression is searched in all lines together)."""
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         found: list[re.Match[str]] = []
 
@@ -191,14 +191,14 @@ class Terminal:
         return found[0]
 
     def frames(self, since: int) -> list[str]:
-        """What the screen has shown since `raw` had that many bytes, frame by frame; for a terminal of one size.
+        """The frames that the screen has shown since `raw` had that many bytes; for a terminal of one size.
 
-        A state that lasts for a moment is found here though this process did not look at that moment.
+        It finds a short-lived state even if this process did not check at that moment.
         """
         return list(Replay(*self._size).go_on(self.raw, since))
 
     def wait_until_gone(self, unwanted: str, *, within: float = PATIENCE) -> None:
-        """Return once no line of the screen holds `unwanted`."""
+        """Return once no line of the screen contains `unwanted`."""
         self._wait(
             lambda: not any(unwanted in line for line in self._drawing.lines()),
             within,
@@ -206,7 +206,7 @@ class Terminal:
         )
 
     def wait_until_quiet(self, seconds: float = 0.3, *, within: float = PATIENCE) -> None:
-        """Return once nothing has come for so long: what is drawn is a whole frame."""
+        """Return once no output has come for this time: the drawn frame is complete."""
         with self._news:
             deadline = time.monotonic() + within
             while self._news.wait(seconds):
@@ -226,16 +226,16 @@ class Terminal:
         return status
 
     def is_stopped(self) -> bool:
-        """Whether the command's process stands still because of a signal (Linux)."""
+        """Whether the command's process is stopped by a signal (Linux)."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     def is_cooked(self) -> bool:
-        """Whether the line discipline echoes and edits lines again, as a shell expects it."""
+        """Whether the line discipline echoes and edits lines, as a shell expects it."""
         flags = termios.tcgetattr(self._child.child_fd)[3]
         return bool(flags & termios.ECHO and flags & termios.ICANON)
 
     def close(self) -> None:
-        """End whatever of the command still runs."""
+        """End all processes of the command."""
         end_group(self.pid)
         self._reader.join(timeout=PATIENCE)
         leftover = self._reader.is_alive()
@@ -261,7 +261,7 @@ class Terminal:
         while True:
             try:
                 data = os.read(self._child.child_fd, 65536)
-            except OSError:  # EIO: nobody holds the other end any more (Linux)
+            except OSError:  # EIO: the other end is closed (Linux)
                 data = b""
             with self._news:
                 self._received += data

@@ -1,4 +1,4 @@
-"""Keys that come all at once, as over a slow line: none is lost, and none ends the client."""
+"""Keys that arrive all at once, as over a slow connection: none is lost, and none exits the client."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What goes with a prompt, chosen by keys: files, commands, the agent."""
+"""Options of a prompt, selected by keys: files, commands, the agent."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ StartStub = Callable[..., Stub]
 
 
 def the_prompt(server: Stub) -> Any:
-    """The one prompt that the server has, with its parts."""
+    """The only prompt on the server, with its parts."""
     [session] = server.http.get("/session").json()
     messages = server.http.get(f"/session/{session['id']}/message").json()
     [prompt] = [message for message in messages if message["info"]["role"] == "user"]

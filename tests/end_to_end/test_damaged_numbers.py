@@ -1,4 +1,4 @@
-"""A server whose every number is damaged: the client shows what is left, and goes on."""
+"""A server whose numbers are all damaged: the client shows the rest, and continues."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Holdfast = Callable[..., Terminal]
 StartStub = Callable[..., Stub]
 
 COUNTERS = frozenset({"id", "lastEventId", "v"})
-"""By these a client of qwen serve follows the events: without them there is no turn to see."""
+"""A client of qwen serve follows the events by these: without them no turn is visible."""
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ COUNTERS = frozenset({"id", "lastEventId", "v"})
 def test_damaged_numbers_affect_only_their_fields(
     holdfast: Holdfast, stub: StartStub, profile: str, prompt: str, literal: str
 ) -> None:
-    """`literal` stands for each number, "" for all damaged ones in turn."""
+    """`literal` replaces each number; "" stands for all damaged ones in turn."""
     literals = cycle([literal] if literal else LITERALS.values())
     server = stub(profile=profile)
     with hostile_relay(server.address, lambda value: with_numbers(value, literals, COUNTERS)) as address:

@@ -1,4 +1,4 @@
-"""A person's habits in a real terminal: their editor, earlier prompts, what is copied, old words."""
+"""Convenience features in a real terminal: external editor, prompt history, copying, search."""
 
 import base64
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""`kill -9` of the client at any point of a walk, then a new start: what was begun is there, nothing is doubled.
+"""`kill -9` of the client at any step, then a restart: everything started is there, nothing is duplicated.
 
-The walk: a prompt that asks two questions, a choice in each, a second prompt that waits for the first one's turn,
-a third one half written, and the answers. A seed names the step after which the client dies, and how long after.
+The steps: a prompt that asks two questions, a selection in each, a second prompt queued behind the first turn, a
+half-written third one, and the answers. A seed selects the step after which the client is killed, and the delay.
 """
 
 import random
@@ -23,14 +23,14 @@ StartStub = Callable[..., Stub]
 
 FIRST, SECOND, THIRD = "ASK me first", "PLAIN and then this", "a third thou"
 FEW, ALL = 5, 20
-"""How many walks the suite takes, and how many `make chaos` does."""
+"""Number of seeds in the suite, and in `make chaos`."""
 LONGEST_DELAY = 0.4
-"""Seconds after a step within which the client dies: its effects take less."""
+"""Seconds after a step within which the client is killed: its effects take less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the person does, and what they wait for before it."""
+    """A user action, and what to wait for before it."""
 
     name: str
     keys: tuple[str, ...]
@@ -38,7 +38,7 @@ class Step:
 
 
 def typed(name: str, text: str) -> list[Step]:
-    """A step for each word: within one, keys follow each other as fast as they are read."""
+    """A step for each word; the keys of a word follow each other as fast as they are read."""
     return [Step(name, tuple(word)) for word in re.findall(r"\S+\s?", text)]
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_lost_or_duplicated(holdfast: Holdfast, stub: StartStub, seed
         step.before(terminal)
         terminal.press(*step.keys)
     dies_at = time.monotonic() + chance.uniform(0, LONGEST_DELAY)
-    block_until(lambda: time.monotonic() >= dies_at)  # the moment is what the seed chooses; nothing is waited for
+    block_until(lambda: time.monotonic() >= dies_at)  # the seed selects this moment; there is no condition to wait for
     terminal.send_signal(signal.SIGKILL)
     terminal.wait_for_end()
 
@@ -85,7 +85,7 @@ def test_nothing_is_lost_or_duplicated(holdfast: Holdfast, stub: StartStub, seed
 
 
 def look(again: Terminal, server: Stub, *, sure: set[str], in_box: str) -> None:
-    """What the person finds after the new start; `sure` are the steps that had certainly had their effect."""
+    """Check the state after the restart; `sure` are the steps that had certainly taken effect."""
     if "first is sent" in sure:
         again.wait_for(f"you          {FIRST}")
         assert prompts(server, FIRST) == 1
@@ -100,7 +100,7 @@ def look(again: Terminal, server: Stub, *, sure: set[str], in_box: str) -> None:
 
 
 def go_on(again: Terminal, server: Stub) -> None:
-    """Finish the walk from where it stands now."""
+    """Finish the remaining steps."""
     if not prompts(server, FIRST):
         write(again, FIRST)
     block_until(lambda: open_questions(server) or answers(server), what="the question or its answer")
@@ -117,7 +117,7 @@ def go_on(again: Terminal, server: Stub) -> None:
 
 
 def write(again: Terminal, text: str) -> None:
-    """Write a prompt in place of what stands in the box, and send it."""
+    """Replace the text in the prompt field, and send it."""
     again.press("ctrl+u")
     again.type(text)
     again.wait_for(f"› {text}")
@@ -125,9 +125,9 @@ def write(again: Terminal, text: str) -> None:
 
 
 def answer(again: Terminal) -> None:
-    """Answer as the walk does; what is chosen already stays."""
+    """Answer the questions; existing selections stay."""
     again.wait_for("needs your answer")
-    if box(again):  # while something stands there, the question leaves the keys to the prompt
+    if box(again):  # with text in the prompt, the question does not take the focus
         again.press("tab")
     face_request(again, "needs your answer")
     if "Enter sends this:" not in again.text():
@@ -143,7 +143,7 @@ def answer(again: Terminal) -> None:
 
 
 def box(terminal: Terminal) -> str:
-    """What stands in the prompt, which is the last line but one."""
+    """The text of the prompt field, which is the last line but one."""
     found = re.search(r"^ › (.*)\n.*\Z", terminal.text().rstrip("\n"), re.MULTILINE)
     words = found[1] if found else ""
     return "" if words == "Ask anything…" else words
@@ -158,7 +158,7 @@ def messages(server: Stub) -> list[dict[str, object]]:
 
 
 def prompts(server: Stub, text: str) -> int:
-    """How often the server has a prompt of this text."""
+    """How often the server has a prompt with this text."""
     return sum(
         message["info"]["role"] == "user" and message["parts"][0].get("text") == text  # type: ignore[index]
         for message in messages(server)
@@ -170,7 +170,7 @@ def open_questions(server: Stub) -> bool:
 
 
 def answers(server: Stub) -> list[str]:
-    """What the agent was told, word for word."""
+    """The answers that the agent got, verbatim."""
     texts = [part.get("text", "") for message in messages(server) for part in message["parts"]]  # type: ignore[attr-defined]
     told = [text for text in texts if "SQLite" in text and "auth" in text]
     return told

@@ -1,4 +1,4 @@
-"""Leaving right behind Enter: what was just sent is said, and the way back leads to where the words are."""
+"""Quitting right after Enter: the warning names the sent prompt, and the resume command leads to its text."""
 
 import re
 import time
@@ -19,7 +19,7 @@ QUIT = "\x11"
 
 
 def leave(terminal: Terminal, keys: str) -> None:
-    """^Q, and again where it asks first."""
+    """^Q, and again if it asks for confirmation."""
     terminal.type(keys)
     block_until(lambda: terminal.ended or "Quit?" in terminal.text())
     if not terminal.ended:
@@ -53,7 +53,9 @@ def test_the_resume_command_opens_the_session_of_the_first_prompt(
     if gap:
         terminal.type("\r")
         leaves_at = time.monotonic() + gap
-        block_until(lambda: time.monotonic() >= leaves_at)  # the moment is what is tried; nothing is waited for
+        block_until(
+            lambda: time.monotonic() >= leaves_at
+        )  # this moment is what is tested; there is no condition to wait for
     leave(terminal, keys if gap else f"\r{keys}")
     assert b"failed" not in terminal.raw
     hint = re.search(rb"--session (\S+)", terminal.raw)

@@ -1,4 +1,4 @@
-"""The line to the server: how its loss, its return and its end look to the person at the terminal."""
+"""Loss, recovery and stop of the connection, as shown on the screen."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def test_a_broken_event_stream_is_shown_and_reopened(holdfast: Holdfast, stub: S
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
-    down = server.arm("502", target="/global/event", times="always")  # so that the loss lasts until it is seen
+    down = server.arm("502", target="/global/event", times="always")  # so that the loss lasts until it is shown
     server.arm(fault, target="/global/event", times=1)
     terminal.wait_for(re.compile(r"↻ lost: .+ · (try \d+ in \d+s|reconnecting) · F5 now"))
     server.disarm(down)

@@ -1,4 +1,4 @@
-"""What must hold whatever happens: the terminal is given back, server text is only text, secrets stay secret."""
+"""Invariants: the terminal is restored, server text is only text, secrets stay secret."""
 
 import base64
 import re
@@ -21,7 +21,7 @@ ENDING = (
     *(signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
 )
 GIVEN_BACK = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?1006l", b"\x1b[?2004l")
-"""The first screen, the cursor, no mouse reports, no bracketed paste."""
+"""Main screen buffer, cursor, no mouse reports, no bracketed paste."""
 
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
@@ -38,11 +38,11 @@ def test_a_signal_exits_and_restores_the_terminal(holdfast: Holdfast, stub: Star
 
 
 VISIBLE = "[/] [bold red] [@click=app.bell]x[/]"
-"""Markup of the screen's own library: text like any other."""
+"""Markup of Textual: text like any other."""
 
 
 def told(terminal: Terminal) -> list[bytes]:
-    """What of an attack reached the terminal."""
+    """Parts of an attack that reached the terminal."""
     return [tale for tale in TELL_TALES if tale in terminal.raw] + [b"title" for _ in range("pwned" in terminal.title)]
 
 
@@ -94,7 +94,7 @@ def test_escape_sequences_in_every_server_text_have_no_effect(holdfast: Holdfast
         terminal.press("escape")
         terminal.resize(80, 24)
         terminal.wait_until_quiet()
-        down = server.arm("502", target="/global/event", times="always")  # so that the loss lasts until it is seen
+        down = server.arm("502", target="/global/event", times="always")  # so that the loss lasts until it is shown
         server.arm("cut")
         terminal.wait_for("↻ lost")
         server.disarm(down)
@@ -118,7 +118,7 @@ def test_the_password_appears_nowhere(holdfast: Holdfast, stub: StartStub, home:
     connect(terminal)
     send(terminal, "ASK1")
     face_request(terminal, "Which database?")
-    down = server.arm("502", target="/global/event", times="always")  # so that the loss lasts until it is seen
+    down = server.arm("502", target="/global/event", times="always")  # so that the loss lasts until it is shown
     server.arm("cut")
     terminal.wait_for("↻ lost")
     server.disarm(down)

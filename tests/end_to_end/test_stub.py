@@ -1,4 +1,4 @@
-"""The other half of the harness: a stub server as a process, with faults to arm and nothing left of it after."""
+"""The stub server as a process: faults can be armed, and no process is left running."""
 
 import os
 from collections.abc import Callable

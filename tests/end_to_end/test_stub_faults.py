@@ -1,4 +1,4 @@
-"""Every fault on the whole stub as a process of its own, armed as a person would and seen as a client would."""
+"""Every fault with the stub as a separate process, armed as by a user and observed as by a client."""
 
 import json
 import select
@@ -23,18 +23,18 @@ StartStub = Callable[..., Stub]
 
 BRISK = {"HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS": "50"}
 SILENCE = 0.5  # seconds without a byte, though ten bytes of padding were due
-HELD = "ASK1"  # a prompt whose turn is held open by a question
+HELD = "ASK1"  # a prompt whose turn waits for a question
 SHORT = "PLAIN"
 
 
 def silent(response: httpx.Response) -> bool:
-    """Whether no byte of it comes for SILENCE seconds."""
+    """Whether no byte of it arrives for SILENCE seconds."""
     connection = response.extensions["network_stream"].get_extra_info("socket")
     return select.select([connection], [], [], SILENCE)[0] == []
 
 
 class Client:
-    """What a test asks of one stub, and the one session that it prompts."""
+    """Requests to one stub, and the one session that it prompts."""
 
     def __init__(self, stub: Stub) -> None:
         self.http = stub.http
@@ -46,7 +46,7 @@ class Client:
         return self.http.stream("POST", f"/session/{self.session}/message", json=body)
 
     def prompt(self, text: str, received: bytearray | None = None) -> bytes:
-        """The whole body of the answer; what of it has come goes to `received` too."""
+        """The complete body of the answer; received bytes are also added to `received`."""
         whole = bytearray() if received is None else received
         with self.held(text) as response:
             for piece in response.iter_raw():
@@ -65,11 +65,11 @@ class Client:
         return bool(self.http.get("/session/status").json() == {})
 
     def has_finished(self) -> bool:
-        """The turn is over and its answer is stored whole."""
+        """The turn is over and its answer is stored completely."""
         return self.messages()[-1]["info"].get("finish") == "stop" and self.is_idle()
 
     def struck(self) -> int:
-        """How often the only armed fault has struck."""
+        """How often the only armed fault was applied."""
         [fault] = self.http.get("/_stub/faults").json()["faults"]
         struck: int = fault["struck"]
         return struck
@@ -116,7 +116,7 @@ def test_a_cut_in_the_json(padded: Stub, client: Client) -> None:
 
 def test_a_cut_at_the_request_stores_nothing(padded: Stub, client: Client) -> None:
     padded.arm("cut", target="prompt", at="request")
-    # what is closed before its request was read may reach the client as a reset
+    # a connection closed before its request was read may reach the client as a reset
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         client.prompt(SHORT)
     assert client.messages() == []

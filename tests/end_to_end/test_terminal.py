@@ -1,4 +1,4 @@
-"""The harness itself: a terminal that lies would make every test over it worthless."""
+"""Tests of the terminal harness itself."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""What may go wrong while the line is live: each is named in plain words on the screen, with what to do."""
+"""Each fault of a live connection is named on the screen, with what to do."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def session_of(server: Stub) -> str:
 
 
 def impatient(home: Path, **seconds: float) -> None:
-    """A settings file in which the screen speaks up sooner."""
+    """Write a settings file with shorter stall timeouts."""
     folder = home / ".config/holdfast"
     folder.mkdir(parents=True)
     table = "\n".join(f"{name} = {value}" for name, value in seconds.items())
@@ -38,7 +38,7 @@ def test_heartbeats_without_events_are_reported_and_polling_continues(holdfast: 
     terminal.press("enter")
     terminal.wait_for("heartbeats but no events")
     terminal.wait_for("run holdfast doctor")
-    terminal.wait_for("python train.py")  # what the events did not bring was asked for
+    terminal.wait_for("python train.py")  # found by polling, as no event reported it
     terminal.wait_for("● live")
 
 
@@ -100,7 +100,7 @@ def test_suspend_and_resume_redraw_the_screen_and_reconnect(holdfast: Holdfast, 
     terminal.send_signal(signal.SIGCONT)
     terminal.wait_for("word20")
     terminal.wait_for("● live")
-    assert b"holdfast" in terminal.raw[before:]  # the header too is drawn anew, though nothing in it is new
+    assert b"holdfast" in terminal.raw[before:]  # the unchanged header is redrawn too
     terminal.type("typed")
     terminal.wait_for("› typed")
     assert not terminal.is_cooked()

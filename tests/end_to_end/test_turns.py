@@ -1,4 +1,4 @@
-"""From the prompt to its result, by keys, on a screen of a real size."""
+"""From the prompt to its result, by keys, on a screen of a common size."""
 
 import re
 from collections.abc import Callable

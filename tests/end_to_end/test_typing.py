@@ -1,4 +1,4 @@
-"""What a keyboard, an input method or a paste sends, compared with what the server stored."""
+"""Input of keyboards, input methods and pastes, compared with what the server stored."""
 
 import re
 import signal
@@ -19,7 +19,7 @@ ODD = "日\u3000本 می\u200cخواهم a\u00a0b c\u00add \u2066x\u2069 \ue000 
 
 
 def prompts(server: Stub) -> list[str]:
-    """The prompts that the server stored, in its order, of all sessions."""
+    """The prompts stored on the server, in its order, of all sessions."""
     texts = []
     for session in server.http.get("/session").json():
         for message in server.http.get(f"/session/{session['id']}/message").json():
@@ -107,7 +107,7 @@ def test_enter_before_startup_is_reported_as_not_sent(holdfast: Holdfast, stub: 
     server = stub()
     terminal = holdfast(server.address, stopped=True)
     block_until(terminal.is_stopped, what="the process to stand still")
-    terminal.type("PLAIN early\r")  # before the program has set up the terminal, which makes a newline of Enter
+    terminal.type("PLAIN early\r")  # before the program has set up the terminal, which turns Enter into a newline
     terminal.send_signal(signal.SIGCONT)
     terminal.wait_for("Your prompt was not sent: press Enter to send it.")
     terminal.press("enter")
