@@ -105,6 +105,22 @@ async def test_an_unknown_identity_is_renewed_once() -> None:
         assert script.calls == ["GET /capabilities", RESUME, BEAT, RESUME, BEAT]
 
 
+async def test_an_anonymous_heartbeat_is_not_repeated_with_a_new_identity() -> None:
+    script = {**KNOWS_CLIENTS, "GET /capabilities": {"features": [HEARTBEAT]}, BEAT: FORGOT}
+    async with scripted(script) as (server, http):
+        presence = await learned(http)
+        with pytest.raises(HttpStatusError):
+            await presence.beat("ses_1")
+        assert server.calls == ["GET /capabilities", BEAT]
+
+
+async def test_a_session_without_an_identity_is_not_detached_from() -> None:
+    async with scripted(KNOWS_CLIENTS) as (script, http):
+        presence = await learned(http)
+        await presence.leave("ses_1")
+        assert script.calls == ["GET /capabilities"]
+
+
 async def test_another_error_status_is_raised() -> None:
     async with scripted({**KNOWS_CLIENTS, BEAT: JSONResponse({}, 404)}) as (script, http):
         presence = await learned(http)

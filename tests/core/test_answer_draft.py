@@ -200,6 +200,16 @@ def test_a_stored_draft_that_does_not_fit_is_discarded(body: bytes) -> None:
     assert AnswerDraft.from_bytes(request, body).to_bytes() == AnswerDraft(request).to_bytes()
 
 
+def test_a_stored_custom_answer_is_dropped_where_it_is_not_allowed_any_more() -> None:
+    kept = AnswerDraft(QuestionRequest("que_1", "ses_1", (WORDS_ONLY,)))
+    kept.write("in my words")
+    kept.commit_text()
+    assert kept.answers() == (("in my words",),)
+    again = AnswerDraft.from_bytes(QuestionRequest("que_1", "ses_1", (CLOSED,)), kept.to_bytes())
+    assert again.answers() == ((),)
+    assert not again.sendable
+
+
 def test_the_valid_part_of_a_stored_draft_is_restored() -> None:
     kept = filled()
     fewer = QuestionRequest("que_1", "ses_1", (Question("Which?", "Which", (Option("A"),)), CLOSED, CLOSED))

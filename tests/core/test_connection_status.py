@@ -77,6 +77,12 @@ def test_quiet_when_a_heartbeat_is_overdue_and_live_with_the_next_byte() -> None
     assert health.view(last + 17).state is ConnectionState.LIVE
 
 
+def test_a_heartbeat_every_second_may_be_two_seconds_late() -> None:
+    health, last = beating(1.0)
+    assert health.view(last + 2.9).state is ConnectionState.LIVE
+    assert health.view(last + 3.1).state is ConnectionState.QUIET
+
+
 def test_a_loss_has_attempt_countdown_reason_and_duration() -> None:
     health, last = beating(10.0)
     health.lost(last + 2, "connection reset", retry_at=last + 6)

@@ -449,6 +449,31 @@ def test_a_provider_failure_marks_streaming_text_as_broken() -> None:
     assert transcript.part("msg_2", "prt_1") == broken
 
 
+def test_a_broken_part_stays_broken_though_the_server_still_calls_it_streaming() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    streaming = TextPart("prt_1", "ses_1", "msg_2", "The", "streaming")
+    store.apply(e.MessageUpserted(Message("msg_2", "ses_1", "assistant", created=2.0, parent_id="msg_1")))
+    store.apply(e.PartUpserted(streaming))
+    store.apply(e.StatusChanged("ses_1", Retrying(1, "Overloaded", None)))
+    store.apply(e.PartUpserted(streaming))
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert transcript.part("msg_2", "prt_1") == replace(streaming, state="broken")
+
+
+def test_a_partial_part_is_not_marked_as_broken_by_a_later_retry() -> None:
+    store = Store()
+    store.open_transcript("ses_1")
+    store.apply(e.MessageUpserted(Message("msg_2", "ses_1", "assistant", created=2.0, parent_id="msg_1")))
+    store.apply(e.PartUpserted(TextPart("prt_1", "ses_1", "msg_2", "The", "streaming")))
+    store.apply(e.StreamLost())
+    store.apply(e.StatusChanged("ses_1", Retrying(1, "Overloaded", None)))
+    transcript = store.transcript("ses_1")
+    assert transcript is not None
+    assert [part.state for part in transcript.parts_of("msg_2") if isinstance(part, TextPart)] == ["partial"]
+
+
 def test_parts_of_a_complete_message_are_done() -> None:
     store = Store()
     store.open_transcript("ses_1")

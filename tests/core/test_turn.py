@@ -107,6 +107,14 @@ def test_one_404_does_not_repost() -> None:
     assert turn.state is TurnState.UNKNOWN
 
 
+def test_one_404_after_a_long_outage_does_not_repost() -> None:
+    turn = sending()
+    turn.receive(PostFailed("reset"), 0)
+    assert turn.receive(not_there(), 600) == ()
+    assert turn.state is TurnState.UNKNOWN
+    assert turn.receive(not_there(), 605) == (Action.POST,)
+
+
 def test_a_prompt_missing_for_long_is_posted_again() -> None:
     turn = sending()
     run(turn, (0, PostFailed("reset")), (0.1, not_there()))

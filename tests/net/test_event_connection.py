@@ -382,9 +382,10 @@ async def test_a_blocked_event_loop_does_not_end_the_stream(harness: Harness) ->
     assert harness.server.opened == 1
 
 
-async def test_after_a_sleep_it_reconnects_at_once(harness: Harness) -> None:
+@pytest.mark.parametrize("wall_clock_moves", [3600, 6, -6, -3600])
+async def test_it_reconnects_after_a_sleep_or_a_wall_clock_set_back(harness: Harness, wall_clock_moves: float) -> None:
     await harness.server.say(Connected())
-    harness.time.suspend(3600)
+    harness.time.suspend(wall_clock_moves)
     await harness.time.advance(1)
     assert harness.server.opened == 2
 

@@ -315,10 +315,11 @@ class TestRetry:
             await http.call("GET", "/x", timeout=0.1)
         assert len(server.requests) == 2
 
-    async def test_a_post_is_sent_once(self, server: Server, http: Http) -> None:
+    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+    async def test_only_a_get_is_sent_twice(self, server: Server, http: Http, method: str) -> None:
         server.play(server.sending(hold=True), OK)
         with pytest.raises(ReadTimeout, match=r"no data for 0\.1 s"):
-            await http.call("POST", "/x", timeout=0.1)
+            await http.call(method, "/x", timeout=0.1)
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("status", ["404 Not Found", "503 Busy"])

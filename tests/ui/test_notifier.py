@@ -174,6 +174,13 @@ def test_each_notification_method_can_be_disabled(
     assert called.written == written
 
 
+def test_a_semicolon_does_not_start_a_further_field_of_osc_777() -> None:
+    called = Called(NotifySettings(title=False, bell=False), TERM="foot")
+    called.client.feed(e.SessionUpserted(talk.session(title="a;b")))
+    called.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
+    assert called.written == ["\x1b]777;notify;Holdfast;a,b: done\a"]
+
+
 def test_server_text_cannot_escape_the_notification_sequence() -> None:
     called = Called(NotifySettings(title=False, bell=False, osc777=True))
     called.client.feed(e.SessionUpserted(talk.session(title="a\x07\x1b]52;c;eA==\x07b;c\nd")))

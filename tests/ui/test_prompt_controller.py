@@ -1,5 +1,6 @@
 """What the person writes, on the screen: drafts, the queue, earlier prompts, half-filled answers."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tui.backends.base import Traits
 from tui.core import events as e
 from tui.core.changes import ReturnedPromptFound
 from tui.core.connection_status import ConnectionState, ConnectionStatus
-from tui.core.model import Prompt, Queued
+from tui.core.model import Prompt, Queued, Session
 from tui.core.turn_state import TurnState
 from tui.net.errors import ConnectFailed
 from tui.storage.journal import Journal
@@ -478,6 +479,50 @@ async def test_text_without_a_session_is_saved_as_a_draft(tmp_path: Path) -> Non
         await stage.press("enter")
         await stage.until(lambda: stage.client.calls("send"))
         await stage.until(lambda: stage.client.journal.draft("") == "")
+
+
+class SlowToCreate(FakeClient):
+    """Creates a session once `created` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.created = asyncio.Event()
+
+    async def new_session(self, title: str = "") -> Session:
+        await self.created.wait()
+        return await super().new_session(title)
+
+
+async def test_text_typed_while_a_session_is_created_is_the_draft_of_that_session() -> None:
+    client = SlowToCreate()
+    async with on_stage(client=client, session=None) as stage:
+        await stage.press(*"first", "enter", *"next")
+        assert client.journal.draft("") == "first\n\nnext"
+        client.created.set()
+        await stage.until(lambda: client.calls("send"))
+        [(session_id, text)] = client.calls("send")
+        assert text == "first"
+        assert stage.main.prompt.text == "next"
+        assert client.journal.draft(session_id) == "next"
+        assert client.journal.draft("") == ""
+
+
+async def test_text_typed_while_a_session_is_created_follows_to_another_session() -> None:
+    client = SlowToCreate()
+    client.journal.save_draft(talk.SESSION, "older")
+    async with on_stage(client=client, session=None) as stage:
+        await stage.press(*"first", "enter", *"next")
+        stage.app.writing.open(talk.SESSION)
+        assert stage.main.prompt.text == "older\n\nnext"
+        assert client.journal.draft("") == "first"
+        stage.app.writing.open("")
+        assert stage.main.prompt.text == "older\n\nnext"
+        assert client.journal.draft("") == "first\n\nolder\n\nnext"
+        client.created.set()
+        await stage.until(lambda: client.calls("send"))
+        [(session_id, text)] = client.calls("send")
+        assert text == "first"
+        assert client.journal.draft(session_id) == "older\n\nnext"
 
 
 async def test_text_typed_while_the_last_session_opens_belongs_to_it() -> None:

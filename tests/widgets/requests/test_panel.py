@@ -17,7 +17,7 @@ from tui.core.model import Option, Question, QuestionRequest, Request
 from tui.widgets.dialogs.confirm import Confirm
 from tui.widgets.focus.input_guard import GRACE
 from tui.widgets.requests.option_row import OptionRow
-from tui.widgets.requests.question import TabLabel
+from tui.widgets.requests.question import QuestionForm, TabLabel
 from tui.widgets.status.footer import HintBar
 
 LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
@@ -427,6 +427,17 @@ async def test_two_requests_are_switched_by_a_key() -> None:
         await stage.shows("2 of 2", "May I change the callers?")
         await stage.press("p")
         await stage.shows("1 of 2", "2 (•) Postgres")
+
+
+async def test_the_form_of_a_request_that_is_no_longer_shown_sends_nothing() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE, talk.CHOICES)
+        form = stage.main.panel.query_one(QuestionForm)
+        stage.main.panel.action_turn(1)
+        form.action_confirm()
+        await stage.settled()
+        assert stage.client.calls("answer") == []
+        assert stage.main.panel.book.fares == {}
 
 
 async def test_a_draft_survives_a_reconnection() -> None:
