@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("tui", "server_stub")
 OF_THE_WHOLE = (
     "tests/backends/test_any_json.py",
+    "tests/cli/test_imports.py",
     "tests/ui/test_hostile_text.py",
     "tests/ui/test_long_texts.py",
     "tests/ui/test_mouse.py",

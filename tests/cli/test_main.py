@@ -21,6 +21,7 @@ from tui.backends import USERS
 from tui.cli import main as command
 from tui.client.client import Client
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY
+from tui.config.http_factory import credentials
 from tui.config.settings import DEFAULT_URL, Settings, settings_file
 from tui.net.credentials import BasicAuth, BearerAuth, Credentials
 from tui.storage.chosen_theme import ChosenTheme
@@ -121,7 +122,7 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
         (["--password", SECRET], "No such option"),
         (["--ca-file", "nowhere.pem"], "does not exist"),
         (["--log", "."], "directory"),
-        (["stauts"], "no command 'stauts' (there are status and doctor); before an address write http://"),
+        (["stauts"], "no command 'stauts' (there are run,"),
         (["--session", "x/y"], "not a session id"),
         (["--session", ""], "not a session id"),
         (["--session", "ses_1?"], "not a session id"),
@@ -213,7 +214,7 @@ def who(user: str) -> Credentials:
 
 @pytest.mark.parametrize("password", ["two words", "pässword"])
 def test_a_password_that_is_no_valid_token_is_not_sent_as_one(password: str) -> None:
-    assert command.credentials("", password) == BasicAuth("", password)
+    assert credentials("", password) == BasicAuth("", password)
 
 
 @pytest.mark.parametrize("flag", ["--demo", "http://127.0.0.1:9"])

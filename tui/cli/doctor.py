@@ -6,8 +6,13 @@ that as unknown.
 """
 
 import asyncio
+import math
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import click
 
 from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo, SessionEditing
@@ -15,6 +20,7 @@ from tui.backends.detect import detect_backend
 from tui.cli import time_limit
 from tui.cli.finding import CheckResult
 from tui.cli.heartbeat_monitor import HeartbeatMonitor
+from tui.cli.options import HELP, URL, server_options, settings_for
 from tui.cli.time_limit import NotInTime, within
 from tui.config.settings import Settings
 from tui.core.model import Idle, Session
@@ -249,3 +255,28 @@ async def _examine(
         note([PADDING if backend.traits.holds_post else NOT_HELD])
     finally:
         await backend.close()
+
+
+def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("nan is not a number of seconds")
+    return value
+
+
+@click.command(context_settings=HELP)
+@URL
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 86_400),
+    callback=_number,
+    default=30.0,
+    show_default="30",
+    help="How long to watch the event stream.",
+)
+@server_options
+def command(url: str | None, seconds: float, directory: str | None, family: str | None, ca_file: Path | None) -> None:
+    """Check everything between this machine and the server; report what is wrong and how to fix it.
+
+    Exits with 0 when all is well; with 1 when something is wrong; with 4 when the server cannot be reached.
+    """
+    sys.exit(run(*settings_for(url, directory, family, ca_file), seconds=seconds, say=click.echo))

@@ -3,35 +3,30 @@
 import errno
 import gc
 import logging
-import math
 import os
-import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import click
 import msgspec
 from platformdirs import user_state_path
 
-from tui.backends import FAMILIES, TOKEN, USERS
+from tui.backends import USERS
 from tui.cli.demo import DemoServer
+from tui.cli.options import CA_FILE, DIRECTORY, FAMILY, HELP, SESSION_ID, URL
 from tui.client.client import Client
+from tui.config.http_factory import credentials, open_transport
 from tui.config.settings import DEFAULT_URL, Settings, SettingsError, load_settings
-from tui.core.sanitize import sanitize, single_line
-from tui.net.credentials import BasicAuth, BearerAuth, Credentials, is_token
-from tui.net.errors import CertificateError
-from tui.net.url import BadAddress, is_exposed, is_loopback
+from tui.core.sanitize import single_line
+from tui.net.url import is_exposed
 from tui.storage.chosen_theme import ChosenTheme
 from tui.storage.journal import Journal
-
-if TYPE_CHECKING:
-    from tui.net.http_client import Http
-
 
 CANNOT_BE_SAID = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
@@ -43,16 +38,24 @@ LIBRARY_VARIABLES = {
 
 
 class SubcommandGroup(click.Command):
-    """A command with subcommands: the first argument selects one, else the command itself runs."""
+    """A command with subcommands: the first argument selects one, else the command itself runs.
 
-    others: ClassVar[dict[str, click.Command]] = {}
+    The module of a subcommand is imported only when it is selected: each has its own cost.
+    """
+
+    others: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "run": ("tui.cli.run", "Send one prompt and wait until its turn ends."),
+        "status": ("tui.cli.status", "Print the connection's health, active sessions and what needs your answer."),
+        "doctor": ("tui.cli.doctor", "Check everything between this machine and the server."),
+    }
+    """By name: the module, whose `command` it is, and its short help."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        other = self.others.get(args[0]) if args else None
-        if other is None:
+        if not args or args[0] not in self.others:
             return super().make_context(info_name, args, parent, **extra)
+        other: click.Command = import_module(self.others[args[0]][0]).command
         return other.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -71,34 +74,19 @@ class SubcommandGroup(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, other.get_short_help_str(90)) for name, other in self.others.items()])
+            formatter.write_dl([(name, short_help) for name, (_, short_help) in self.others.items()])
 
 
 COMMAND_AT_MOST = 2_000
 """Maximum characters of the printed resume command."""
-HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
-CA_FILE = click.option(
-    "--ca-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CA certificate to trust, in addition to the system's.",
-)
-FAMILY = click.option(
-    "--family",
-    type=click.Choice([family.name for family in FAMILIES]),
-    help="The kind of server; auto-detected by default.",
-)
-
-
-SESSION_ID = re.compile(r"[\w.:-]{1,200}")
-"""The format of session ids of all supported servers; other values could form a URL path."""
 
 
 @click.command(cls=SubcommandGroup, context_settings=HELP)
-@click.argument("url", required=False)
+@URL
 @click.option("--demo", is_flag=True, help="Start the bundled stub server and connect to it.")
 @click.option("--session", metavar="ID", help="Open this session.")
 @click.option("--continue", "resume", is_flag=True, help="Open the session that was used last.")
-@click.option("--directory", metavar="DIR", help="The project folder on the server.")
+@DIRECTORY
 @FAMILY
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
 @CA_FILE
@@ -122,7 +110,8 @@ def main(
     if demo and url:
         raise click.UsageError("--demo starts its own server: omit the URL")
     if url is not None and url.isalpha() and url != "localhost":
-        there_are = " and ".join(SubcommandGroup.others)
+        *most, last = SubcommandGroup.others
+        there_are = f"{', '.join(most)} and {last}"
         raise click.UsageError(
             f"no command {url!r} (there are {there_are}); before an address write http:// or https://"
         )
@@ -236,97 +225,6 @@ def session_command(settings: Settings, session_id: str) -> str:
     if settings.url != DEFAULT_URL:
         words.append(settings.url)
     return shlex.join(words)
-
-
-def open_transport(settings: Settings) -> "tuple[Callable[[str], Http], Sequence[str]]":
-    """The factory of HTTP clients, and the users to try. Raises `SettingsError` for an invalid proxy or CA."""
-
-    def open_http(user: str) -> "Http":
-        from tui.net.http_client import Http  # httpx is slow to import too: after the first paint
-
-        return Http(settings.url, credentials=credentials(user, settings.password), ca_file=settings.ca_file)
-
-    if settings.ca_file is not None or not is_loopback(settings.url):
-        try:
-            open_http("")  # report an invalid proxy or CA at once
-        except (BadAddress, CertificateError) as error:
-            raise SettingsError(str(error)) from error
-    if settings.user is not None:
-        return open_http, (settings.user,)
-    known = (settings.server_user, *USERS) if settings.server_user is not None else USERS
-    return open_http, known if settings.password is not None else known[:1]
-
-
-@click.command(context_settings=HELP)
-@click.argument("url", required=False)
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-@click.option("--directory", metavar="DIR", help="The project folder on the server.")
-@FAMILY
-@CA_FILE
-def status(url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None) -> None:
-    """Print the connection's health, active sessions and what needs your answer.
-
-    Exits with 0; with 3 when something needs your answer; with 4 when the server cannot be reached or refuses.
-    """
-    from tui.cli import status
-
-    sys.exit(status.run(*_asked(url, directory, family, ca_file), as_json=as_json, say=click.echo))
-
-
-def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    if math.isnan(value):
-        raise click.BadParameter("nan is not a number of seconds")
-    return value
-
-
-@click.command(context_settings=HELP)
-@click.argument("url", required=False)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0, 86_400),
-    callback=_number,
-    default=30.0,
-    show_default="30",
-    help="How long to watch the event stream.",
-)
-@click.option("--directory", metavar="DIR", help="The project folder on the server.")
-@FAMILY
-@CA_FILE
-def doctor(url: str | None, seconds: float, directory: str | None, family: str | None, ca_file: Path | None) -> None:
-    """Check everything between this machine and the server; report what is wrong and how to fix it.
-
-    Exits with 0 when all is well; with 1 when something is wrong; with 4 when the server cannot be reached.
-    """
-    from tui.cli import doctor as examination
-
-    sys.exit(examination.run(*_asked(url, directory, family, ca_file), seconds=seconds, say=click.echo))
-
-
-SubcommandGroup.others.update(status=status, doctor=doctor)
-
-
-def _asked(
-    url: str | None, directory: str | None, family: str | None, ca_file: Path | None
-) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
-    """The settings, the HTTP client factory and the users of a subcommand. Raises `ClickException`."""
-    try:
-        settings = load_settings({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
-        if is_exposed(settings.url, settings.password is not None):
-            raise SettingsError(f"{settings.url} is plain http on another machine: the password is not sent there.")
-        for warning in settings.warnings:
-            click.echo(sanitize(warning), err=True)
-        return settings, *open_transport(settings)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def credentials(user: str, password: str | None) -> Credentials | None:
-    """The credentials for `user`: Bearer for the token user with a valid token, else Basic; None without a password."""
-    if password is None:
-        return None
-    if user == TOKEN and is_token(password):
-        return BearerAuth(password)
-    return BasicAuth(user, password)
 
 
 def configure_logging(path: Path | None, settings: Settings) -> None:

@@ -4,14 +4,18 @@ It changes nothing on the server and needs no terminal.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import click
 import msgspec
 
 from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo
 from tui.backends.detect import detect_backend
 from tui.cli import time_limit
+from tui.cli.options import HELP, URL, server_options, settings_for
 from tui.cli.time_limit import within
 from tui.client.stale_requests import StaleRequestFilter
 from tui.config.settings import Settings
@@ -141,3 +145,15 @@ def _request(request: Request) -> RequestSummary:
 
 def _glyph(state: str) -> str:
     return {"waiting for you": "?", "provider retry": "↻"}.get(state, "●")
+
+
+@click.command(context_settings=HELP)
+@URL
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@server_options
+def command(url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None) -> None:
+    """Print the connection's health, active sessions and what needs your answer.
+
+    Exits with 0; with 3 when something needs your answer; with 4 when the server cannot be reached or refuses.
+    """
+    sys.exit(run(*settings_for(url, directory, family, ca_file), as_json=as_json, say=click.echo))

@@ -23,6 +23,7 @@ from tui.client.loading import LoadingTracker
 from tui.client.polling import Poller
 from tui.client.prompt_dispatcher import PromptDispatcher
 from tui.client.prompt_options import PromptOptions
+from tui.client.recorded_turn import RecordedTurn, fetch_recorded_turn
 from tui.client.reply_sender import PendingReply, ReplySender
 from tui.client.resync import Fetching, Resync
 from tui.client.session_actions import SessionActions
@@ -206,6 +207,11 @@ class Client:
         """Call `listener` with every change, synchronously and in order, on the event loop's thread."""
         self._listeners.append(listener)
 
+    def unsubscribe(self, listener: Listener) -> None:
+        """Call `listener` no more; does nothing if it is not subscribed."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
     def now(self) -> float:
         """The monotonic time in seconds, as used by `ConnectionStatus` and `Turn`."""
         return self._clocks.mono()
@@ -218,6 +224,11 @@ class Client:
     def line(self) -> ConnectionStatus:
         """The current status of the connection."""
         return self._health.view(self.now())
+
+    @property
+    def synced(self) -> bool:
+        """Whether the connection is up and the store is as the server's state."""
+        return self._link.synced
 
     @property
     def traits(self) -> Traits | None:
@@ -233,15 +244,20 @@ class Client:
         """The session's turn to display: the running one, else the newest."""
         return self.turns.current(session_id)
 
-    def start(self) -> None:
-        """Restore the state of earlier runs and start to connect; results are reported as changes."""
+    def start(self, *, adopt: bool = True) -> None:
+        """Start to connect; results are reported as changes.
+
+        `adopt`: take over the prompts, aborts and answers of ended clients. A client that does one thing and ends
+        leaves them to the next one that stays.
+        """
         self.journal.told = self._tell_journal
         for problem in self.journal.problems:
             self.journal.told(problem)
-        self.prompts.restore()
-        self.aborts.restore()
-        for reply in self._outbox.load_pending():
-            self._spawn(self._outbox.send(reply))
+        if adopt:
+            self.prompts.restore()
+            self.aborts.restore()
+            for reply in self._outbox.load_pending():
+                self._spawn(self._outbox.send(reply))
         self._linking = self._start_connection()
         for work in (self._tick(), self._keep_journal(), *self._pulse.tasks()):
             self._spawn(work)
@@ -332,6 +348,10 @@ class Client:
             self.journal.save_last_session(session_id)
         for old in list(self._opened)[:-OPEN_KEPT]:
             self.close_session(old)
+
+    async def recorded_turn(self, session_id: str, prompt_id: str) -> RecordedTurn:
+        """Fetch what the server stored of a prompt's turn. Raises `NetError`."""
+        return await fetch_recorded_turn(self._require_backend(), session_id, prompt_id)
 
     def close_session(self, session_id: str) -> None:
         """Drop the session's transcript, unless a turn runs or a prompt is queued: both need it."""
@@ -542,7 +562,7 @@ class Client:
         self.prompts.on_turn_ended(turn, abort_asked=self.aborts.covers(turn))
 
     def _emit(self, change: Change) -> None:
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(change)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

@@ -215,6 +215,12 @@ class PromptDispatcher:
             else:
                 self._fetch(session_id)
 
+    def may_send_now(self, session_id: str) -> bool:
+        """Whether a prompt sent now is posted at once, and is the next that the session answers."""
+        if not self._ready() or session_id in self._store.deleted or not self._fetched(session_id):
+            return False
+        return isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id)
+
     def _accept_undo(self, session_id: str) -> None:
         """Record that the user sends a prompt, which may remove the messages that are undone now."""
         self._accepted_undo[session_id] = self._undone_from(session_id)

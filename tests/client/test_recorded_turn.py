@@ -1,0 +1,50 @@
+"""The turn of a prompt among the stored messages of a session."""
+
+from tests import sample_events as talk
+from tui.client.recorded_turn import recorded_turn
+from tui.core.model import FullMessage, Message, Part, TextPart, ToolPart
+
+
+def message(id: str, parent: str | None, created: float, *parts: Part) -> FullMessage:
+    role = "user" if parent is None else "assistant"
+    return FullMessage(Message(id, talk.SESSION, role, created, created + 1, parent, final=True), parts)  # type: ignore[arg-type]
+
+
+def text(id: str, text: str, *, synthetic: bool = False) -> TextPart:
+    return TextPart(id, talk.SESSION, "m", text, synthetic=synthetic)
+
+
+FIRST = message("u1", None, 1, text("p1", "hello"))
+ANSWER = message("a1", "u1", 2, text("p2", "Hi."), text("p3", "", synthetic=True))
+SECOND = message("u2", None, 3, text("p4", "more"))
+LATER = message("a2", "u2", 4, text("p5", "Later."))
+
+
+def texts(*messages: FullMessage, prompt: str = "u1") -> list[str]:
+    return [part.text for part in recorded_turn(messages, prompt).texts]
+
+
+def test_answer_belongs_to_its_prompt() -> None:
+    assert texts(FIRST, ANSWER, SECOND, LATER) == ["Hi."]
+    assert texts(FIRST, ANSWER, SECOND, LATER, prompt="u2") == ["Later."]
+    assert recorded_turn([FIRST, ANSWER], "u3").prompt is None
+
+
+def test_answer_that_came_after_a_later_prompt_still_belongs_to_its_own() -> None:
+    assert texts(FIRST, SECOND, message("a1", "u1", 4, text("p2", "Hi.")), LATER) == ["Hi."]
+
+
+def test_prompt_answered_together_with_the_next_has_its_answer() -> None:
+    assert texts(FIRST, SECOND, LATER) == ["Later."]
+
+
+def test_turn_continues_after_a_compaction() -> None:
+    own = message("u9", None, 3, text("p8", "go on", synthetic=True))
+    assert texts(FIRST, ANSWER, own, message("a9", "u9", 4, text("p9", "On."))) == ["Hi.", "On."]
+
+
+def test_denied_call_is_noticed() -> None:
+    call = ToolPart("p7", talk.SESSION, "m", "c", "bash", "error", why="denied")
+    failed = ToolPart("p7", talk.SESSION, "m", "c", "bash", "error")
+    assert recorded_turn([FIRST, message("a1", "u1", 2, call)], "u1").denied
+    assert not recorded_turn([FIRST, message("a1", "u1", 2, failed)], "u1").denied

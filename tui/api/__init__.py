@@ -1,0 +1,74 @@
+"""Holdfast as a library: send a prompt and wait for its end, list and answer requests, follow events.
+
+    async with connect("http://127.0.0.1:4096") as connection:
+        result = await connection.run("Fix the tests", key="job-17")
+
+The commands without a screen stand on it. It imports nothing of the screen. Everything that is not exported here
+may change without notice.
+"""
+
+from tui.api.connection import Connection, connect
+from tui.api.errors import (
+    CannotConnect,
+    KeyInUse,
+    KeyNotKept,
+    PromptNotSent,
+    RequestNotFound,
+    RunError,
+    SessionNotFound,
+)
+from tui.api.running_turn import OnRequest, RunningTurn
+from tui.api.values import (
+    AnswerOutcome,
+    By,
+    Choice,
+    ConnectionEvent,
+    EndEvent,
+    Event,
+    NoticeEvent,
+    Outcome,
+    PendingQuestion,
+    PendingRequest,
+    Reply,
+    ReplyEvent,
+    RequestEvent,
+    RequestRecord,
+    Result,
+    TextEvent,
+    ToolEvent,
+    TurnEvent,
+    Usage,
+)
+
+__all__ = [
+    "AnswerOutcome",
+    "By",
+    "CannotConnect",
+    "Choice",
+    "Connection",
+    "ConnectionEvent",
+    "EndEvent",
+    "Event",
+    "KeyInUse",
+    "KeyNotKept",
+    "NoticeEvent",
+    "OnRequest",
+    "Outcome",
+    "PendingQuestion",
+    "PendingRequest",
+    "PromptNotSent",
+    "Reply",
+    "ReplyEvent",
+    "RequestEvent",
+    "RequestNotFound",
+    "RequestRecord",
+    "Result",
+    "RunError",
+    "RunningTurn",
+    "SessionNotFound",
+    "TextEvent",
+    "ToolEvent",
+    "TurnEvent",
+    "Usage",
+    "connect",
+]

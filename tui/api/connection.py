@@ -1,0 +1,293 @@
+"""`connect` and `Connection`: what programs use of Holdfast. They stand on `tui.client.Client` and the journal."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_state_path
+
+from tui.api.errors import CannotConnect, PromptNotSent, RequestNotFound, SessionNotFound
+from tui.api.event_feed import ConnectionFeed, EventFeed
+from tui.api.pending import pending_request
+from tui.api.running_turn import OnRequest, RunningTurn, send_reply
+from tui.api.values import AnswerOutcome, AnswerState, Event, PendingRequest, Reply, Result
+from tui.client.client import Client, Clocks
+from tui.client.prompt_dispatcher import NotFetched, NotSaved
+from tui.config.http_factory import open_transport
+from tui.config.settings import Settings, load_settings
+from tui.core import changes as c
+from tui.core.connection_status import ConnectionState
+from tui.core.model import Request, Session
+from tui.net.errors import NetError
+from tui.storage.journal import Journal
+
+if TYPE_CHECKING:
+    from tui.net.http_client import Http
+
+CONNECT_WITHIN = 10.0
+"""Seconds for which the first connection is tried."""
+SEND_WITHIN = 30.0
+"""Seconds for which sending waits for another program that has locked the journal."""
+TRY_AGAIN = 2.0
+"""Seconds between two tries of what must be done before the prompt is sent."""
+
+ENDS: dict[str, AnswerState] = {
+    "acknowledged": "taken",
+    "allowed": "taken",
+    "elsewhere": "elsewhere",
+    "expired": "expired",
+    "refused": "refused",
+    "stopped": "stopped",
+}
+
+
+class Connection:
+    """A connection to one server. Get one from `connect`."""
+
+    def __init__(self, client: Client, *, on_event: Callable[[Event], None] = lambda event: None) -> None:
+        self.client = client
+        """The client that this stands on; not part of the interface."""
+        self._changed = asyncio.Event()
+        self._feed = ConnectionFeed(client, on_event)
+        client.subscribe(self._on_change)
+
+    async def open(self, *, within: float = CONNECT_WITHIN) -> None:
+        """Connect, within so many seconds. Raises `CannotConnect`."""
+        self.client.start(adopt=False)
+        try:
+            async with asyncio.timeout(within):
+                await self._until(lambda: self.client.synced)
+        except TimeoutError:
+            line = self.client.line()
+            raise CannotConnect(line.reason or f"no answer within {within:g} s", line.hint) from None
+
+    async def close(self) -> None:
+        """Disconnect. Turns go on at the server, where it supports that."""
+        await self.client.close()
+
+    async def run(
+        self,
+        prompt: str,
+        *,
+        session: str | None = None,
+        resume: bool = False,
+        title: str = "",
+        agent: str | None = None,
+        model: str | None = None,
+        key: str = "",
+        on_request: OnRequest = "wait",
+        on_event: Callable[[Event], None] = lambda event: None,
+    ) -> Result:
+        """Send a prompt and wait for the recorded end of its turn; parameters and errors as `start`."""
+        turn = await self.start(
+            prompt,
+            session=session,
+            resume=resume,
+            title=title,
+            agent=agent,
+            model=model,
+            key=key,
+            on_request=on_request,
+            on_event=on_event,
+        )
+        return await turn.result()
+
+    async def start(
+        self,
+        prompt: str,
+        *,
+        session: str | None = None,
+        resume: bool = False,
+        title: str = "",
+        agent: str | None = None,
+        model: str | None = None,
+        key: str = "",
+        on_request: OnRequest = "wait",
+        on_event: Callable[[Event], None] = lambda event: None,
+    ) -> RunningTurn:
+        """Send a prompt and return its turn.
+
+        It goes to a new session with this `title`; or to `session`, once that is idle; or (`resume`) to the session
+        used last. `agent`, `model`: by the server's names; None: its defaults. `key`: the journal binds the name to
+        the prompt, so that a second call with it joins the turn or returns the finished one, and never sends twice.
+        `on_event` is called with the turn's events.
+
+        Raises `SessionNotFound`, `PromptNotSent`, `KeyInUse`, `KeyNotKept` or `CannotConnect`.
+        """
+        session_id = await self._session(session, resume=resume, title=title)
+        self.client.choices.choose(session_id, agent=agent, model=model)
+        deadline = self.client.now() + SEND_WITHIN
+        while True:
+            await self._until(lambda: self.client.prompts.may_send_now(session_id) or session_id in self._deleted)
+            if session_id in self._deleted:
+                raise SessionNotFound(f"session {session_id} no longer exists on the server")
+            try:
+                turn = self.client.prompts.send_now(session_id, prompt)
+            except (NotFetched, NotSaved) as error:
+                if self.client.now() > deadline:
+                    raise PromptNotSent(error.message, error.hint) from error
+                await self._pause(TRY_AGAIN)
+            else:
+                return RunningTurn(self.client, turn, on_request=on_request, on_event=on_event)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """All events of the server from now on: first the connection and each request that is open.
+
+        After a reconnection, a request that is still open is not reported again.
+        """
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+        connection, feed = ConnectionFeed(self.client, queue.put_nowait), EventFeed(self.client, queue.put_nowait)
+        self.client.subscribe(connection.on_change)
+        self.client.subscribe(feed.on_change)
+        connection.report()
+        feed.start()
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self.client.unsubscribe(connection.on_change)
+            self.client.unsubscribe(feed.on_change)
+
+    async def pending(self) -> tuple[PendingRequest, ...]:
+        """The requests that are open in all sessions, oldest first. Raises `CannotConnect`."""
+        await self._until(lambda: self.client.synced)
+        store = self.client.store
+        return tuple(pending_request(one, store) for one in store.requests.values())
+
+    async def answer(self, request_id: str, reply: Reply) -> AnswerOutcome:
+        """Reply to an open request, until the server acknowledges or refuses the reply.
+
+        `request_id`: the id, or a prefix that no other open request has. Raises `RequestNotFound` if several have
+        it; an unknown one is reported as *expired*. Raises `CannotConnect` if the connection needs the user.
+        """
+        await self._until(lambda: self.client.synced)
+        request = self.find_request(request_id)
+        if request is None:
+            return AnswerOutcome(request=request_id, state="expired", reason="no open request has this id")
+        ended: list[AnswerOutcome] = []
+
+        def hear(change: c.Change) -> None:
+            if isinstance(change, c.ReplyStatusChanged) and change.request.id == request.id and change.state in ENDS:
+                outcome = AnswerOutcome(request=request.id, state=ENDS[change.state], reason=change.reason)
+                ended.append(outcome)
+
+        self.client.subscribe(hear)
+        try:
+            send_reply(self.client, request, reply)
+            await self._until(lambda: ended)
+        finally:
+            self.client.unsubscribe(hear)
+        return ended[-1]
+
+    def find_request(self, prefix: str) -> Request | None:
+        """The open request whose id is, or alone begins with, `prefix`; None: none. Raises `RequestNotFound`."""
+        requests = self.client.store.requests
+        if prefix in requests:
+            return requests[prefix]
+        found = [one for one in requests if one.startswith(prefix)] if prefix else []
+        if len(found) > 1:
+            raise RequestNotFound(f"{len(found)} open requests begin with {prefix}", "Give more of the id.")
+        return requests[found[0]] if found else None
+
+    @property
+    def _deleted(self) -> Sequence[str]:
+        return tuple(self.client.store.deleted)
+
+    async def _session(self, session: str | None, *, resume: bool, title: str) -> str:
+        """The id of the session for a prompt, opened. Raises as `start`."""
+        session_id = session or (self.client.journal.last_session() if resume else None)
+        if session_id is None:
+            if resume:
+                raise SessionNotFound("no session was used before on this server", "Leave --continue out.")
+            session_id = (await self._new_session(title)).id
+        await self.client.open_session(session_id)
+        return session_id
+
+    async def _new_session(self, title: str) -> Session:
+        while True:
+            await self._until(lambda: self.client.synced)
+            try:
+                return await self.client.new_session(title)
+            except NetError as error:
+                if error.permanent:
+                    raise PromptNotSent(error.message, error.hint) from error
+                await self._pause(TRY_AGAIN)
+
+    async def _until(self, condition: Callable[[], object]) -> None:
+        """Wait until `condition` holds after a change. Raises `CannotConnect` if the connection is stopped."""
+        while not condition():
+            line = self.client.line()
+            if line.state is ConnectionState.STOPPED:
+                raise CannotConnect(line.reason, line.hint)
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def _on_change(self, change: c.Change) -> None:
+        self._feed.on_change(change)
+        self._changed.set()
+
+
+@asynccontextmanager
+async def connect(
+    url: str | None = None,
+    *,
+    password: str | None = None,
+    user: str | None = None,
+    directory: str | None = None,
+    family: str | None = None,
+    ca_file: Path | None = None,
+    within: float = CONNECT_WITHIN,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> AsyncGenerator[Connection, None]:
+    """Connect to a server, within so many seconds, and disconnect at the end of the block.
+
+    What is not given comes from the environment and the settings file, as for `holdfast`. `on_event` is called with
+    each change of the connection. Raises `CannotConnect`, or `SettingsError` for an invalid setting.
+    """
+    given = {
+        "url": url,
+        "password": password,
+        "user": user,
+        "directory": directory,
+        "family": family,
+        "ca_file": ca_file,
+    }
+    settings = load_settings(given)
+    open_http, users = open_transport(settings)
+    async with connection_for(settings, open_http, users, within=within, on_event=on_event) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def connection_for(
+    settings: Settings,
+    open_http: "Callable[[str], Http]",
+    users: Sequence[str],
+    *,
+    within: float = CONNECT_WITHIN,
+    on_event: Callable[[Event], None] = lambda event: None,
+    clocks: Clocks | None = None,
+) -> AsyncGenerator[Connection, None]:
+    """`connect` with settings that are already loaded."""
+    client = Client(
+        settings.url,
+        open_http,
+        users=users,
+        directory=settings.directory,
+        family=settings.family,
+        journal=Journal(user_state_path("holdfast"), settings.url, wall=time.time),
+        patience=settings.patience,
+        clocks=clocks,
+    )
+    connection = Connection(client, on_event=on_event)
+    try:
+        await connection.open(within=within)
+        yield connection
+    finally:
+        await connection.close()

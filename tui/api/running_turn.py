@@ -1,0 +1,287 @@
+"""One turn from its prompt to its recorded end: its events, its requests, its result.
+
+The client decides when a turn is over; this reads what the server stored of it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from tui.api.errors import CannotConnect
+from tui.api.event_feed import EventFeed
+from tui.api.values import (
+    Decision,
+    EndEvent,
+    Event,
+    Outcome,
+    PendingRequest,
+    Reply,
+    Result,
+    TextEvent,
+    Usage,
+)
+from tui.client.client import Client
+from tui.client.recorded_turn import RecordedTurn, recorded_turn
+from tui.core import changes as c
+from tui.core.connection_status import ConnectionState
+from tui.core.model import FullMessage, QuestionRequest, Request
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
+from tui.net.errors import HttpStatusError, NetError
+
+STOPPED_FOR = 300.0
+"""Seconds for which a connection that was stopped during a turn is retried, until the run gives up."""
+RETRY_EVERY = 15.0
+"""Seconds between two retries of a stopped connection, and of a fetch that failed."""
+
+Policy: TypeAlias = Literal["wait", "fail", "reject"]
+OnRequest: TypeAlias = Policy | Callable[[PendingRequest], Decision | Policy]
+"""What to do with a request: leave it open and wait, leave it open and end the run, reject it, or decide for each."""
+
+OUTCOMES: dict[TurnState, Outcome] = {
+    TurnState.FINISHED: "finished",
+    TurnState.FAILED: "failed",
+    TurnState.ABORTED: "aborted",
+    TurnState.INTERRUPTED: "interrupted",
+    TurnState.CANCELLED: "cancelled",
+    TurnState.NOT_SENT: "not sent",
+}
+
+
+class RunningTurn:
+    """A turn that this client sent or took up. Get one from `Connection.start` or `Connection.take_up`."""
+
+    def __init__(
+        self,
+        client: Client,
+        turn: Turn,
+        *,
+        on_request: OnRequest = "wait",
+        on_event: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        self._client = client
+        self._turn = turn
+        self._on_request = on_request
+        self._on_event = on_event
+        self._changed = asyncio.Event()
+        self._left: tuple[Outcome, str] | None = None
+        self._decisions: dict[str, Decision] = {}
+        self._asked: set[str] = set()
+        """The requests to which the policy was applied."""
+        self._failing: set[str] = set()
+        """The requests that end the run while they are open."""
+        self._told_texts: set[str] = set()
+        self._feed = EventFeed(
+            client, self._deliver, session_id=turn.session_id, decided=self._decisions.get, is_of_turn=self._is_of_turn
+        )
+        client.subscribe(self._on_change)
+        self._feed.start()
+        self._on_change(c.RequestsChanged())
+
+    @property
+    def session(self) -> str:
+        """The session's id."""
+        return self._turn.session_id
+
+    @property
+    def prompt(self) -> str:
+        """The server's id of the prompt; until it has one, this client's."""
+        return self._turn.prompt_id
+
+    @property
+    def stored(self) -> bool:
+        """Whether the server has the prompt."""
+        return not self._turn.may_arrive and self._turn.state is not TurnState.NOT_SENT
+
+    def abort(self) -> None:
+        """Abort the turn, retried until the server has done so; `result` then returns."""
+        self._client.abort(self.session)
+
+    def leave(self, outcome: Literal["detached", "timeout", "aborted"], reason: str = "") -> None:
+        """Let `result` return at once; the turn goes on at the server."""
+        self._left = (outcome, reason)
+        self._changed.set()
+
+    async def until_stored(self) -> bool:
+        """Wait until the server has the prompt; False if it does not accept it. Raises `CannotConnect`."""
+        await self._until(lambda: self.stored or self._turn.over or self._left is not None)
+        return self.stored
+
+    async def result(self) -> Result:
+        """Wait for the turn's recorded end. Raises `CannotConnect`; the turn then goes on at the server."""
+        result = await self._wait()
+        self._deliver(EndEvent(time=self._client.server_now(), result=result))
+        return result
+
+    async def _wait(self) -> Result:
+        while True:
+            await self._until(lambda: self._left is not None or self._unanswered() is not None or self._turn.over)
+            if self._left is not None:
+                return self._so_far(*self._left)
+            if self._turn.over:
+                record = await self._fetch()
+                if self._left is not None or record is not None:
+                    return self._so_far(*self._left) if record is None else self._ended(record)
+            elif (request := self._unanswered()) is not None:
+                return self._so_far("waiting", request.summary)
+
+    def _unanswered(self) -> PendingRequest | None:
+        """The first open request that ends the run."""
+        waiting = (record.request for record in self._feed.records.values() if record.state == "open")
+        return next((one for one in waiting if one.id in self._failing), None)
+
+    def _so_far(self, outcome: Outcome, reason: str) -> Result:
+        return self._result(outcome, reason, self._stored_here())
+
+    def _ended(self, record: RecordedTurn) -> Result:
+        self._tell_texts(record)
+        turn = self._turn
+        outcome = OUTCOMES[turn.state]
+        closed = self._feed.records.values()
+        if record.denied or any(one.state == "denied" for one in closed):
+            by_rejection = outcome == "aborted" and not turn.stops.abort_requested
+            outcome = "denied" if outcome == "finished" or by_rejection else outcome
+        return self._result(outcome, turn.reason, record)
+
+    def _result(self, outcome: Outcome, reason: str, record: RecordedTurn) -> Result:
+        texts = [whole_lines(one.text) for one in record.texts]
+        usages = [one.usage for one in record.answers if one.usage is not None]
+        ends = [one.completed for one in record.answers if one.completed]
+        return Result(
+            session=self.session,
+            prompt=self.prompt,
+            outcome=outcome,
+            reason=reason,
+            text="".join(texts),
+            final=texts[-1] if texts else "",
+            requests=tuple(self._feed.records.values()),
+            usage=Usage(
+                sum(one.input_tokens for one in usages),
+                sum(one.output_tokens for one in usages),
+                sum(one.cost for one in usages),
+            ),
+            started=record.prompt.created if record.prompt is not None else None,
+            ended=ends[-1] if ends and outcome not in ("detached", "timeout", "waiting") else None,
+        )
+
+    async def _fetch(self) -> RecordedTurn | None:
+        """What the server stored of the ended turn; None if it was resumed meanwhile, or this client left."""
+        if self._turn.state is TurnState.NOT_SENT:
+            return RecordedTurn()
+        while self._turn.over and self._left is None:
+            await self._until(lambda: self._client.synced or self._left is not None)
+            try:
+                found = await self._client.recorded_turn(self.session, self._turn.prompt_id)
+            except HttpStatusError as refusal:
+                if refusal.status in (404, 410):
+                    return self._stored_here()  # the session is deleted
+                await self._pause()
+            except NetError:
+                await self._pause()
+            else:
+                return found if self._turn.over else None
+        return None
+
+    def _stored_here(self) -> RecordedTurn:
+        """The turn, as far as the store has it."""
+        transcript = self._client.store.transcript(self.session)
+        if transcript is None:
+            return RecordedTurn()
+        messages = [FullMessage(one, tuple(transcript.parts_of(one.id))) for one in transcript.ordered()]
+        return recorded_turn(messages, self._turn.prompt_id)
+
+    async def _until(self, condition: Callable[[], object]) -> None:
+        """Wait until `condition` holds after a change. Raises `CannotConnect` if the connection stays stopped."""
+        stopped_at: float | None = None
+        while not condition():
+            self._changed.clear()
+            line = self._client.line()
+            if line.state is not ConnectionState.STOPPED:
+                stopped_at = None
+                await self._changed.wait()
+                continue
+            now = self._client.now()
+            stopped_at = now if stopped_at is None else stopped_at
+            if now - stopped_at >= STOPPED_FOR:
+                raise CannotConnect(line.reason, line.hint)
+            await self._pause()
+            self._client.retry_now()
+
+    async def _pause(self) -> None:
+        """Wait `RETRY_EVERY` seconds, or until something changes."""
+        try:
+            async with asyncio.timeout(RETRY_EVERY):
+                await self._changed.wait()
+        except TimeoutError:
+            pass  # the time is over
+        self._changed.clear()
+
+    def _on_change(self, change: c.Change) -> None:
+        self._feed.on_change(change)
+        if isinstance(change, c.PartChanged | c.TranscriptReset | c.MessageChanged):
+            self._tell_texts(self._stored_here())
+        if isinstance(change, c.RequestsChanged | c.SessionsChanged | c.ConnectionChanged):
+            self._decide()
+        self._changed.set()
+
+    def _decide(self) -> None:
+        """Apply the policy to each request once."""
+        for request in list(self._client.store.requests.values()):
+            record = self._feed.records.get(request.id)
+            if record is None or request.id in self._asked:
+                continue
+            self._asked.add(request.id)
+            policy = self._on_request
+            decision = policy(record.request) if callable(policy) else policy
+            if decision == "reject":
+                rejection = Reply() if isinstance(request, QuestionRequest) else Reply(permission="reject")
+                decision = Decision(reply=rejection, by="on-request")
+            if isinstance(decision, Decision):
+                self._decisions[request.id] = decision
+                send_reply(self._client, request, decision.reply)
+            elif decision == "fail":
+                self._failing.add(request.id)
+
+    def _tell_texts(self, record: RecordedTurn) -> None:
+        """Report the texts that are complete, in order; later ones wait for an incomplete one before them."""
+        for part in record.texts:
+            if part.id in self._told_texts:
+                continue
+            if part.state != "done":
+                return
+            self._told_texts.add(part.id)
+            self._deliver(
+                TextEvent(
+                    time=self._client.server_now(),
+                    session=part.session_id,
+                    message=part.message_id,
+                    part=part.id,
+                    text=whole_lines(part.text),
+                )
+            )
+
+    def _is_of_turn(self, session_id: str, message_id: str) -> bool:
+        """Whether a message came after the turn's prompt."""
+        transcript = self._client.store.transcript(session_id)
+        if transcript is None or session_id != self.session:
+            return transcript is not None
+        prompt, message = transcript.messages.get(self._turn.prompt_id), transcript.messages.get(message_id)
+        return prompt is not None and message is not None and message.created >= prompt.created
+
+    def _deliver(self, event: Event) -> None:
+        self._on_event(event)
+
+
+def send_reply(client: Client, request: Request, reply: Reply) -> None:
+    """Send a reply, retried until the server acknowledges or refuses it."""
+    if reply.permission is not None:
+        client.reply(request, reply.permission, reply.message)
+    elif reply.answers is not None:
+        client.answer(request, reply.answers)
+    else:
+        client.reject(request)
+
+
+def whole_lines(text: str) -> str:
+    """The text with a newline at its end."""
+    return text if text.endswith("\n") else f"{text}\n"

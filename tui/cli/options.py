@@ -1,0 +1,56 @@
+"""Options that several commands share, and the settings that they give."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tui.backends import FAMILIES
+from tui.config.http_factory import open_transport
+from tui.config.settings import Settings, SettingsError, load_settings
+from tui.core.sanitize import sanitize
+from tui.net.url import is_exposed
+
+if TYPE_CHECKING:
+    from tui.net.http_client import Http
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+CA_FILE = click.option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CA certificate to trust, in addition to the system's.",
+)
+DIRECTORY = click.option("--directory", metavar="DIR", help="The project folder on the server.")
+FAMILY = click.option(
+    "--family",
+    type=click.Choice([family.name for family in FAMILIES]),
+    help="The kind of server; auto-detected by default.",
+)
+URL = click.argument("url", required=False)
+
+SESSION_ID = re.compile(r"[\w.:-]{1,200}")
+"""The format of session ids of all supported servers; other values could form a URL path."""
+
+
+def server_options(command: F) -> F:
+    """The options that name a server: --directory, --family, --ca-file."""
+    return DIRECTORY(FAMILY(CA_FILE(command)))
+
+
+def settings_for(
+    url: str | None, directory: str | None, family: str | None, ca_file: Path | None
+) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
+    """The settings, the HTTP client factory and the users of a subcommand. Raises `ClickException`."""
+    try:
+        settings = load_settings({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
+        if is_exposed(settings.url, settings.password is not None):
+            raise SettingsError(f"{settings.url} is plain http on another machine: the password is not sent there.")
+        for warning in settings.warnings:
+            click.echo(sanitize(warning), err=True)
+        return settings, *open_transport(settings)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
