@@ -1,6 +1,6 @@
-"""An ASGI application on a real socket of the test's own event loop, there and gone within milliseconds.
+"""An ASGI application on a real socket in the test's event loop, started and stopped within milliseconds.
 
-It is uvicorn's protocol without uvicorn's server, which takes a tenth of a second to start and to end.
+It uses uvicorn's protocol without uvicorn's server, which takes a tenth of a second to start and to stop.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ class Listening:
         return f"http://127.0.0.1:{self.port}"
 
     def cut(self) -> None:
-        """Drop every connection, as a server that dies does."""
+        """Drop all connections, as a killed server does."""
         for connection in list(self.state.connections):
             connection.transport.abort()
 
 
 @asynccontextmanager
 async def listening(app: ASGIApp, *, port: int = 0, date: float | None = None) -> AsyncIterator[Listening]:
-    """Serve `app` on 127.0.0.1; `date` is what its clock says, in epoch seconds (None: the truth, once)."""
+    """Serve `app` on 127.0.0.1; `date` returns its clock in epoch seconds (None: the real time, once)."""
     config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none")
     config.load()
     state = ServerState()

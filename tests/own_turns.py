@@ -1,4 +1,4 @@
-"""Turns that a server begins by itself once an agent has worked in the background: on the stub, on a real one."""
+"""Turns started by the server after an agent has worked in the background: on the stub and on a real server."""
 
 from tests.contract_harness import Attached
 from tui.core.model import NotePart, PermissionRequest, QuestionRequest
@@ -11,11 +11,11 @@ def own_turns(here: Attached) -> list[Turn]:
 
 
 async def start_agent(here: Attached, report: str) -> None:
-    """An agent is at work, with leave where the server asks for that, and the turn that began it is over."""
+    """An agent is working, with permission if the server asks for it, and the turn that started it is over."""
     here.prompt(f"AGENT ({report})")
 
     def over_or_asked() -> bool:
-        begun = here.turns(f"AGENT ({report})")  # none while the prompt still waits here
+        begun = here.turns(f"AGENT ({report})")  # none while the prompt is still queued here
         return bool(here.client.store.requests) or any(turn.over for turn in begun[-1:])
 
     await here.until(over_or_asked)

@@ -1,4 +1,4 @@
-"""Programs that a test runs beside itself: what they may see, how they are watched, how they surely end."""
+"""Child processes of a test: their environment, how they are watched, and how they are reliably ended."""
 
 import os
 import select
@@ -14,7 +14,7 @@ from tests.waiting import PATIENCE
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """What a program needs to run, with all that it may keep under `home`, and nothing of the developer's."""
+    """The environment that a program needs, with all its files under `home`, and none of the developer's settings."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -29,7 +29,7 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that is free now. Another program may take it before its user does."""
+    """A currently free TCP port of 127.0.0.1. Another program may take it before it is used."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert isinstance(port, int)
@@ -40,9 +40,9 @@ def free_port() -> int:
 def running(
     command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` in a process group of its own, stdin and stdout pipes, stderr in `log`; end the whole group.
+    """Run `command` in its own process group, stdin and stdout as pipes, stderr in `log`; then kill the whole group.
 
-    The pipe into it breaks when the test run is killed: a program that watches it ends then as well.
+    The pipe to it breaks when the test run is killed: a program that watches it exits then as well.
     """
     with log.open("ab") as errors:
         process = subprocess.Popen(
@@ -62,15 +62,15 @@ def running(
 
 
 def end_group(leader: int) -> None:
-    """Kill every process of the group that `leader` leads, if any is left."""
+    """Kill all remaining processes of the group of `leader`."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
-        pass  # all of them have ended by themselves
+        pass  # all of them have exited by themselves
 
 
 def read_line(process: subprocess.Popen[bytes], *, within: float = PATIENCE, beginning: bytes = b"") -> str:
-    """The first whole line of the process's stdout that begins so; AssertionError after `within` seconds."""
+    """The first complete line of the process's stdout with this prefix; AssertionError after `within` seconds."""
     assert process.stdout is not None
     deadline = time.monotonic() + within
     seen = b""

@@ -1,4 +1,4 @@
-"""Bounds on work, in processor time: what other programs take meanwhile does not count, nor how fast the machine is."""
+"""Limits on work, in processor time: independent of other programs and of the machine's speed."""
 
 import asyncio
 import gc
@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 _REFERENCE: Final = 0.003
-"""Seconds that `_work` takes on the machine on which the bounds of the tests were chosen."""
+"""Seconds that `_work` takes on the machine on which the limits of the tests were chosen."""
 
 
 def slowness() -> float:
-    """How many times slower this machine is just now than the one on which bounds are chosen; 1 where it is not."""
+    """How many times slower this machine is now than the one on which limits were chosen; at least 1."""
     times: list[float] = []
     for _ in range(3):
         began = time.thread_time()
@@ -23,7 +23,7 @@ def slowness() -> float:
 
 @asynccontextmanager
 async def loop_held_up_at_most(seconds: float) -> AsyncIterator[None]:
-    """Fail where this thread works for longer than that between two turns of the event loop."""
+    """Fail if this thread works longer than that between two rounds of the event loop."""
     longest, before = 0.0, 0.0
 
     async def watch() -> None:
@@ -36,7 +36,7 @@ async def loop_held_up_at_most(seconds: float) -> AsyncIterator[None]:
 
     slow = slowness()
     watching = asyncio.create_task(watch())
-    gc.disable()  # what the other tests left behind is none of the work that is measured
+    gc.disable()  # garbage of other tests must not be measured
     try:
         yield
         await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A small conversation that tests and pictures share: one session, a prompt, and an answer under way."""
+"""A small conversation for tests and screenshots: one session, a prompt, and an unfinished answer."""
 
 from tui.core import events as e
 from tui.core.model import (
@@ -72,7 +72,7 @@ def tool(part_id: str = "prt_t", tool: str = "bash", state: str = "completed", *
 
 
 def at_work() -> list[e.Event]:
-    """A turn in the middle: thought, words, three tool calls."""
+    """An unfinished turn: reasoning, text, three tool calls."""
     return [
         e.StatusChanged(SESSION, Busy()),
         *prompt(),

@@ -1,4 +1,4 @@
-"""README and docs claim nothing that is not so: each name in them is looked up where it is defined."""
+"""Names in README and docs are looked up where they are defined."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`docs/evidence.md` names what may be said of an end, an answer or an abort; the code says nothing else."""
+"""`docs/evidence.md` lists all texts about the end of a turn, an answer or an abort; the code has no others."""
 
 import ast
 import itertools
@@ -29,7 +29,7 @@ SHOWN = {
     title: re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
     for title, text in zip(SECTIONS[1::2], SECTIONS[2::2], strict=True)
 }
-"""What the tables say is shown, by section."""
+"""The texts in the tables, by section."""
 GLYPHS = {
     TurnState.FINISHED: "✓",
     TurnState.FAILED: "✗",
@@ -83,7 +83,7 @@ HOLD: dict[str, Case] = {
     ),
     "↩ not sent: …": Case(NOTHING.turn, False, (), (), False, False, False),
 }
-"""By row: a record that bears it out."""
+"""By row: a record that supports it."""
 
 BELIES = {
     TurnState.FINISHED: Case(NOTHING.turn, True, (ABORTED,), (ABORTED,), True, False, False),
@@ -94,7 +94,7 @@ FINISHED_ANYWAY = Case(NOTHING.turn, True, (WHOLE,), (), False, True, True, dies
 
 
 def turn_of(shown: str) -> Turn:
-    """A turn that is shown so."""
+    """A turn that is shown with this text."""
     head, _, reason = shown.partition(": ")
     state = TurnState(head[2:])
     return Turn("ses_1", "msg_1", 0.0, state=state, reason=reason.replace("…", "words of the server"), ended=1.0)
@@ -131,7 +131,7 @@ def test_every_end_has_a_row() -> None:
 
 
 def texts(path: str) -> set[str]:
-    """The string constants of a module that are sentences, docstrings and what ends as *not sent* apart."""
+    """The string constants of a module that are sentences, without docstrings and reasons of *not sent*."""
     tree = ast.parse((HERE / path).read_text())
     ignored: set[ast.AST] = set()
     for node in ast.walk(tree):
@@ -198,13 +198,13 @@ REPLIES: Any = (None, *get_args(PermissionReply))
 
 
 def row_of(words: str, rows: list[str]) -> str | None:
-    """The row that shows these words; `…` stands for any."""
+    """The row that matches this text; `…` matches any."""
     patterns = {row: re.escape(row).replace("…", ".*") for row in rows}
     return next((row for row, pattern in patterns.items() if re.fullmatch(pattern, words)), None)
 
 
 def outcomes() -> Iterator[str]:
-    """Each line that the transcript can have of a request."""
+    """Each line that the transcript can show about a request."""
     question, permission = talk.ONE_CHOICE, talk.PERMISSION
     told = get_args(ReplyStatusChanged.__annotations__["state"])
     cases: list[tuple[Request, list[Any]]] = [

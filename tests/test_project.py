@@ -1,4 +1,4 @@
-"""Promises of the repository itself: what it needs, what it must never hold, where its tests stand."""
+"""Rules of the repository: dependencies, forbidden content, and the places of tests."""
 
 import ast
 import re
@@ -23,11 +23,11 @@ OF_THE_WHOLE = (
     "tests/test_docs.py",
     "tests/ui/test_screens.py",
 )
-"""Tests beside the packages that are of no one module."""
+"""Test files that belong to no single module."""
 
 TRACKED = [
     ROOT / name
-    # the checkout may belong to another user than the one who tests it
+    # the checkout may belong to another user than the one who runs the test
     for name in subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -37,7 +37,7 @@ TRACKED = [
     ).stdout.split("\0")
     if name and (ROOT / name).is_file()
 ]
-"""Every file of the repository, those not yet added included."""
+"""All files of the repository, including those not yet added."""
 
 
 def named(path: Path) -> str:
@@ -82,7 +82,7 @@ def test_no_npm_lock_file_is_committed() -> None:
 
 
 NEVER = re.compile(
-    r"(?<![\w.])/(?:root|work)/"  # paths of somebody's machine
+    r"(?<![\w.])/(?:root|work)/"  # paths of one machine
     r"|/tmp/\w+[.-]\w{6,}"
     r"|index-url|/simple/|\"resolved\":|https?://\S+\.(?:whl|tgz|deb)\b"  # where packages came from
 )
@@ -130,7 +130,7 @@ def test_every_folder_of_tests_is_a_package() -> None:
 
 
 def test_no_test_is_skipped() -> None:
-    """What cannot run here fails and says what is missing; what needs npm has a target of its own."""
+    """A test that cannot run here fails with a reason; tests that need npm have their own target."""
     skips = re.compile(r"pytest\.(?:skip|xfail|importorskip)\(|mark\.(?:skip|xfail)")
     found = [
         name
@@ -159,7 +159,7 @@ FAMILY = re.compile(r"opencode|mimo|qwen", re.IGNORECASE)
 
 
 def spoken(tree: ast.Module) -> list[tuple[int, str]]:
-    """Every name and text that the code itself uses: no comment, and no docstring."""
+    """All names and texts in the code, without comments and docstrings."""
     told = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
@@ -180,7 +180,7 @@ def spoken(tree: ast.Module) -> list[tuple[int, str]]:
 
 
 def test_only_the_backends_name_families() -> None:
-    """What changes with the family is said by its traits; the rest of the client must not ask which one it is."""
+    """Differences between families are traits; the rest of the client must not test which family it is."""
     modules = [path for path in (ROOT / "tui").rglob("*.py") if "backends" not in path.parts]
     found = [
         f"{named(path)}:{line}: {text}"
@@ -204,11 +204,11 @@ def test_only_common_backend_modules_are_imported() -> None:
 
 
 STUBS_OWN = {"profiles.py", "qwen", "opencode"}
-"""Where the stub may know a family by name: how each behaves, what goes together, and the families' own rooms."""
+"""Where the stub may name a family: profiles, protocols, and the packages of the families."""
 
 
 def test_only_profiles_and_routes_of_the_stub_name_families() -> None:
-    """What changes with the family is said by its profile; worlds, agents and faults are the same for all."""
+    """Differences between families are in profiles; state, agents and faults are the same for all."""
     stub = ROOT / "server_stub"
     found = [
         f"{named(path)}:{line}: {text}"
@@ -221,7 +221,7 @@ def test_only_profiles_and_routes_of_the_stub_name_families() -> None:
 
 
 def test_the_contract_names_no_family() -> None:
-    """They are the same for all: what differs is asked of the traits, as the client does."""
+    """The contract is the same for all families: differences are taken from traits, as in the client."""
     found = [
         f"{name}:{line}: {text}"
         for name in ("tests/contract.py", "tests/contract_harness.py")

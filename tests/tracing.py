@@ -1,4 +1,4 @@
-"""How much memory the program under test keeps."""
+"""Measures the memory that a program under test keeps."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def memory_traced() -> Iterator[Callable[[], int]]:
-    """Calling the value gives the bytes that were allocated since the beginning and are still kept."""
+    """Calling the value returns the bytes allocated since the start that are still in use."""
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()

@@ -1,1 +1,1 @@
-"""Attacks on the client, watched from outside."""
+"""Attacks of a hostile server on the client, observed from outside."""

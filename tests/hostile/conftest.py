@@ -1,4 +1,4 @@
-"""Which attacks run: `pytest tests/hostile --attacks=all`, `--attack="gzip"`, `--attacks=10 --attack-seed=3`.
+"""Options that select attacks: `pytest tests/hostile --attacks=all`, `--attack="gzip"`, `--attacks=10 --attack-seed=3`.
 
 With `--write-table` the results of the run become the table in docs/security.md.
 """
@@ -16,12 +16,12 @@ from tests.hostile.runs import Run, idle_client
 from tests.hostile.watched import Watched
 
 SHARE = 10
-"""One attack on the screen in so many is played in the whole suite; `make hostile` plays them all."""
+"""The whole suite runs one in so many attacks on the screen; `make hostile` runs all of them."""
 COMMAND_SHARE = 20
-"""Of those on the commands, one in so many."""
+"""The same for attacks on the commands."""
 
 OPEN: set[str] = set()
-"""Attacks that the client does not hold yet: `--attacks=all` and their names play them, the tenth does not."""
+"""Attacks that the client does not withstand yet: run by `--attacks=all` and by name, not in the sample."""
 
 Case = tuple[str, str, str]
 CASES: tuple[Case, ...] = tuple(
@@ -74,13 +74,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """A client that nobody attacks, beside all those that are."""
+    """A client that is not attacked, running beside all those that are."""
     with idle_client(tmp_path_factory.mktemp("idle")) as client:
         yield client
 
 
 class _Table:
-    """Collects what each test recorded, in the process that starts the others."""
+    """Collects what each test recorded, in the main process."""
 
     def __init__(self) -> None:
         self._runs: list[Run] = []

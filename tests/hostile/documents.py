@@ -1,6 +1,6 @@
-"""What a healthy server of each family answers: one idle session with one finished turn, by route.
+"""The responses of a healthy server of each family: one idle session with one finished turn, by route.
 
-Every attack replaces the answer of one route, or items of these documents; all else stays as it is here.
+Every attack replaces the response of one route, or items of these documents; everything else stays as here.
 """
 
 import copy
@@ -17,7 +17,7 @@ ANSWER = "msg_221bfcce6008XYZ33YCItduP1v"
 QWEN_SESSION = "ddd23160-7806-441a-8351-1e89f7b25fcc"
 EPOCH = "8c8bb483-cf36-471c-bf8a-d0707a5cd9a0"
 AT = 1795862547686
-"""Epoch milliseconds of everything here."""
+"""Epoch milliseconds of all times in these documents."""
 STAMP = "2026-11-28T10:42:35.429Z"
 
 ROUTES = ("health", "events", "lists", "prompt")
@@ -30,7 +30,7 @@ def session_of(family: str) -> str:
 
 
 def session(number: int = 0, **changed: JSON) -> dict[str, JSON]:
-    """A session of opencode; number 0 is the one that the client opens."""
+    """A session of opencode; the client opens number 0."""
     return {
         "id": SESSION if not number else f"ses_{number:026d}",
         "directory": PLACE,
@@ -123,7 +123,7 @@ def frame(kind: str, **properties: JSON) -> dict[str, JSON]:
 
 
 def sse(*frames: JSON) -> bytes:
-    """Events as an event stream has them."""
+    """Events encoded as in an event stream."""
     return b"".join(b"data: " + encode(one) + b"\n\n" for one in frames)
 
 
@@ -234,7 +234,7 @@ _OF_THE_LISTS = {
 
 
 def look_up(family: str, method: str, path: str) -> tuple[str, JSON] | None:
-    """The name of a route and a copy of its healthy document; None: there is none. The query does not count."""
+    """The name of a route and a copy of its healthy document, or None. The query is ignored."""
     known = (_QWEN if family == "qwen" else _OPENCODE).get(f"{method} {path}")
     if known is None and method == "POST" and re.search(r"/(detach|heartbeat|abort|cancel|reply|reject)$", path):
         return "told", True
@@ -252,5 +252,5 @@ def look_up(family: str, method: str, path: str) -> tuple[str, JSON] | None:
 
 
 def kind(name: str) -> str:
-    """Which of ROUTES the route of this name belongs to, "" for none."""
+    """The kind of route (in ROUTES) of the route of this name, "" for none."""
     return "lists" if name in _OF_THE_LISTS else name if name in ROUTES else ""

@@ -1,9 +1,9 @@
-"""A client double for the harness: it shows a prompt, echoes keys, and does one thing that a client must not.
+"""A fake client for testing the harness: it shows a prompt, echoes keys, and has one forbidden behaviour.
 
-`python -m tests.hostile.double FAULT ADDRESS …`: `none`, `leak` (a control byte reaches the terminal), `freeze`
-(keys are not echoed for five seconds), `grow` (100 MiB), `exit` (ends with status 1), `traceback` (says that it failed
-and goes on), `stay` (its key does not end it), `deaf` (F5 does nothing). The fault comes with the first answer
-that is not the healthy one: the double asks the server again and again, as a client does.
+`python -m tests.hostile.double FAULT ADDRESS …`: `none`, `leak` (a control byte reaches the terminal), `freeze` (keys
+are not echoed for five seconds), `grow` (100 MiB), `exit` (exits with status 1), `traceback` (prints a failure and
+continues), `stay` (its quit key has no effect), `deaf` (F5 has no effect). The fault starts with the first response
+that differs from the healthy one: the double sends requests continuously, as a client does.
 """
 
 import os
@@ -22,7 +22,7 @@ F5 = b"\x1b[15~"
 
 
 class Double:
-    """Draws a header and a prompt by the bytes that the real client uses."""
+    """Draws a header and a prompt with the same bytes as the real client."""
 
     def __init__(self, fault: str, address: str) -> None:
         self._fault = fault
@@ -47,13 +47,13 @@ class Double:
                 return 0
 
     def _ask(self) -> bool:
-        """Whether the server gives the list of messages as JSON; deaf, it never finds out that it does again."""
+        """Whether the server returns the list of messages as JSON; with `deaf` it never detects a recovery."""
         if self._fault == "deaf" and self._struck:
             return False
         return self._get(f"/session/{SESSION}/message") == "application/json"
 
     def _get(self, path: str) -> str | None:
-        """The type of what the server gives there; None for nothing."""
+        """The content type of the response; None if there is no response."""
         connection = HTTPConnection(self._address, timeout=60)
         try:
             connection.request("GET", path)
@@ -64,7 +64,7 @@ class Double:
             connection.close()
 
     def _strike(self) -> bool:
-        """Do what must not be done; whether to end."""
+        """Perform the forbidden behaviour; returns whether to exit."""
         match self._fault:
             case "leak":
                 self._write("\x1b[4;1Hno\ttab")
@@ -79,7 +79,7 @@ class Double:
         return False
 
     def _key(self, keys: bytes) -> bool:
-        """Echo what was typed; whether to end."""
+        """Echo the typed keys; returns whether to exit."""
         if b"\x11" in keys and self._fault != "stay":
             self._write("\x1b[?1049l")
             return True

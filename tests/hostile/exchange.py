@@ -1,4 +1,4 @@
-"""One request and its answer on a raw socket, byte by byte: what is sent need not be HTTP."""
+"""One request and its response on a raw socket, byte by byte: the output need not be HTTP."""
 
 import asyncio
 import socket
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import Final
 
 LARGEST: Final = (1 << 30) + (64 << 20)
-"""Bytes that one answer may have."""
+"""Maximum bytes of one response."""
 LONGEST: Final = 60.0
-"""Seconds that one answer may take."""
+"""Maximum seconds of one response."""
 
 
 class Spent(Exception):
-    """An answer has reached its limit."""
+    """A response has reached its limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the client asked; names of headers in lower case."""
+    """The client's request; header names in lower case."""
 
     method: str
     path: str
@@ -29,7 +29,10 @@ class Request:
 
 
 class Exchange:
-    """Sends the answer to `request`. Every call raises OSError once the client has gone, Spent at the limits."""
+    """Sends the response to `request`.
+
+    Every call raises OSError once the client has disconnected, Spent at the limits.
+    """
 
     def __init__(self, request: Request, writer: asyncio.StreamWriter, family: str) -> None:
         self.request = request
@@ -40,16 +43,16 @@ class Exchange:
 
     @property
     def is_stream(self) -> bool:
-        """Whether an event stream was asked for."""
+        """Whether an event stream was requested."""
         return self.request.headers.get("accept") == "text/event-stream"
 
     @property
     def content_type(self) -> str:
-        """The type that was asked for."""
+        """The requested content type."""
         return "text/event-stream" if self.is_stream else "application/json"
 
     async def send(self, data: bytes) -> None:
-        """These bytes, as they are."""
+        """Send these bytes unchanged."""
         self._sent += len(data)
         if self._sent > LARGEST or time.monotonic() - self._began > LONGEST:
             raise Spent
@@ -59,7 +62,7 @@ class Exchange:
         await self.writer.drain()
 
     async def pause(self, seconds: float) -> None:
-        """Wait between two pieces; nothing is sent."""
+        """Wait between two pieces without sending."""
         if time.monotonic() - self._began > LONGEST:
             raise Spent
         await asyncio.sleep(seconds)
@@ -67,7 +70,7 @@ class Exchange:
     async def head(
         self, content_type: str, *, length: int | None, status: str = "200 OK", headers: Mapping[str, str] = {}
     ) -> None:
-        """Status line and headers; without a `length` the body follows in chunks."""
+        """Send status line and headers; without a `length` the body follows in chunks."""
         size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
         more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         await self.send(
@@ -81,13 +84,13 @@ class Exchange:
     async def respond(
         self, body: bytes, *, status: str = "200 OK", headers: Mapping[str, str] = {}, content_type: str = ""
     ) -> None:
-        """A whole answer with its length."""
+        """Send a complete response with its length."""
         await self.head(content_type or "application/json", length=len(body), status=status, headers=headers)
         for at in range(0, len(body), 1 << 20):
             await self.send(body[at : at + (1 << 20)])
 
     def reset(self) -> None:
-        """Break the connection off with a RST."""
+        """Reset the connection (RST)."""
         found = self.writer.get_extra_info("socket")
         found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()

@@ -1,6 +1,6 @@
-"""What reaches a terminal, byte by byte: printable text, and the escape sequences that the client itself uses.
+"""Checks terminal output byte by byte: printable text, and the escape sequences that the client itself uses.
 
-Whatever else is found there can only have come from a server.
+Anything else can only have come from a server.
 """
 
 import re
@@ -8,11 +8,11 @@ import unicodedata
 from typing import Final
 
 _FORMAT: Final = {"\u200d", "\ufe0f"}
-"""Joins and variants of emoji, which a terminal draws within their cell."""
+"""Joiners and variation selectors of emoji, drawn by a terminal within their cell."""
 
 
 def _suspects() -> str:
-    """Every control, format and surrogate character, and those that separate lines, for a class of characters."""
+    """All control, format and surrogate characters, and line separators, as a character class."""
     points = (*range(0x3000), *range(0xD800, 0xE000), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0200))
     wanted = ("Cc", "Cf", "Cs", "Zl", "Zp")
     found = (chr(point) for point in points if unicodedata.category(chr(point)) in wanted)
@@ -23,21 +23,21 @@ _SUSPECT: Final = re.compile(f"[{_suspects()}]")
 _SEQUENCES: Final = re.compile(
     r"\x1b(?:"
     r"\[[\d;:]*m"  # colours
-    r"|\[\d+;\d+H"  # the cursor's place
+    r"|\[\d+;\d+H"  # cursor position
     r"|\[\?(?:7|25|1000|1003|1004|1006|1015|1016|1049|2004|2026|2048)[hl]"  # modes
-    r"|\[\?(?:2026|2048)\$p|\[<u|\[>\d+u|\[2[23];\d+(?:;\d+)?t"  # questions, the keyboard, the title's stack
-    rf"|\](?:0|2|9|22|777;notify);[^{_suspects()}]*(?:\x07|\x1b\\)"  # title, notices, the pointer
+    r"|\[\?(?:2026|2048)\$p|\[<u|\[>\d+u|\[2[23];\d+(?:;\d+)?t"  # queries, keyboard protocol, title stack
+    rf"|\](?:0|2|9|22|777;notify);[^{_suspects()}]*(?:\x07|\x1b\\)"  # title, notifications, pointer
     r"|\]8;[!-:<-~]*;[!-~]*\x1b\\"  # links
     r")"
 )
 LEAVES: Final = "\x1b[?1049l"
-"""Leaves the screen: lines of text may follow."""
+"""Leaves the alternate screen: lines of text may follow."""
 _LINE_END: Final = re.compile(r"\r?\n(?=\x1b\[\d+;\d+H)")
-"""The library ends a line of the screen so, and says where the next one begins."""
+"""Textual ends a line of the screen with this sequence, which positions the next one."""
 
 
 def strange(data: bytes) -> list[str]:
-    """What is in `data`, a whole output, that the client does not write itself: the first few, by place."""
+    """The first unexpected sequences in `data`, a complete output, with their offsets."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -61,7 +61,7 @@ def strange(data: bytes) -> list[str]:
 
 
 def strange_in_lines(data: bytes) -> list[str]:
-    """The same for what goes to a pipe or a file: lines of text, and nothing else."""
+    """The same for output to a pipe or a file: lines of text, and nothing else."""
     text = data.decode("utf-8", "replace")
     return [
         f"{match[0]!r} at {match.start()}: {text[max(0, match.start() - 30) : match.start() + 30]!r}"

@@ -1,4 +1,4 @@
-"""The JSON and the events of the attacks: hostile texts and numbers in every field, and far too many of them."""
+"""JSON and events of the attacks: hostile texts and numbers in every field, and excessive amounts of them."""
 
 import json
 import re
@@ -16,7 +16,7 @@ CONTROLS: Final = (
     "\u202e\u202d\u2066\u2067\u2068\u2069\u200e\u200f\u061c\ufeff\u200b"
     "\n\tbehind\t\nit [/] [bold red] [@click=app.bell]x[/] \ud83d \ufffe \U000e0041"
 )
-"""What a terminal obeys, what reorders or breaks a line, what the screen's own markup is."""
+"""Control sequences, characters that reorder or break lines, and Textual's markup."""
 ENTITIES: Final = (
     "&#x202e; &rlm; &lrm; &#x2028; &#27;[2J &#x1b;]52;c;cHduZWQ=&#7; &#155;2J &#x9b; &#8; &#9; &#10; &Tab; "
     "&NewLine; &#0; &#x7f; &#x2066; &ZeroWidthSpace; &shy;"
@@ -27,11 +27,11 @@ TEXTS: Final = {
     "version", "name", "mode", "modelID", "providerID", "delta", "reason", "directory", "displayName",
     "priority",
 }  # fmt: skip
-"""Fields that people read: others (ids, kinds, states) keep their values, so that what holds them is shown."""
+"""Fields with text for users: others (ids, kinds, states) keep their values, so that the items are shown."""
 
 
 def poisoned(value: JSON, poison: str = CONTROLS, key: str = "") -> JSON:
-    """The value with `poison` behind each text that people read."""
+    """The value with `poison` appended to each text for users."""
     match value:
         case str():
             return value + poison if key in TEXTS else value
@@ -44,7 +44,7 @@ def poisoned(value: JSON, poison: str = CONTROLS, key: str = "") -> JSON:
 
 
 def numbered(value: JSON, number: str) -> JSON:
-    """The value with a mark for `number` in place of each number; `raw` writes it."""
+    """The value with a placeholder of `number` in place of each number; `raw` writes it."""
     match value:
         case bool():
             return value
@@ -82,7 +82,7 @@ def _replaced(value: JSON, path: tuple[str | int, ...], item: JSON) -> JSON:
 
 
 def raw(value: JSON) -> bytes:
-    """As JSON, with the numbers that `numbered` marked as they stand."""
+    """As JSON, with the numbers that `numbered` marked written literally."""
     return re.sub(rb'"\\u0000(.*?)\\u0000"', lambda found: json.loads(b'"' + found[1] + b'"').encode(), d.encode(value))
 
 
@@ -118,7 +118,7 @@ def statuses(count: int) -> Document:
 
 
 BUSY: Final[Mapping[str, Document]] = {"statuses": lambda: d.encode({d.SESSION: {"type": "busy"}})}
-"""A request counts only in a session that is at work."""
+"""A request counts only in a busy session."""
 
 
 def messages(count: int) -> Document:
@@ -248,7 +248,7 @@ def long_ids_of() -> bytes:
 
 
 def texts() -> Mapping[str, Document]:
-    """Hostile texts in all that lists and transcripts hold."""
+    """Hostile texts in all fields of lists and transcripts."""
     parts = [
         d.text_part("a text"),
         d.text_part("thought", 1) | {"type": "reasoning"},
@@ -461,7 +461,7 @@ def frames_of_no_json() -> Iterator[bytes]:
 
 
 def _events() -> list[JSON]:
-    """One of each kind of event that the client reads."""
+    """One event of each kind that the client reads."""
     error = {"name": "APIError", "data": {"message": "failed", "statusCode": 500}}
     retry = {"type": "retry", "attempt": 2, "message": "overloaded", "next": d.AT}
     return [

@@ -1,4 +1,4 @@
-"""The table of attacks in docs/security.md: what each cost on each route, as it was measured last."""
+"""The table of attacks in docs/security.md: the cost of each attack on each route, as last measured."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ FAMILIES: Final = {"opencode": "", "mimo": " · MiMo Code", "qwen": " · qwen"}
 
 
 def write_table(runs: Sequence[Run], page: Path, of: int) -> None:
-    """Put the table of these runs, out of so many, between the markers of the page."""
+    """Write the table of these runs, out of so many, between the markers of the page."""
     text = page.read_text()
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
@@ -22,7 +22,7 @@ def write_table(runs: Sequence[Run], page: Path, of: int) -> None:
 
 
 def table(runs: Sequence[Run], of: int) -> str:
-    """A line for each attack and family, a column for each route, and what the commands ended with."""
+    """A row for each attack and family, a column for each route, and the exit statuses of the commands."""
     cells: dict[tuple[str, str], dict[str, str]] = {}
     order = {name: at for at, name in enumerate(ATTACKS)}
     for run in sorted(runs, key=lambda one: (order[one.attack], list(FAMILIES).index(one.family))):
@@ -40,7 +40,7 @@ def table(runs: Sequence[Run], of: int) -> str:
 
 
 def cell(run: Run) -> str:
-    """What one run cost and how it was shown; what did not hold begins with NOT."""
+    """The cost of one run and the shown state; a failed check begins with NOT."""
     if run.outcome.startswith(("status", "doctor")):
         said = f"{run.memory >> 20} MiB, {run.outcome.partition(' ')[2]}"
     else:

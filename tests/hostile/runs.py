@@ -1,4 +1,4 @@
-"""One attack on the running client, and on the commands without a screen: what it cost, and what did not hold."""
+"""One attack on the running client and on the commands without a screen: measured cost and failed checks."""
 
 import re
 import sys
@@ -21,29 +21,29 @@ from tests.waiting import PATIENCE
 
 ROOT: Final = Path(__file__).parents[2]
 TRIES: Final = 3
-"""What only came late is tried anew: a freeze comes again, the machine's noise does not."""
+"""A run that was only late is repeated: a freeze recurs, the machine's noise does not."""
 FREEZE: Final = 0.15
-"""Seconds that an echo may take longer than that of an idle client, typed into at the same time."""
+"""Seconds that an echo may take longer than that of an idle client measured at the same time."""
 BEGINS: Final = 60.0
-"""Seconds within which the client must come to the attack."""
+"""Seconds within which the client must reach the attack."""
 GATHERS: Final = 0.3
-"""Seconds within which the requests of a client that asks everything again have come."""
+"""Seconds within which a client that refetches everything has sent its requests."""
 RESTS: Final = 0.7
-"""Seconds for which a client must have been at rest before it is watched no longer."""
+"""Seconds for which a client must have been idle before the observation ends."""
 REST_WORK: Final = 0.1
-"""Seconds of processor time that a client at rest may take more than an idle one meanwhile."""
+"""Seconds of processor time that an idle client may take more than one that is not attacked."""
 RECOVERS: Final = 40.0
-"""Seconds within which F5 must lead back to a server that is healthy again."""
+"""Seconds within which F5 must reconnect to a server that is healthy again."""
 LEAVES: Final = 40.0
-"""Seconds within which the client must have ended after its key."""
+"""Seconds within which the client must exit after its quit key."""
 COMMAND_MEMORY: Final = 48 << 20
-"""Bytes of memory that a command without a screen has by itself."""
+"""Bytes of memory of a command without a screen that is not attacked."""
 OWN_LINE: Final = re.compile(rb"^\s*(behind|it \[/\]|line$)", re.MULTILINE)
-"""What of a hostile text must not begin a line."""
+"""Parts of a hostile text that must not begin a line."""
 COMMAND_ENDS: Final = 90.0
-"""Seconds within which a command without a screen must have ended."""
+"""Seconds within which a command without a screen must have exited."""
 LONGEST_LOG: Final = 4 << 20
-"""Bytes of a log of so short a run."""
+"""Maximum bytes of the log of such a short run."""
 LIVE: Final = re.compile(r"● live")
 STATE: Final = re.compile(r"(● live|◐ quiet|↻ [^\n]*|■ [^\n]*|◌ connecting)")
 PROMPT: Final = re.compile(r"^ ?› ", re.MULTILINE)
@@ -58,7 +58,7 @@ osc777 = true
 
 @dataclass(frozen=True)
 class Run:
-    """One line of the table, as it was measured. Times in seconds, memory in bytes above the idle client."""
+    """One row of the table, as measured. Times in seconds, memory in bytes above the idle client."""
 
     attack: str
     route: str
@@ -69,14 +69,14 @@ class Run:
     outcome: str = ""
     problems: list[str] = field(default_factory=list)
     late: bool = False
-    """Whether the problems are only that something came late."""
+    """Whether the only problems are delays."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 class AttackServer:
-    """The attacking server as a process: `lines` are what it has said so far."""
+    """The attacking server as a process: `lines` is its output so far."""
 
     def __init__(self, process: Popen[bytes], address: str) -> None:
         self._process = process
@@ -95,17 +95,17 @@ class AttackServer:
 
     @property
     def attacked(self) -> int:
-        """How often an attack was begun."""
+        """How often an attack was started."""
         return sum(line.startswith("attacked ") for line in list(self.lines))
 
     @property
     def sent(self) -> int:
-        """How often an attack was sent as a whole, or left by the client."""
+        """How often an attack was sent completely, or aborted by the client."""
         return sum(line.startswith("sent ") for line in list(self.lines))
 
     @property
     def streams_asked(self) -> int:
-        """How often an event stream was asked for."""
+        """How often an event stream was requested."""
         return sum("/event" in line for line in self.lines)
 
     def _read(self) -> None:
@@ -127,13 +127,13 @@ def attack_server(attack: str, route: str, family: str, home: Path) -> Iterator[
 
 
 def environment(home: Path) -> dict[str, str]:
-    """A home of its own, and this checkout to run."""
+    """The environment of a client: its own home, and this checkout."""
     return clean_environment(home) | {"PYTHONPATH": str(ROOT)}
 
 
 @contextmanager
 def idle_client(home: Path) -> Iterator[Watched]:
-    """A client that is not attacked, connected: what it costs to be in a terminal of this machine just now."""
+    """A connected client that is not attacked, as the baseline for this machine."""
     name, attack = next(iter(ATTACKS.items()))
     with attack_server(name, attack.routes[0], "opencode", home) as server:
         with Watched((*COMMAND, server.address), env=environment(home), cwd=home) as client:
@@ -146,7 +146,7 @@ def idle_client(home: Path) -> Iterator[Watched]:
 
 
 def play(attack: Attack, route: str, family: str, folder: Path, idle: Watched, command: Sequence[str] = COMMAND) -> Run:
-    """The best of as many runs on the screen as lateness asks for."""
+    """The best of as many runs on the screen as delays require."""
     runs: list[Run] = []
     for attempt in range(TRIES):
         home = folder / str(attempt)
@@ -161,7 +161,7 @@ def play(attack: Attack, route: str, family: str, folder: Path, idle: Watched, c
 def on_the_screen(
     attack: Attack, route: str, family: str, home: Path, idle: Watched, command: Sequence[str] = COMMAND
 ) -> Run:
-    """Attack a client in a terminal; the problems are what it did that it must not."""
+    """Attack a client in a terminal; the problems are its forbidden behaviour."""
     settings = home / ".config" / "holdfast" / "settings.toml"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text(SETTINGS)
@@ -216,10 +216,10 @@ def on_the_screen(
 
 
 def watch(server: AttackServer, typist: Typist, beside: Typist, seconds: float) -> None:
-    """Let the client be attacked for so many seconds, or until it has ended or has come to rest.
+    """Let the client be attacked for so many seconds, or until it has exited or is idle.
 
-    It is at rest where all the attacks that began within GATHERS seconds were sent or left, and for RESTS seconds
-    it echoed keys and computed no more than the idle client beside it.
+    It is idle if all attacks started within GATHERS seconds were sent or aborted, and if for RESTS seconds it echoed
+    keys and computed no more than the idle client beside it.
     """
     client, deadline = typist.client, time.perf_counter() + seconds
     poll(lambda: client.ended, within=GATHERS)
@@ -234,7 +234,7 @@ def watch(server: AttackServer, typist: Typist, beside: Typist, seconds: float) 
 
 
 def state_problems(attack: Attack, screen: str) -> list[str]:
-    """How the connection must not be shown under this attack."""
+    """Connection states that must not be shown under this attack."""
     shown = STATE.search(screen)
     state = "none" if shown is None else shown[1]
     if attack.must == "either":
@@ -244,7 +244,7 @@ def state_problems(attack: Attack, screen: str) -> list[str]:
 
 
 def leaving(client: Watched, server: AttackServer) -> Iterator[str]:
-    """What goes wrong once the server is healthy again: F5 leads to it, and the key that leaves leaves."""
+    """Problems once the server is healthy again: F5 must reconnect, and the quit key must exit."""
     server.order("disarm")
     before = server.streams_asked
     client.press("f5")
@@ -255,7 +255,7 @@ def leaving(client: Watched, server: AttackServer) -> Iterator[str]:
         yield f"F5 does not lead back to a healthy server: {shown[1] if shown else client.text()!r}"
     client.type("\x11")
     status = client.exit_status(within=1)
-    if status is None:  # it asks first where a turn runs
+    if status is None:  # it asks for confirmation while a turn runs
         client.type("\x11")
         status = client.exit_status(within=LEAVES)
     if status is None:
@@ -265,7 +265,7 @@ def leaving(client: Watched, server: AttackServer) -> Iterator[str]:
 
 
 def log_problems(log: Path) -> Iterator[str]:
-    """What must not stand in a log."""
+    """Text that must not be in a log."""
     data = log.read_bytes() if log.exists() else b""
     for one in strange_in_lines(data)[:2]:
         yield f"the log got {one}"
@@ -276,7 +276,7 @@ def log_problems(log: Path) -> Iterator[str]:
 
 
 def without_a_screen(attack: Attack, route: str, family: str, home: Path, *words: str) -> Run:
-    """Attack `holdfast status` or `doctor`; the problems are what it did that it must not."""
+    """Attack `holdfast status` or `doctor`; the problems are their forbidden behaviour."""
     found: list[str] = []
     with attack_server(attack.name, route, family, home) as server:
         server.order("arm")
@@ -304,7 +304,7 @@ def without_a_screen(attack: Attack, route: str, family: str, home: Path, *words
 
 
 def _failure(output: bytes) -> str:
-    """The last line of a traceback in it, if there is one, without colours."""
+    """The last line of a traceback in the output, if there is one, without colours."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[│╭╰─╮╯]", "", output.decode("utf-8", "replace"))
     lines = [" ".join(line.split()) for line in text.splitlines() if re.match(r"\s*[\w.]*(Error|Exception)\b", line)]
     return lines[-1][:200] if lines else "…"

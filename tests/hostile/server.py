@@ -1,10 +1,10 @@
-"""The attacking server: a healthy one of raw sockets until it is armed, then one of the attacks on one route.
+"""The attacking server: healthy, on raw sockets, until it is armed; then it runs one attack on one route.
 
 `python -m tests.hostile.server ATTACK ROUTE FAMILY` prints its address, then a line for each request (`GET /path`),
-`attacked NAME` whenever an attack begins on a route of that name, and `sent NAME` once all of it was sent or the
-client has left. On standard input it takes `arm` (which also ends the open event streams, so that the client asks
-everything again) and `disarm`; it ends with its input, and after LIFETIME seconds in any case. One answer of an
-attack is at most LARGEST bytes and LONGEST seconds.
+`attacked NAME` whenever an attack starts on a route of that name, and `sent NAME` once it was sent completely or the
+client has disconnected. On standard input it takes `arm` (which also ends the open event streams, so that the client
+refetches everything) and `disarm`; it exits at the end of its input, and after LIFETIME seconds in any case. One
+response of an attack is at most LARGEST bytes and LONGEST seconds.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from tests.hostile.exchange import Exchange, Request, Spent
 
 LIFETIME: Final = 600.0
 READY: Final = 64 << 20
-"""Bytes of events that are made in advance: to make them takes longer than to send them."""
+"""Bytes of events generated in advance: generating them takes longer than sending them."""
 HEARTBEAT: Final = 3.0
 """Seconds between two heartbeats of a healthy event stream."""
 
 
 class Server:
-    """Answers as a server of `family`, and plays `attack` on `route` while it is armed."""
+    """Responds as a server of `family`, and runs `attack` on `route` while it is armed."""
 
     def __init__(self, attack: Attack, route: str, family: str) -> None:
         self.armed = False
@@ -40,7 +40,7 @@ class Server:
         self._first, self._more = _begun(attack.frames() if attack.frames is not None else iter(()))
 
     async def serve(self) -> None:
-        """Until standard input ends."""
+        """Run until standard input ends."""
         server = await asyncio.start_server(self._connection, "127.0.0.1", 0, limit=1 << 20)
         say(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         loop = asyncio.get_running_loop()
@@ -60,14 +60,14 @@ class Server:
                 if not await self._answer(Exchange(request, writer, self._family)):
                     break
         except (OSError, Spent, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # the client has gone, or has had enough
+            pass  # the client has disconnected, or a limit was reached
         finally:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
     async def _answer(self, exchange: Exchange) -> bool:
-        """Answer one request; whether the connection goes on."""
+        """Respond to one request; returns whether to keep the connection."""
         found = documents.look_up(self._family, exchange.request.method, urlsplit(exchange.request.path).path)
         if found is None:
             await exchange.respond(b'{"name":"NotFoundError","data":{"message":"no route"}}', status="404 Not Found")
@@ -89,7 +89,7 @@ class Server:
         return True
 
     async def _stream(self, exchange: Exchange, attack: Attack | None) -> None:
-        """An event stream: healthy at its beginning, then the frames of the attack, then heartbeats."""
+        """An event stream: a healthy start, then the frames of the attack, then heartbeats."""
         self._streams.add(exchange.writer)
         try:
             await exchange.head("text/event-stream", length=None)
@@ -110,7 +110,7 @@ class Server:
 
 
 def _begun(frames: Iterator[bytes]) -> tuple[list[bytes], Iterator[bytes]]:
-    """Frames up to READY bytes, made before anybody asks, and those that are still to be made."""
+    """Frames up to READY bytes generated in advance, and an iterator over the rest."""
     first: list[bytes] = []
     while sum(map(len, first)) < READY and (data := next(frames, None)) is not None:
         first.append(data)
@@ -136,7 +136,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
 
 @contextlib.contextmanager
 def announced(name: str) -> Iterator[None]:
-    """Say where an attack on the route of this name begins and ends."""
+    """Print where an attack on the route of this name starts and ends."""
     say(f"attacked {name}")
     try:
         yield
@@ -145,7 +145,7 @@ def announced(name: str) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """One line to the test; it may have gone."""
+    """Print one line to the test, which may have exited."""
     try:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

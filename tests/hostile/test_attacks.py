@@ -1,4 +1,4 @@
-"""Each attack costs at most an error: bounded memory, no freeze, no exit, no raw byte, and F5 leads out of it."""
+"""Each attack causes at most an error: bounded memory, no freeze, no exit, no raw byte, and F5 recovers."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ def test_an_attack_causes_at_most_an_error_in_the_client(
 def test_an_attack_causes_at_most_an_error_in_a_command(
     runs: list[tuple[str, str, str, str]], tmp_path: Path, record_property: Record
 ) -> None:
-    """On each route and with each command, at the same time: most of them wait."""
+    """On each route and with each command, concurrently: most of them wait."""
 
     def run(one: tuple[str, str, str, str]) -> Run:
         name, route, family, command = one

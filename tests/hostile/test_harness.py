@@ -1,4 +1,4 @@
-"""The harness finds what it looks for: a double of the client does each thing that a client must not do."""
+"""The harness detects each forbidden behaviour of a fake client."""
 
 import sys
 import time
@@ -35,7 +35,7 @@ def test_forbidden_client_behaviour_is_detected(
     if wanted is None:
         assert play(ATTACKS["HTML"], "lists", "opencode", tmp_path, idle, double).problems == []
     else:
-        monkeypatch.setattr(runs, "RECOVERS", 5.0)  # what is waited for in vain
+        monkeypatch.setattr(runs, "RECOVERS", 5.0)  # a wait that must time out
         monkeypatch.setattr(runs, "LEAVES", 2.0)
         run = on_the_screen(ATTACKS["HTML"], "lists", "opencode", tmp_path, idle, double)
         assert [problem for problem in run.problems if wanted in problem], run.problems

@@ -1,4 +1,4 @@
-"""The client as it is seen from outside: its terminal's bytes, its memory, and how soon it echoes a key."""
+"""The client observed from outside: its terminal output, its memory, and the delay of its key echoes."""
 
 import os
 import re
@@ -17,31 +17,31 @@ from benchmarks.recording import NeverShown, Recording
 
 COMMAND: Final = (sys.executable, "-m", "tui")
 OVERGROWN: Final = 900 << 20
-"""Bytes at which a program is ended: what it would take more is not worth the machine."""
+"""Bytes at which a program is killed to protect the machine."""
 LOOK_EVERY: Final = 0.004
 TYPE_EVERY: Final = 0.06
 """Seconds between an echo and the next key."""
 UNANSWERED: Final = 20.0
-"""Seconds after which a key is given up."""
+"""Seconds after which a key counts as not echoed."""
 CLEAR: Final = "\x15"
-"""Deletes what stands in the prompt."""
+"""Deletes the text of the prompt field."""
 KEYS: Final = tuple(chr(point) for point in range(0x1CD, 0x530) if unicodedata.category(chr(point)) in ("Lu", "Ll"))
-"""Letters that no server sends, each typed once: an echo of one is an echo."""
+"""Letters that no server sends, each typed once: its appearance is an echo."""
 SPEAKS: Final = re.compile(r"Traceback|failed and was redrawn|failed and was closed|itself failed|Error:")
-"""What a client says of itself once it has failed."""
+"""Output of a client that has failed."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 class Watched(Recording):
-    """One run of a program in a terminal. Where it grows past OVERGROWN it is killed, and `overgrown` is set."""
+    """One run of a program in a terminal. If it grows past OVERGROWN it is killed, and `overgrown` is set."""
 
     def __init__(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> None:
         super().__init__(command, env=env, cwd=cwd)
         self._child.delaybeforesend = None  # pexpect waits 50 ms before each key
         self.overgrown = False
         self.begins = 0.0
-        """Seconds of its longest echo while it began, where that was measured."""
+        """Its longest echo in seconds during the start, if measured."""
         self._peak = 0
         self._over = threading.Event()
         self._guard = threading.Thread(target=self._watch, name="watches the memory", daemon=True)
@@ -56,28 +56,28 @@ class Watched(Recording):
 
     @property
     def raw(self) -> bytes:
-        """Every byte that has come."""
+        """All received bytes."""
         return b"".join(data for _, data in list(self.pieces))
 
     @property
     def ended(self) -> bool:
-        """Whether it runs no more."""
+        """Whether it has exited."""
         return not self._child.isalive()
 
     def memory(self) -> int:
-        """Bytes of memory that it has now; 0 once it has ended."""
+        """Its current memory in bytes; 0 once it has exited."""
         try:
             return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
         except (OSError, IndexError):
             return 0
 
     def forget_peak(self) -> None:
-        """Let `peak` count from now on."""
+        """Reset `peak`."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
         self._peak = 0
 
     def peak(self) -> int:
-        """The most bytes of memory that it had since then."""
+        """Its maximum memory in bytes since then."""
         try:
             found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
         except OSError:
@@ -85,7 +85,7 @@ class Watched(Recording):
         return max(self._peak, int(found[1]) << 10 if found is not None else 0)
 
     def processor(self) -> tuple[float, float]:
-        """Seconds in all for which its main thread ran, and for which it could run and had no processor."""
+        """Total seconds for which its main thread ran, and for which it waited for a processor."""
         try:
             ran, waited = Path(f"/proc/{self.pid}/schedstat").read_text().split()[:2]
         except (OSError, ValueError):
@@ -93,7 +93,7 @@ class Watched(Recording):
         return int(ran) / 1e9, int(waited) / 1e9
 
     def work(self) -> float:
-        """Seconds of processor time that all its threads have taken; 0 once it has ended."""
+        """Seconds of processor time of all its threads; 0 once it has exited."""
         try:
             fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -101,7 +101,7 @@ class Watched(Recording):
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def exit_status(self, *, within: float) -> int | None:
-        """Its exit status, negative for a signal; None where it still runs after so many seconds."""
+        """Its exit status, negative for a signal; None if it still runs after so many seconds."""
         deadline = time.perf_counter() + within
         while self._child.isalive():
             if time.perf_counter() > deadline:
@@ -111,7 +111,7 @@ class Watched(Recording):
         return None if status is None else int(status)
 
     def shows(self, pattern: re.Pattern[str], *, within: float) -> bool:
-        """Whether its screen comes to show that in time."""
+        """Whether its screen shows that in time."""
         try:
             self.wait_for(pattern, within=within)
         except NeverShown:
@@ -129,11 +129,11 @@ class Watched(Recording):
 
 
 class Typist:
-    """Types into a client from a thread of its own, one key after the other, and times each echo.
+    """Types into a client in a separate thread, one key after the other, and measures each echo.
 
-    Nothing is deleted before the end: a question takes the keys only from an empty prompt, and a key that edits
-    may be handled after a letter that was typed later. Of a time, what the client spent waiting for a processor and
-    what this thread was late itself are taken off: both are the machine's doing. What the client computed counts.
+    Nothing is deleted before the end: a question takes the focus only from an empty prompt, and an editing key may be
+    handled after a letter that was typed later. The time for which the client waited for a processor and the delay of
+    this thread are subtracted: both are caused by the machine. The client's own computing counts.
     """
 
     def __init__(self, client: Watched) -> None:
@@ -142,7 +142,7 @@ class Typist:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="types", daemon=True)
         self.echoes: list[float] = []
-        """Seconds, in order; infinite where no echo came."""
+        """Seconds, in order; infinite if there was no echo."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -167,7 +167,7 @@ class Typist:
                 self.echoes.append(took)
 
     def _press(self, key: str) -> float | None:
-        """Seconds until the echo; None where the client has ended or was closed meanwhile."""
+        """Seconds until the echo; None if the client has exited or was closed meanwhile."""
         client, wanted = self.client, key.encode()
         first, (ran, waited), pressed = len(client.pieces), client.processor(), time.perf_counter()
         tail, late, looked = b"", 0.0, pressed
@@ -191,7 +191,7 @@ class Typist:
 
 
 def poll(condition: Callable[[], bool], *, within: float) -> bool:
-    """Whether the condition comes to hold in time."""
+    """Whether the condition becomes true in time."""
     deadline = time.perf_counter() + within
     while not condition():
         if time.perf_counter() > deadline:

@@ -1,7 +1,4 @@
-"""The attacks whose bytes are not those of an honest HTTP answer, each for any route.
-
-True: the connection goes on.
-"""
+"""The attacks whose bytes are not a valid HTTP response, each for any route. True: the connection is kept."""
 
 import zlib
 from functools import cache
@@ -11,11 +8,11 @@ from tests.hostile.exchange import Exchange
 from tests.hostile.payloads import CONTROLS
 
 BLOCK = 16 << 20
-"""Bytes of white space that are packed once, and sent many times."""
+"""Bytes of white space that are compressed once, and sent many times."""
 
 
 def _healthy(exchange: Exchange) -> bytes:
-    """The body that an honest server would begin with."""
+    """The body that a healthy server would send first."""
     if exchange.is_stream:
         return d.sse(d.frame("server.connected")) * 20
     found = d.look_up(exchange.family, exchange.request.method, exchange.request.path.partition("?")[0])
@@ -23,7 +20,7 @@ def _healthy(exchange: Exchange) -> bytes:
 
 
 def _packed(data: bytes, wbits: int, times: int = 1) -> bytes:
-    """`data`, `times` over, packed at one go: its blocks are the same each time. The check sum is not right."""
+    """`data` repeated `times` times, compressed once: its blocks are the same each time. The checksum is invalid."""
     packer = zlib.compressobj(9, zlib.DEFLATED, wbits)
     packed = packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
     if times > 1:

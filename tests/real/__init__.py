@@ -1,1 +1,1 @@
-"""Against real agent servers from npm, with a scripted model behind them. Run by `make real` only."""
+"""Tests with real agent servers from npm and a scripted model. Run only by `make real`."""

@@ -1,4 +1,4 @@
-"""The real servers that `make real` has installed; without them these tests fail, they do not skip."""
+"""The real servers that `make real` has installed; without them these tests fail and are not skipped."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def npm_modules() -> Path:
-    """The folder with the packages of `package.json`, as node would look them up."""
+    """The folder with the packages of `package.json`, as node resolves it."""
     assert INSTALLED.is_dir(), "no real servers installed: run these tests by `make real`"
     return INSTALLED
 
@@ -30,9 +30,9 @@ Serve = Callable[[Family], RealServer]
 
 @pytest.fixture(scope="session")
 def shared(npm_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """The one server of a family that tests have in common: it runs on, with what they leave on it.
+    """The shared server of a family: it keeps running, with the state that tests leave.
 
-    A test that kills it starts it again; where it failed before it could, the next one does.
+    A test that kills it restarts it; if the test failed before, the next one restarts it.
     """
     with ExitStack() as running:
 
@@ -53,7 +53,7 @@ def shared(npm_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def alone(npm_modules: Path, tmp_path: Path) -> Iterator[Serve]:
-    """A server that only this test is on: it counts what the server has, or changes it for good."""
+    """A server used by this test only, as it counts the server's items or changes them permanently."""
     with ExitStack() as running:
         yield lambda family: running.enter_context(
             running_server(family, npm_modules / ".bin", tmp_path / family.program)
@@ -62,35 +62,35 @@ def alone(npm_modules: Path, tmp_path: Path) -> Iterator[Serve]:
 
 @pytest.fixture
 def opencode(shared: Serve) -> RealServer:
-    """The real opencode server that tests have in common."""
+    """The shared real opencode server."""
     return shared(OPENCODE)
 
 
 @pytest.fixture
 def qwen(shared: Serve) -> RealServer:
-    """The real `qwen serve` that tests have in common."""
+    """The shared real `qwen serve`."""
     return shared(QWEN)
 
 
 @pytest.fixture
 def opencode_alone(alone: Serve) -> RealServer:
-    """A real opencode server that only this test is on."""
+    """A real opencode server used by this test only."""
     return alone(OPENCODE)
 
 
 @pytest.fixture
 def qwen_alone(alone: Serve) -> RealServer:
-    """A real `qwen serve` that only this test is on."""
+    """A real `qwen serve` used by this test only."""
     return alone(QWEN)
 
 
 @pytest.fixture
 def mimo(shared: Serve) -> RealServer:
-    """The real MiMo Code server that tests have in common."""
+    """The shared real MiMo Code server."""
     return shared(MIMO)
 
 
 @pytest.fixture
 def mimo_alone(alone: Serve) -> RealServer:
-    """A real MiMo Code server that only this test is on."""
+    """A real MiMo Code server used by this test only."""
     return alone(MIMO)

@@ -1,7 +1,7 @@
-"""What the stub and a real server are both asked, family by family: one row a question.
+"""Requests and turns that are compared between the stub and a real server, by family: one row each.
 
-A question leads to a fact without the values that differ by nature (ids, times, paths): of an answer its status,
-its type and the shape of its JSON, of a refusal its whole body; of a turn what happened, in its order.
+A row gives a fact without values that differ by nature (ids, times, paths): of a response its status, its type and the
+shape of its JSON, of a refusal its whole body; of a turn its events, in order.
 """
 
 import re
@@ -14,9 +14,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request. `{session}` in its path is a session of its own, `{message}` that session's answered prompt.
+    """A request. `{session}` in its path is a new session, `{message}` that session's answered prompt.
 
-    `in_part`: the answer depends on what is installed and configured; all that the stub gives the real one gives.
+    `in_part`: the response depends on what is installed and configured; the real one has everything that the stub's
+    has.
     """
 
     method: str
@@ -32,11 +33,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A turn, and what is done in it: its request answered or rejected, itself aborted."""
+    """A turn, and an action during it: its request answered or rejected, or itself aborted."""
 
     prompt: str
     reply: Sequence[object] = ()
-    """The path behind the request's id, and the body of the POST there."""
+    """The path after the request's id, and the body of the POST."""
     aborts: bool = False
 
     def __str__(self) -> str:
@@ -218,14 +219,14 @@ ACTS_OF_QWEN = (
     Act("SLOW", aborts=True),
     Act("FAIL 400"),
 )
-"""A reply is a vote's outcome, and its answers."""
+"""A reply is the outcome of a vote, and its answers."""
 QUESTIONS: Mapping[str, Sequence[Ask]] = {"opencode": OF_OPENCODE, "mimo": OF_OPENCODE + OF_MIMO, "qwen": OF_QWEN}
 
 ID = re.compile(r"\b(?:ses|msg|prt|que|per|err|evt|client)_[0-9A-Za-z-]{6,}|[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
 def shape(value: object) -> object:
-    """The keys and the types of a JSON value; a list has the shapes that occur in it."""
+    """The keys and types of a JSON value; a list has the set of its items' shapes."""
     match value:
         case dict():
             return {name: shape(inner) for name, inner in sorted(value.items())}
@@ -255,7 +256,7 @@ def refusal(value: object) -> object:
 
 
 def excess(part: object, whole: object, at: str = "") -> list[str]:
-    """Where a shape holds something that another lacks; of things that are called by name any one may match."""
+    """Where a shape has something that another lacks; for maps by name any value may match."""
     match part, whole:
         case dict(), dict():
             if part and not part.keys() & whole.keys():

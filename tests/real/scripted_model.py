@@ -61,18 +61,18 @@ TITLE = "A short title"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request as the model got it."""
+    """One request as received by the model."""
 
     prompt: str
-    """The newest user message, whatever the server wrapped around the user's words included."""
+    """The newest user message, including whatever the server wrapped around the user's text."""
     results: tuple[str, ...]
-    """What tools have returned since then."""
+    """The results of tools since then."""
     tools: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Words, one each `pause` seconds, after `thoughts` at the same pace."""
+    """Text, one word each `pause` seconds, after `thoughts` at the same pace."""
 
     words: Iterable[str]
     pause: float = 0.02
@@ -93,7 +93,7 @@ class Fail:
 
 
 def choose(asked: Asked) -> Say | Call | Fail:
-    """What the words of the prompt ask for."""
+    """The reply selected by the text of the prompt."""
     if not asked.tools:
         return Say([TITLE])
     if asked.results:
@@ -112,7 +112,7 @@ def choose(asked: Asked) -> Say | Call | Fail:
     if shell and (command := re.search(r"\bSHELL (\S+)", asked.prompt)):
         arguments: Json = {"command": f"touch {command[1]}", "description": "make a file"}
         if shell == "run_shell_command":
-            arguments["is_background"] = False  # which qwen insists on
+            arguments["is_background"] = False  # required by qwen
         return Call(shell, arguments)
     if shell and (command := re.search(r"\bTTY (\S+)", asked.prompt)):
         return Call(shell, {"command": f"read {command[1]}", "description": "ask for it", "interactive": True})
@@ -130,7 +130,7 @@ def choose(asked: Asked) -> Say | Call | Fail:
 
 
 def read(request: Json) -> Asked:
-    """What counts of a chat completion request."""
+    """The relevant parts of a chat completion request."""
     messages = request.get("messages", [])
     newest = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=-1)
     return Asked(
@@ -163,7 +163,7 @@ def _prose(count: int) -> Iterator[str]:
 
 
 class ScriptedModel:
-    """The model while it serves: `with ScriptedModel() as model`. `asked` is its log, oldest first."""
+    """The running model: `with ScriptedModel() as model`. `asked` is its log, oldest first."""
 
     def __init__(self, port: int = 0) -> None:
         self.asked: list[Asked] = []
@@ -179,7 +179,7 @@ class ScriptedModel:
 
     @property
     def base_url(self) -> str:
-        """What an OpenAI client is to be given."""
+        """The base URL for an OpenAI client."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def __enter__(self) -> Self:
@@ -199,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
     asked: list[Asked]
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep standard error quiet; `asked` is the log."""
+        """Write nothing to standard error; `asked` is the log."""
 
     def do_POST(self) -> None:
         request: Json = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._act(choose(asked), stream=bool(request.get("stream")))
         except ConnectionError:
-            self.close_connection = True  # aborted: the server behind has hung up
+            self.close_connection = True  # aborted: the server has closed the connection
 
     def _act(self, act: Say | Call | Fail, *, stream: bool) -> None:
         match act:
@@ -249,7 +249,7 @@ class _Handler(BaseHTTPRequestHandler):
         for delta in deltas:
             self._delta(delta)
             due += pause
-            time.sleep(max(0.0, due - time.monotonic()))  # the model's own pace, not a wait for something
+            time.sleep(max(0.0, due - time.monotonic()))  # the model's own pace, not a wait for a condition
 
     def _delta(self, delta: Json, finish: str | None = None) -> None:
         chunk = {**_head("chat.completion.chunk"), "choices": [_choice("delta", delta, finish)]}

@@ -1,4 +1,4 @@
-"""A real agent server on loopback, in a home and a project of its own, to be killed and started again."""
+"""A real agent server on loopback, with its own home and project, that can be killed and restarted."""
 
 import json
 import platform
@@ -20,8 +20,8 @@ STARTS_WITHIN = 60.0
 class Family:
     """How the servers of one family are started.
 
-    `prepare` writes their settings, given home, project and the model's address, and gives their environment.
-    `listening` begins the line that says they listen; `health` is a path that answers once they are up.
+    `prepare` writes their settings, given home, project and the model's address, and returns their environment.
+    `listening` is the prefix of the line that says they listen; `health` is a path that answers once they are up.
     """
 
     program: str
@@ -30,10 +30,10 @@ class Family:
     listening: bytes
     health: str
     package: str = ""
-    """Where the program stands, below `node_modules`, when npm does not link it; it is for Linux on x64 alone."""
+    """The path of the program below `node_modules`, if npm does not link it; for Linux on x64 only."""
 
     def command(self, programs: Path) -> Path:
-        """The installed program. AssertionError where this platform has none."""
+        """The installed program. AssertionError if this platform has none."""
         if not self.package:
             return programs / self.program
         found = programs.parent / self.package / "bin" / self.program
@@ -43,7 +43,7 @@ class Family:
 
 
 class RealServer:
-    """One server on one port with one state on disk, over any number of processes. Made by `running_server`."""
+    """One server: one port and one state on disk, over any number of processes. Made by `running_server`."""
 
     def __init__(self, family: Family, programs: Path, root: Path, model: ScriptedModel) -> None:
         self.port = free_port()
@@ -65,7 +65,7 @@ class RealServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Return once the server answers; AssertionError with its log when it does not."""
+        """Return once the server answers; AssertionError with its log if it does not."""
         process = self._process.enter_context(
             running(self._command, env=self._environment, cwd=self.project, log=self.log)
         )
@@ -78,7 +78,7 @@ class RealServer:
         self.up = True
 
     def kill(self) -> None:
-        """SIGKILL: no goodbye to anybody."""
+        """SIGKILL, without a clean shutdown."""
         self.up = False
         self._process.close()
 
@@ -87,11 +87,11 @@ class RealServer:
         self.start()
 
     def model_log(self) -> list[Asked]:
-        """What the model has been asked so far, titles and summaries apart."""
+        """The requests to the model so far, without titles and summaries."""
         return [asked for asked in self._model.asked if asked.tools]
 
     def _wait_for_health(self) -> None:
-        # a request in the first moments after the port opens is never answered: give it up soon, and ask anew
+        # a request in the first moments after the port opens is never answered: time out soon, and retry
         for _ in range(int(STARTS_WITHIN)):
             try:
                 if httpx.get(f"{self.address}{self._family.health}", timeout=1, trust_env=False).is_success:
@@ -103,9 +103,9 @@ class RealServer:
 
 @contextmanager
 def running_server(family: Family, programs: Path, root: Path) -> Iterator[RealServer]:
-    """Start a server of the family, with all that it keeps under `root`; end it after.
+    """Start a server of the family with all its files under `root`; stop it afterwards.
 
-    `programs` is the folder of what npm has linked, within the one of the packages.
+    `programs` is the folder of npm's links, within the one of the packages.
     """
     with ScriptedModel() as model:
         server = RealServer(family, programs, root, model)
@@ -122,7 +122,7 @@ def _opencode(home: Path, project: Path, model: str) -> Mapping[str, str]:
 
 
 def _mimo(home: Path, project: Path, model: str) -> Mapping[str, str]:
-    """It is a fork of opencode, and its settings are of the same form."""
+    """It is a fork of opencode, with settings of the same form."""
     _describe(model, project / "mimocode.json")
     off = (
         "AUTOUPDATE",
@@ -138,7 +138,7 @@ def _mimo(home: Path, project: Path, model: str) -> Mapping[str, str]:
 
 
 def _describe(model: str, file: Path) -> None:
-    """Write the settings of opencode and its forks: the scripted model, and permissions that are asked for."""
+    """Write the settings of opencode and its forks: the scripted model, and permissions that ask the user."""
     described = {
         "name": "m",
         "tool_call": True,
@@ -167,7 +167,7 @@ def _qwen(home: Path, project: Path, model: str) -> Mapping[str, str]:
     settings = {
         "security": {"auth": {"selectedType": "openai"}},
         "model": {"name": "m"},
-        "tools": {"approvalMode": "default"},  # every command asks for leave; by default a model decides
+        "tools": {"approvalMode": "default"},  # every command asks for permission; by default a model decides
         "telemetry": {"enabled": False},
         "privacy": {"usageStatisticsEnabled": False},
     }

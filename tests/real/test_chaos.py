@@ -1,6 +1,6 @@
-"""Schedules of faults between the client and a real server, which is killed under all of them at once.
+"""Schedules of faults between the client and a real server, which is killed for all of them together.
 
-They run side by side against one server, in real time; each has a session, a relay and a journal of its own.
+They run concurrently with one server, in real time; each has its own session, relay and journal.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.real
 
 SCHEDULES = 30
-"""For each family, from the seed that `--real-first` names."""
+"""Schedules of each family, from the seed that `--real-first` names."""
 AT_ONCE = {"opencode": 30, "qwen": 8, "mimo": 30}
-"""qwen serve needs seconds to start each session."""
+"""qwen serve takes seconds to start each session."""
 BATCHES = [(family, at) for family, size in AT_ONCE.items() for at in range(0, SCHEDULES, size)]
-"""A family, and how many schedules come before this batch."""
+"""A family, and the number of schedules before this batch."""
 KILLED_AT = (6.0, 16.0)
 """Seconds from the start; a restart takes about 3."""
 NEWEST = re.compile(rf"({TOKEN.pattern})\Z")
-"""qwen gives the model a prompt that got no answer once more, in one message with the next."""
+"""qwen sends an unanswered prompt to the model again, in one message with the next."""
 CALM_FOR = 20.0
 
 
 class Shared:
-    """A real server as a scene sees it; when it is killed is decided for all scenes together."""
+    """A real server for a scene; the time of its kill is decided for all scenes together."""
 
     def __init__(self, server: RealServer) -> None:
         self._server = server
@@ -45,18 +45,18 @@ class Shared:
 
     @property
     def runs(self) -> Mapping[str, int]:
-        """By the token of the prompt: how often the model was asked, not counting what follows a tool's result."""
+        """By the token of the prompt: how often the model was called, not counting calls after a tool's result."""
         first = [asked.prompt for asked in self._server.model_log() if not asked.results]
         return Counter(newest[1] for prompt in first if (newest := NEWEST.search(prompt)))
 
     @property
     def unheard(self) -> Set[tuple[str, str]]:
-        """No fault of its schedules makes it drop events while its streams live."""
+        """No fault of its schedules makes it drop events on a live stream."""
         return set()
 
     @property
     def begun(self) -> Sequence[tuple[float, str]]:
-        """It does not say what it works on when an abort arrives."""
+        """It does not report what is running when an abort arrives."""
         return ()
 
     aborted = begun
@@ -102,7 +102,7 @@ def scene_of(seed: int, number: int, family: str, server: Shared, tmp_path: Path
 
 
 async def settled(scenes: list[Scene]) -> None:
-    """Everybody sits there, which takes qwen long; every other session has a message, and outlives its server."""
+    """Create all sessions, which takes qwen long; every other session has a message, and survives its server."""
     await asyncio.gather(*(scene.person.sit_down() for scene in scenes))
     spoken = [scene.person for scene in scenes[::2]]
     for person in spoken:

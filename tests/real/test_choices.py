@@ -1,4 +1,4 @@
-"""What is chosen for a prompt, on a real opencode server: it is the server that uses it."""
+"""Options selected for a prompt are used by a real opencode server."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +19,7 @@ Exchange = Callable[[], tuple[Any, Any]]
 
 @pytest.fixture
 def exchange(opencode: RealServer) -> Iterator[Exchange]:
-    """The prompt and its answer, as the server has them, in the one session that the test begins."""
+    """The prompt and its answer, as stored by the server, in the only session that the test creates."""
     with httpx.Client(base_url=opencode.address, trust_env=False) as http:
 
         def sessions() -> set[str]:
@@ -35,7 +35,7 @@ def exchange(opencode: RealServer) -> Iterator[Exchange]:
 
 
 def files(server: RealServer, query: str) -> list[str]:
-    """What the server finds by the name; a file that was only just made is not among it at first."""
+    """The files that the server finds by name; a just created file is missing at first."""
     found = httpx.get(f"{server.address}/find/file", params={"query": query}, timeout=10, trust_env=False)
     names: list[str] = found.json()
     return names

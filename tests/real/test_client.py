@@ -1,4 +1,4 @@
-"""The client on a real opencode server, as a person sees it. What it must hold is shown by `test_walks`."""
+"""The client with a real opencode server, from the user's side. `test_walks` tests the contract."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The stub answers as the real servers do: both are asked the same, and every difference is a failure."""
+"""The stub responds like the real servers: both get the same requests, and every difference is a failure."""
 
 import asyncio
 import json
@@ -28,13 +28,13 @@ STUB_ALONE = {
     "POST /session/{}/heartbeat",
     "POST /session/{}/resume",
 }
-"""Routes of the stub for clients that identify themselves, and that of the document itself."""
+"""Routes of the stub for clients that identify themselves, and the route of the document itself."""
 MAIN = ("question.", "permission.", "session.error", "session.idle")
-"""How the events begin that are compared in their order; `session.idle` said twice in a row counts once."""
+"""Prefixes of the events that are compared in order; repeated `session.idle` counts once."""
 
 
 async def answer_to(http: httpx.AsyncClient, question: Ask, session: str, message: str) -> tuple[object, ...]:
-    """Status, type and shape; of what is refused the body."""
+    """Status, type and shape; of a refusal the body."""
     path = question.path.format(session=session, message=message)
     given: dict[str, Any] = {"headers": {"content-type": "application/json"}, "content": question.content}
     if question.content is None:
@@ -48,7 +48,7 @@ async def answer_to(http: httpx.AsyncClient, question: Ask, session: str, messag
 
 
 async def turn_of(http: httpx.AsyncClient, act: Act) -> object:
-    """What happened, in its order, and what is stored after."""
+    """The events in order, and the stored messages afterwards."""
     session = (await http.post("/session", json={})).json()["id"]
     told: list[str] = []
     async with events_of(http, session) as events:
@@ -79,7 +79,7 @@ async def turn_of(http: httpx.AsyncClient, act: Act) -> object:
 
 
 async def turn_of_qwen(http: httpx.AsyncClient, act: Act) -> object:
-    """What happened, in its order, a run of words being one; and how the turn is said to have ended."""
+    """The events in order, successive text as one; and the reported end of the turn."""
     made = (await http.post("/session", json={"sessionScope": "thread"})).json()
     path, headers = f"/session/{made['sessionId']}", {"x-qwen-client-id": made["clientId"]}
     await http.post(f"{path}/approval-mode", json={"mode": "default"}, headers=headers)
@@ -95,7 +95,7 @@ async def turn_of_qwen(http: httpx.AsyncClient, act: Act) -> object:
                 continue
             kind, data = event["type"], event["data"]
             one = happened(event)
-            if told[-1:] != [one] and "available_commands_update" not in one:  # told whenever they are there
+            if told[-1:] != [one] and "available_commands_update" not in one:  # sent whenever they exist
                 told.append(one)
             if kind == "permission_request" and act.reply:
                 vote: Json = {"outcome": act.reply[0], **({"answers": act.reply[1]} if act.reply[1:] else {})}
@@ -164,7 +164,7 @@ async def events_of(http: httpx.AsyncClient, session: str) -> AsyncIterator[Asyn
 
 
 async def made(http: httpx.AsyncClient, family: str) -> tuple[str, str]:
-    """A session, with a prompt that has been answered where the family names messages."""
+    """A session, with an answered prompt if the family names messages."""
     if family == "qwen":
         identifier: str = (await http.post("/session", json={"sessionScope": "thread"})).json()["sessionId"]
         return identifier, ""
@@ -174,7 +174,7 @@ async def made(http: httpx.AsyncClient, family: str) -> tuple[str, str]:
 
 
 def routes_in(document: Json) -> set[str]:
-    """The methods and paths of an OpenAPI document, whatever it calls what stands in a path."""
+    """The methods and paths of an OpenAPI document, independent of the names of path parameters."""
     paths = document["paths"].items()
     return {f"{method.upper()} {re.sub('{[^}]*}', '{}', path)}" for path, found in paths for method in found}
 
@@ -184,13 +184,13 @@ Both = Callable[[str], Any]
 
 @pytest.fixture
 def both(shared: Serve, tmp_path: Path) -> Both:
-    """The real server that tests have in common, and a stub."""
+    """The shared real server, and a stub."""
     return _beside_a_stub(shared, tmp_path)
 
 
 @pytest.fixture
 def both_fresh(alone: Serve, tmp_path: Path) -> Both:
-    """A real server and a stub, on neither of which other tests have left anything, as open questions."""
+    """A real server and a stub, both without state of other tests, such as open questions."""
     return _beside_a_stub(alone, tmp_path)
 
 
@@ -242,7 +242,7 @@ async def test_a_turn_of_the_stub_equals_the_real_servers(both: Both, family: st
 
 
 async def ends_in_order(http: httpx.AsyncClient) -> object:
-    """In which order the body of the POST, the answer's end and the session's rest are seen."""
+    """The order of the body of the POST, the end of the answer and the idle status of the session."""
     session = (await http.post("/session", json={})).json()["id"]
     seen: set[tuple[str, ...]] = set()
     async with events_of(http, session) as events:
@@ -265,7 +265,7 @@ async def ends_in_order(http: httpx.AsyncClient) -> object:
 
 
 async def test_a_turn_ends_in_the_event_order_of_opencode(both: Both) -> None:
-    """On a real MiMo Code each order occurs, in one run even: there is none to compare."""
+    """A real MiMo Code has each order, even in one run: there is none to compare."""
     async with both("opencode") as clients, asyncio.timeout(3 * WITHIN):
         theirs, ours = [await ends_in_order(http) for http in clients]
     assert ours == theirs == {("body", "answer", "idle")}
@@ -279,7 +279,7 @@ async def test_a_turn_of_the_stub_equals_qwens(both: Both, act: Act) -> None:
 
 
 async def where_a_turn_happens(http: httpx.AsyncClient) -> list[object]:
-    """What a session shows in each of two directories while turns run in both, and who can end them from where."""
+    """A session as shown in each of two directories while turns run in both, and who can abort them from where."""
     home = (await http.get("/path")).json()["directory"]
     places: tuple[dict[str, str], ...] = ({}, {"x-mimocode-directory": f"{home}/below"})
     session = (await http.post("/session", json={})).json()["id"]
@@ -322,7 +322,7 @@ async def where_a_turn_happens(http: httpx.AsyncClient) -> list[object]:
 
 
 async def test_a_turn_runs_in_the_directory_of_the_header(both: Both) -> None:
-    """On MiMo Code: in a session of the server's own directory, prompted in one below it."""
+    """On MiMo Code: in a session of the server's own directory, prompted in a subdirectory."""
     async with both("mimo") as clients:
         theirs, ours = [await where_a_turn_happens(http) for http in clients]
     assert ours == theirs

@@ -1,4 +1,4 @@
-"""The client on a real MiMo Code, which answers only prompts whose id lies above its newest answer."""
+"""The client with a real MiMo Code, which answers only prompts whose id is above its newest answer."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ async def test_prompts_in_another_clients_session_are_answered(mimo: RealServer)
 
 
 async def test_a_prompt_for_an_unknown_agent_is_soon_reported_as_not_sent(mimo: RealServer) -> None:
-    """The server answers it at once, with nothing; the reason is an event."""
+    """The server responds at once with an empty body; the reason is an event."""
     async with attached(Killable(mimo)) as here:
         client = here.client
         await wait_until(lambda: client.line().up)
@@ -61,7 +61,7 @@ async def test_a_prompt_for_an_unknown_agent_is_soon_reported_as_not_sent(mimo: 
 
 
 async def test_a_turn_runs_in_the_directory_of_its_session(mimo: RealServer) -> None:
-    """The server itself takes it for that of the header, and shows what is asked there alone."""
+    """The server itself uses the directory of the header, and lists requests only there."""
     below = mimo.project / "below"
     below.mkdir()
     async with attached(Killable(mimo), directory=str(below)) as here:
@@ -78,7 +78,7 @@ async def test_a_turn_runs_in_the_directory_of_its_session(mimo: RealServer) -> 
 async def test_a_session_outside_the_servers_directory_is_read_only(mimo_alone: RealServer, tmp_path: Path) -> None:
     home = mimo_alone.project
     mimo_alone.kill()
-    mimo_alone.project = tmp_path  # one state on disk, for servers started anywhere
+    mimo_alone.project = tmp_path  # shared state on disk, for servers started anywhere
     mimo_alone.restart()
     async with httpx.AsyncClient(base_url=mimo_alone.address, timeout=30, trust_env=False) as http:
         session = (await http.post("/session", json={})).json()["id"]
@@ -123,7 +123,7 @@ async def test_a_terminal_command_waits_for_its_output_from_the_user(mimo: RealS
 async def test_a_prompt_that_never_starts_is_reported_and_can_be_resent(
     mimo: RealServer,
 ) -> None:
-    """Another client gave it an id of opencode's form, which lies below the session's newest answer."""
+    """Another client gave it an id of opencode's form, which is below the session's newest answer."""
     body = {"messageID": "msg_a0b1c2d3e4f5AbCdEfGhIjKlMn", "parts": [{"type": "text", "text": "old form"}]}
     async with (
         attached(Killable(mimo)) as here,

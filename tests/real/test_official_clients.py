@@ -1,4 +1,4 @@
-"""opencode's own clients hold a turn with a question against the stub, as they do against the real server."""
+"""opencode's official clients run a turn with a question on the stub, as on the real server."""
 
 import json
 import re
@@ -23,7 +23,7 @@ STARTS_WITHIN = 60.0
 
 @pytest.fixture(params=["stub", "real"])
 def address(request: pytest.FixtureRequest) -> str:
-    """The stub's address, and that of the real server: the second shows that the test asks nothing odd."""
+    """The stub's address, and that of the real server: the second shows that the test itself is valid."""
     if request.param == "stub":
         start: Callable[..., Stub] = request.getfixturevalue("stub")
         return start(profile="opencode").address
@@ -34,7 +34,7 @@ def address(request: pytest.FixtureRequest) -> str:
 def sdk_turn(address: str, modules: Path, home: Path) -> dict[str, Any]:
     script = Path(__file__).with_name("sdk_turn.mjs").read_text()
     done = subprocess.run(
-        ["node", "--input-type=module", "-", address],  # from stdin, so that imports are looked up in cwd
+        ["node", "--input-type=module", "-", address],  # from stdin, so that imports are resolved in cwd
         input=script,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""The client with a turn that a real `qwen serve` begins by itself, because an agent worked in the background."""
+"""The client with a turn that a real `qwen serve` starts by itself, after an agent has worked in the background."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""The client on a real `qwen serve`, as a person sees it. What it must hold is shown by `test_walks`."""
+"""The client with a real `qwen serve`, from the user's side. `test_walks` tests the contract."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.real.server import RealServer
 pytestmark = pytest.mark.real
 
 WITHIN = 45.0
-"""Seconds for whatever the daemon does; most of it takes one."""
+"""Time limit in seconds for any action of the daemon; most take one."""
 
 
 def test_the_screen_is_the_same_as_for_every_family(holdfast: Callable[..., Terminal], qwen: RealServer) -> None:

@@ -1,4 +1,4 @@
-"""The words that the scripted model knows; no server needed."""
+"""The keywords of the scripted model, without a server."""
 
 import json
 import urllib.request

@@ -1,4 +1,4 @@
-"""The harness against the server itself, without the client: what these tests build on is really so."""
+"""The harness with the server itself, without the client."""
 
 import httpx
 import pytest

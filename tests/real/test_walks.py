@@ -1,4 +1,4 @@
-"""What a `Backend` promises, on real servers: the walks that tests/backends/test_base.py takes on the stub."""
+"""The contract of `Backend` on real servers; tests/backends/test_base.py tests it on the stub."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real
 
 @dataclass(frozen=True, slots=True)
 class Killable:
-    """A real server as a walk sees it."""
+    """A real server for a contract test."""
 
     server: RealServer
 

@@ -1,4 +1,4 @@
-"""Rows that somebody damaged by hand: each costs itself, is kept apart, and is said."""
+"""Damaged rows affect only themselves, are moved to a separate file, and are reported."""
 
 import sqlite3
 from contextlib import closing
@@ -13,14 +13,14 @@ from tui.storage.journal import Journal
 
 SERVER = "http://127.0.0.1:4096"
 HALF = "CAST(x'c3' AS TEXT)"
-"""A text that is no UTF-8."""
+"""A text that is not valid UTF-8."""
 WRONG = {
     "TEXT": ["x'ff00'", HALF],
     "BLOB": ["'text'", "7"],
     "REAL": ["'soon'", "x'00'"],
     "INTEGER": ["'first'", "x'00'", "1.5"],
 }
-"""What each type of column cannot hold, as SQL."""
+"""Values that each type of column cannot hold, as SQL."""
 DAMAGE = [
     (table, column, value)
     for table, columns in COLUMNS.items()
@@ -43,7 +43,7 @@ def begin(folder: Path) -> Journal:
 
 
 def fill(folder: Path, name: str) -> None:
-    """One row in each table, of a client that is gone."""
+    """Write one row into each table, as a client that has exited."""
     journal = begin(folder)
     journal.save_draft(f"ses_{name}", name)
     journal.enqueue(Queued(name, "ses_1", name), 1)
@@ -59,7 +59,7 @@ def fill(folder: Path, name: str) -> None:
 
 
 def seen(journal: Journal) -> dict[str, int]:
-    """How many rows of each table a client reads, by all that reads them."""
+    """The number of rows of each table that a client reads."""
     assert [journal.change(f"ses_{name}") for name in ("good", "bad")] == [("", "")] * 2
     names = ("good", "bad")
     found = {
@@ -85,7 +85,7 @@ def damage(folder: Path, *statements: str) -> None:
 
 
 def kept(folder: Path) -> dict[str, int]:
-    """The rows that were set aside, by their table."""
+    """The number of rows that were set aside, by table."""
     found: dict[str, int] = {}
     for path in folder.glob("journal.damaged-*.sqlite"):
         assert path.stat().st_mode & 0o777 == 0o600
@@ -265,7 +265,7 @@ def test_ids_with_lone_surrogates_are_stored(tmp_path: Path) -> None:
     journal.save_last_session("ses_\ud800")
     journal.save_draft("ses_\ud800", "half \udfff")
     journal.mark_in_flight(Prompt("ses_\ud800", "x", "msg_\ud800", "prt_1"))
-    assert journal.has_draft("ses_\ud800") is False  # it is on its way
+    assert journal.has_draft("ses_\ud800") is False  # it is in flight
     journal.return_to_draft(Prompt("ses_\ud800", "x", "msg_\ud800", "prt_1"))
     assert journal.draft("ses_\ud800") == "x"
     assert journal.problems == []

@@ -1,4 +1,4 @@
-"""The journal across deaths, neighbours and bad files."""
+"""The journal across crashes, concurrent clients and invalid files."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ Start = Callable[..., Journal]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a client's journal in one and the same folder."""
+    """Open a client's journal, always in the same folder."""
     started: list[Journal] = []
 
     def begin(server: str = SERVER) -> Journal:
@@ -38,7 +38,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def killed(folder: Path, program: str) -> None:
-    """Run `program` with `journal` in a process of its own that dies by SIGKILL at its end."""
+    """Run `program` with `journal` in a process that is killed by SIGKILL at its end."""
     code = f"""
 import os, signal
 from pathlib import Path
@@ -54,7 +54,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Another client is in the middle of writing."""
+    """Another client holds a write lock."""
     other = sqlite3.connect(folder / "state" / "journal.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     yield
@@ -169,7 +169,7 @@ def test_a_returned_prompt_does_not_adopt_an_exited_clients_draft(start: Start) 
     gone.close()
     journal.mark_in_flight(PROMPT)
     journal.return_to_draft(PROMPT)
-    journal.save_draft("ses_1", "do it, please")  # the box has only what it was given
+    journal.save_draft("ses_1", "do it, please")  # the prompt field has only the returned text
     assert sorted(journal.draft("ses_1").splitlines()) == ["do it, please", "theirs"]
 
 

@@ -1,4 +1,4 @@
-"""Whatever JSON stands where this program kept its own, it is a value or an error that its reader expects."""
+"""Any JSON in the stored files is decoded to a value, or raises an error that its reader expects."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The journal while its file takes no writes: nothing waits for it, and nothing is lost that can be kept."""
+"""The journal while its file is not writable: nothing waits for it, and nothing is lost."""
 
 import os
 import re
@@ -29,13 +29,13 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(folder: Path) -> Start:
-    """Start a client's journal in one and the same folder."""
+    """Open a client's journal, always in the same folder."""
     return lambda: Journal(folder, SERVER, wall=lambda: 1000.0)
 
 
 @contextmanager
 def held(folder: Path, how: str = "IMMEDIATE") -> Iterator[None]:
-    """Another program holds the file: for writing, or (EXCLUSIVE, by its locking mode) for everything."""
+    """Another program locks the file: for writing, or (EXCLUSIVE, by its locking mode) for all access."""
     with closing(sqlite3.connect(folder / FILE, isolation_level=None)) as other:
         if how == "EXCLUSIVE":
             other.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -47,7 +47,7 @@ def held(folder: Path, how: str = "IMMEDIATE") -> Iterator[None]:
 
 
 def waits_for_the_file(journal: Journal) -> list[float]:
-    """The seconds for which each access from now on lets SQLite wait for another program, in order."""
+    """Records the seconds for which each following access lets SQLite wait for another program."""
     waits: list[float] = []
 
     def hear(statement: str) -> None:
@@ -126,7 +126,7 @@ def test_a_locked_file_does_not_block_the_event_loop(folder: Path, start: Start)
         assert not journal.mark_in_flight(PROMPT, "q", anyway=True)
         (said,) = journal.problems
         assert "another program has locked" in said
-        assert journal.mark_in_flight(PROMPT, anyway=True)  # the person knows
+        assert journal.mark_in_flight(PROMPT, anyway=True)  # the user was warned
     journal.catch_up()
     assert not journal.behind
     assert rows(folder, "SELECT message FROM flights") == [("msg_1",)]

@@ -370,7 +370,7 @@ async def test_a_failure_outside_a_turn_is_shown() -> None:
 
 @pytest.mark.parametrize("turns_known", [True, False])
 async def test_a_late_failure_event_is_not_drawn_below_later_turns(turns_known: bool) -> None:
-    """The event stream stood still; asking found the answers before it told of the first one's error."""
+    """The event stream was silent; polling found the answers before the event of the first one's error."""
     async with on_stage() as stage:
         error = Failure("scripted 401", "provider")
         failed = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, error)

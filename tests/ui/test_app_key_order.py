@@ -32,7 +32,7 @@ async def _search(stage: Stage) -> None:
 
 
 async def test_the_editor_gets_text_typed_before_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the letters go on to the prompt from a question that has just taken the keys."""
+    """Even if letters are passed to the prompt by a question that has just taken the focus."""
     async with on_stage() as stage:
         opened: list[str] = []
         monkeypatch.setattr(stage.app.choosing, "editor", lambda: opened.append(stage.main.prompt.text))
@@ -65,7 +65,7 @@ EDITS = pytest.mark.parametrize(
 
 
 def came(stage: Stage, *keys: str) -> None:
-    """What the terminal sent while the app was busy: keys, several letters of one read, and pastes in `<>`."""
+    """The terminal's input while the app was busy: keys, several letters per read, and pastes in `<>`."""
     for key in keys:
         if key.startswith("<"):
             stage.app.post_message(events.Paste(key[1:-1]))

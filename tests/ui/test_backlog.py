@@ -1,4 +1,4 @@
-"""Changes that come faster than they can be shown."""
+"""Changes that arrive faster than they can be shown."""
 
 from tui.core import changes as c
 from tui.core.model import Failure, PermissionRequest

@@ -1,4 +1,4 @@
-"""An exception of any part of the screen: the app goes on, says it in one line, and draws the part anew."""
+"""After an exception in any part of the screen, the app continues, reports it in one line, and redraws the part."""
 
 import functools
 import importlib
@@ -34,13 +34,13 @@ ONCE, TWICE, ALWAYS = 1, 2, 1_000_000
 
 
 class Fault:
-    """`method` of `widget` raises the next `times` times; `struck` counts them."""
+    """Make `method` of `widget` raise the next `times` times; `struck` counts them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, widget: type, method: str, times: int) -> None:
         original, fault = getattr(widget, method), self
         self.struck, self.times = 0, times
 
-        @functools.wraps(original)  # Textual gives a handler as many arguments as it takes
+        @functools.wraps(original)  # Textual passes a handler as many arguments as it accepts
         def faulty(self: Widget, *args: object, **kwargs: object) -> object:
             if fault.struck < fault.times:
                 fault.struck += 1
@@ -60,7 +60,7 @@ def inject(monkeypatch: pytest.MonkeyPatch) -> Inject:
 
 
 async def still_works(stage: Stage) -> None:
-    """Keys are taken, and what the server tells is shown."""
+    """Keys work, and server events are shown."""
     await stage.press(*"still")
     assert stage.main.prompt.text == "still"
     stage.client.feed(
@@ -110,7 +110,7 @@ async def test_a_failed_part_is_redrawn(
 
 
 def draws(stage: Stage) -> bool:
-    """Whether the whole screen can be drawn: the harness draws it by itself, and would meet the fault."""
+    """Whether the whole screen can be drawn: the harness draws it by itself, and would raise the error."""
     try:
         return bool(stage.text)
     except ZeroDivisionError:

@@ -1,4 +1,4 @@
-"""No bytes of a terminal end its reader, take text away, or leave a paste as keys."""
+"""No terminal input stops the parser, loses text, or turns a paste into keys."""
 
 import random
 
@@ -14,7 +14,7 @@ SEQUENCES = 20_000
 
 
 class Reader:
-    """A parser with a clock, and what it made of what came."""
+    """A parser with a clock, and its output."""
 
     def __init__(self) -> None:
         self.time = 100.0
@@ -34,7 +34,7 @@ class Reader:
 
     @property
     def said(self) -> list[str]:
-        """Keys by their names and characters, pastes in quotes."""
+        """Keys by name or character, pastes in quotes."""
         said = []
         for one in self.messages:
             if isinstance(one, events.Key):
@@ -45,7 +45,7 @@ class Reader:
 
     @property
     def text(self) -> str:
-        """All that a field would get, without Enter."""
+        """All text that a field would get, without Enter."""
         keys = [one for one in self.messages if isinstance(one, events.Key) and "+" not in one.key]
         return "".join(one.character or "" for one in keys)
 
@@ -94,7 +94,7 @@ def test_every_key_of_textual_is_one_sequence() -> None:
 
 
 def _sequence(rng: random.Random) -> str:
-    """A whole sequence, as likely as not one that no terminal sends."""
+    """A complete sequence, often one that no terminal sends."""
     fields = "".join(rng.choice("0123456789:;;::<?") for _ in range(rng.randrange(14)))
     code = rng.choice(["97", "13", "27", "0", "55296", "57343", "1114112", "4294967296", "57399", "1", ""])
     return rng.choice(
@@ -153,7 +153,7 @@ def test_any_content_of_a_bracketed_paste_is_text() -> None:
 def test_a_paste_may_arrive_in_pieces(apart: float) -> None:
     for border in range(1, len(PASTED)):
         said = Reader().feed(PASTED[:border], PASTED[border:], apart=apart).said
-        late_escape = ["escape '\\x1b'"] if border == 1 and apart else []  # it was a key for all that was known
+        late_escape = ["escape '\\x1b'"] if border == 1 and apart else []  # it was already handled as a key
         assert said == [*late_escape, KEPT], border
 
 

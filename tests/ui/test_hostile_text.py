@@ -1,7 +1,7 @@
-"""Every widget and every dialog, drawn with a text that holds all that a terminal obeys: only text is written.
+"""All widgets and dialogs draw text with control sequences as text only.
 
-The text is put into the client's picture of the server, behind all that cleans it on the way in: whatever made a
-text, nothing of it but characters in cells reaches the terminal.
+The text is put directly into the client's state, bypassing the sanitizing of input: whatever its source, only
+characters in cells reach the terminal.
 """
 
 import re
@@ -51,7 +51,7 @@ ATTACKS = (
 HOSTILE = f"one{ATTACKS}two"
 ENTITIES = "&#x202e;&rlm;&lrm;&#x2028;&#27;[2J&#7;&#155;2J&#x2066;&#xd800;&#10;&#9;"
 TEXTUALS_OWN = re.compile(r"\x1b\[[\d;:]*[mH]|\x1b\]8;[ -~]*\x1b\\")
-"""Styles, places and links, as the screen's library writes them around texts."""
+"""Styles, cursor positions and links that Textual writes around texts."""
 MARKDOWN = f"""# head {HOSTILE} {ENTITIES}
 
 words {HOSTILE} {ENTITIES} `code {HOSTILE}` ![picture {ENTITIES}]({ENTITIES}) [link {ENTITIES}](http://a.b/{ENTITIES})
@@ -73,15 +73,15 @@ code {HOSTILE}
 
 
 def written(stage: Stage) -> str:
-    """All that is written to a terminal to draw the screen as it is."""
+    """Everything that is written to a terminal to draw the current screen."""
     update: object = stage.app.screen._compositor.render_update(full=True)
     assert isinstance(update, CompositorUpdate)
     return update.render_segments(stage.app.console)
 
 
 def obeyed(text: str) -> set[str]:
-    """The characters of `text` that a terminal obeys, or that no terminal can be sent."""
-    rest = TEXTUALS_OWN.sub("", text).replace("\n", "")  # one between two lines of the screen
+    """The control characters of `text`, and those that cannot be encoded."""
+    rest = TEXTUALS_OWN.sub("", text).replace("\n", "")  # one newline between two lines of the screen
     return {one for one in rest if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") or one in BIDI}
 
 

@@ -1,6 +1,6 @@
-"""A text of any length, in any place, holds up the screen for no time that a person sees.
+"""Text of any length, in any place, does not delay the screen noticeably.
 
-Measured is the processor time between two turns of the loop: what other programs take meanwhile does not count.
+The measure is processor time between two rounds of the event loop, independent of other programs.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from tui.widgets.text.markdown_view import MarkdownView
 from tui.widgets.transcript.foldable import Foldable
 
 FREEZE = 0.5
-"""Seconds of processor time: what takes 0.15 alone takes up to three times that on a shared processor."""
+"""Seconds of processor time: 0.15 alone takes up to three times that on a shared processor."""
 LINES = "\n".join(f"line {number}" for number in range(100_000))
 LONG = "x" * 10_000_000
 TEXTS = {"lines": LINES, "one line": LONG}

@@ -1,4 +1,4 @@
-"""Whatever stands above them, the prompt and its keys are in sight, on the smallest screen too."""
+"""The prompt and its keys are always visible, even on the smallest screen."""
 
 import pytest
 
@@ -12,7 +12,7 @@ SIZES = [(40, 12), (40, 16), (80, 24), (120, 40)]
 
 
 async def fill(stage: Stage) -> None:
-    """A turn with a plan, a question, five prompts that wait, a notice that stays."""
+    """A turn with a plan, a question, five queued prompts, and a sticky notice."""
     stage.client.feed(*talk.at_work(), e.TodosChanged(talk.SESSION, (Todo("first", "in_progress"),)))
     stage.run_turn()
     for number in range(5):

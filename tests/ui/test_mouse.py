@@ -1,4 +1,4 @@
-"""The mouse, wherever something can be chosen, opened or left."""
+"""The mouse, in all parts where something can be selected, opened or closed."""
 
 import pytest
 from textual.color import Color
@@ -13,7 +13,7 @@ from tui.core.model import Session, Todo, ToolPart
 
 
 async def click_on(stage: Stage, words: str) -> None:
-    """Click in the middle of `words`, where they stand first."""
+    """Click in the middle of the first occurrence of `words`."""
     await stage.shows(words)
     lines = stage.text.split("\n")
     row = next(row for row, line in enumerate(lines) if words in line)

@@ -1,4 +1,4 @@
-"""Calling a person who looks elsewhere: what is written to the terminal, and when."""
+"""Notifications of a user without focus: their terminal output, and their time."""
 
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ LOST = ConnectionStatus(ConnectionState.RECONNECTING, reason="connection reset")
 
 
 class Called:
-    """A herald over a client without a network, and all that it wrote."""
+    """A notifier with a fake client, and all its output."""
 
     def __init__(self, settings: NotifySettings | None = None, **environ: str) -> None:
         settings = settings or NotifySettings(title=False)

@@ -1,4 +1,4 @@
-"""What is chosen for the next prompt, with keys."""
+"""Options of the next prompt, selected with keys."""
 
 import gc
 import warnings

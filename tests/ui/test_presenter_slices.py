@@ -1,4 +1,4 @@
-"""However many changes wait to be shown, a key has its way between two slices of them."""
+"""However many changes are pending, a key is handled between two slices of them."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from tui.core import events as e
 from tui.core.model import Busy, Idle, Message, TextPart
 
 SLICES = 5
-"""Slices of changes that a key waits for at most; it takes as many turns of the loop to reach its field, and more."""
+"""Maximum slices of changes that a key waits for; it needs as many rounds of the loop to reach its field, or more."""
 
 
 def turn(number: int) -> list[e.Event]:

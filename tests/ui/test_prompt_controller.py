@@ -1,4 +1,4 @@
-"""What the person writes, on the screen: drafts, the queue, earlier prompts, half-filled answers."""
+"""The user's text on the screen: drafts, the queue, the history, partial answers."""
 
 import asyncio
 from pathlib import Path
@@ -24,7 +24,7 @@ OTHER = "ses_2"
 
 
 def another_run(folder: Path, *, line: ConnectionStatus = LIVE) -> FakeClient:
-    """A client over the same journal, as after a restart."""
+    """A client with the same journal, as after a restart."""
     return FakeClient(line=line, journal=Journal(folder, "server", wall=lambda: 0.0))
 
 
@@ -333,7 +333,7 @@ async def test_an_edit_of_a_queued_prompt_survives_a_restart(tmp_path: Path, lef
         assert stage.main.prompt.text == "one 2"
         if left == "killed":
             stage.client.journal.close()
-    for more in ("", "!"):  # the second start: what the first has taken up is kept again
+    for more in ("", "!"):  # the second start: adopted items are stored again
         async with on_stage(client=another_run(tmp_path)) as stage:
             await stage.shows("1 one", "in the prompt")
             assert (stage.main.prompt.text, waiting(stage)) == ("one 2", ["one", "two"])
@@ -559,7 +559,7 @@ async def test_an_undelivered_prompt_of_another_session_names_it() -> None:
 
 
 async def not_sent(stage: Stage, text: str) -> None:
-    """A prompt that went back to the box."""
+    """Send a prompt that returns to the prompt field."""
     await stage.press(*text, "enter")
     await end_turn(stage, TurnState.NOT_SENT, "no data for 10 s")
     assert stage.main.prompt.text == text
@@ -637,7 +637,7 @@ async def test_without_a_returned_copy_only_the_delivery_is_reported() -> None:
         assert "again" not in stage.text
 
 
-# Earlier prompts
+# The history
 
 
 async def test_up_recalls_prompts_of_earlier_runs_and_down_restores_the_draft(tmp_path: Path) -> None:
@@ -711,7 +711,7 @@ async def test_the_prompt_history_can_be_searched() -> None:
         assert stage.main.prompt.text == "draft"
 
 
-# Half-filled answers
+# Partial answers
 
 
 async def test_a_partial_answer_survives_a_restart(tmp_path: Path) -> None:
@@ -751,7 +751,7 @@ async def test_viewing_a_question_saves_nothing() -> None:
         assert stage.client.journal.answer_draft(talk.CHOICES.id) is None
 
 
-# What an earlier run left
+# Unfinished work of an earlier run
 
 
 async def test_continue_opens_the_last_session(tmp_path: Path) -> None:

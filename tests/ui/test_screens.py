@@ -1,6 +1,6 @@
-"""Pictures of the main screens, compared with those that were looked at.
+"""Snapshots of the main screens, compared with reviewed ones.
 
-`pytest tests/ui/test_screens.py --snapshot-update` takes new ones: look at them before they are committed.
+`pytest tests/ui/test_screens.py --snapshot-update` takes new ones: review them before committing.
 """
 
 import time
@@ -235,7 +235,7 @@ CONVERSATIONS: list[Act] = [
 
 @pytest.fixture
 def picture(snap_compare: Callable[..., bool]) -> Callable[..., bool]:
-    """Compare the app after `act` with the picture that is kept."""
+    """Compare the app after `act` with the stored snapshot."""
 
     def compare(act: Act, size: tuple[int, int], client: FakeClient, session: str | None) -> bool:
         app = open_app(client, session=session)

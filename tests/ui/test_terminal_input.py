@@ -1,4 +1,4 @@
-"""Bytes of a terminal as keys and lines; and every character in every field."""
+"""Terminal bytes as keys and lines; and every character in every field."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,7 +16,7 @@ ODD = "\u3000\u200c\u00a0\u00ad\u2067\ue000\U0001fadf日"
 
 
 def said(messages: list[Message]) -> list[str]:
-    """Keys by their names, lines in quotes."""
+    """Keys by name, lines in quotes."""
     return [
         f"“{one.text}”" if isinstance(one, TextBurst) else one.key if isinstance(one, events.Key) else repr(one)
         for one in messages
@@ -24,7 +24,7 @@ def said(messages: list[Message]) -> list[str]:
 
 
 def heard(*chunks: str) -> list[str]:
-    """What comes of chunks that follow each other at once."""
+    """The result of chunks that follow each other at once."""
     got: list[Message] = []
     parser, burst = InputParser(), Burst(got.append)
     for chunk in chunks:

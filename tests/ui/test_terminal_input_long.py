@@ -1,4 +1,4 @@
-"""Text of any length from the terminal, the journal and to the clipboard: bounded, said, and never lost."""
+"""Text of any length from the terminal or the journal and to the clipboard: limited, reported, and never lost."""
 
 import os
 import sqlite3
@@ -21,7 +21,7 @@ from tui.ui.terminal_input import CHUNK, Burst, InputParser
 MOST = 200_000
 """Characters of one text."""
 TIMES = 8
-"""How much longer an input is made; work that grows with the square of it takes 64 times as long."""
+"""Factor by which an input is made longer; quadratic work takes 64 times as long."""
 
 
 def chunks(text: str) -> Iterator[str]:
@@ -29,7 +29,7 @@ def chunks(text: str) -> Iterator[str]:
 
 
 def spent(text: str) -> float:
-    """Seconds of processor time that the parser takes for a text that comes in pieces."""
+    """Seconds of processor time that the parser takes for text in pieces."""
     parser, burst = InputParser(now=lambda: 0.0), Burst(lambda message: None)
     began = time.thread_time()
     for chunk in chunks(text):
@@ -165,7 +165,7 @@ async def test_the_size_of_the_loaded_history_is_bounded(tmp_path: Path) -> None
     assert [text[:5] for text in earlier] == ["short", "19 wo", "18 wo", "17 wo", "16 wo", "15 wo"]
     async with on_stage(client=client) as stage:
         await stage.press("up", "up")
-        assert stage.main.prompt.text == "short"  # the others are too long for the box
+        assert stage.main.prompt.text == "short"  # the others are too long for the prompt field
 
 
 async def test_an_oversized_text_is_not_sent_to_the_clipboard() -> None:

@@ -1,4 +1,4 @@
-"""A signal ends the program in time though its screen does not come to it."""
+"""A signal exits the program in time, even if its screen does not respond."""
 
 import os
 import pty

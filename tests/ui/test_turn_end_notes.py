@@ -1,4 +1,4 @@
-"""How turns ended, told in the transcript."""
+"""Ends of turns, shown in the transcript."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ async def test_a_resumed_turn_gets_a_new_end_note() -> None:
 
 
 async def test_a_delivered_prompt_loses_its_not_sent_note() -> None:
-    """qwen serve: it is found under the server's own id."""
+    """qwen serve: it is found by the server's own id."""
     async with on_stage() as stage:
         turn = stage.run_turn(TurnState.NOT_SENT, reason="no data for 10 s", ended=stage.client.now())
         await stage.shows("not sent: no data for 10 s")
@@ -126,7 +126,7 @@ async def test_a_turn_that_finished_on_the_server_is_not_shown_as_interrupted() 
 
 
 async def test_an_end_note_is_below_the_answer_of_its_prompt() -> None:
-    """Two clients, or a prompt sent while a turn runs: the first turn ends when the second prompt is there."""
+    """Two clients, or a prompt sent during a turn: the first turn ends when the second prompt exists."""
     later = Message("msg_later", talk.SESSION, "user", created=9.0)
     words = TextPart("prt_later", talk.SESSION, later.id, "And now?")
     async with on_stage() as stage:
@@ -140,7 +140,7 @@ async def test_an_end_note_is_below_the_answer_of_its_prompt() -> None:
         for _ in range(2):
             told = [stage.text.index(one) for one in ("The first answer.", "✓ finished", "And now?")]
             assert told == sorted(told)
-            stage.client.feed(talk.text("The first answer.", "prt_more"))  # what comes late stands above it
+            stage.client.feed(talk.text("The first answer.", "prt_more"))  # late parts are above it
             stage.app.presenter.show_session(talk.SESSION)
             await stage.shows("✓ finished in 12:04")
 
@@ -171,7 +171,7 @@ async def test_a_failure_in_an_answer_is_not_repeated_by_its_event() -> None:
 
 
 async def test_the_outcome_of_a_request_is_below_its_call_loaded_later() -> None:
-    """After a restart an answer that lay in the journal may be taken before the transcript is here."""
+    """After a restart a stored answer may be accepted before the transcript is loaded."""
     call = ToolPart("prt_2", talk.SESSION, talk.ANSWER, "call_1", "question", "completed")
     question = replace(talk.ONE_CHOICE, call_id="call_1", message_id=talk.ANSWER)
     answer = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, final=True)
@@ -197,7 +197,7 @@ async def test_a_turn_aborted_before_its_start_shows_no_duration() -> None:
 
 
 def turn_on_record(at: float, words: str, **answer: Any) -> tuple[FullMessage, FullMessage]:
-    """A prompt and its answer, as the server stores them."""
+    """A prompt and its answer, as stored by the server."""
     prompt, reply = f"msg_{at:.0f}a", f"msg_{at:.0f}b"
     told = {"completed": at + 9, "final": True} | answer
     return (
@@ -281,7 +281,7 @@ async def test_a_prompt_aborted_elsewhere_before_its_start_has_no_answer() -> No
         stage.client.feed(e.StatusChanged(talk.SESSION, Idle()))
         stage.second()
         await stage.settled()
-        assert "no answer" not in stage.text  # it may still begin
+        assert "no answer" not in stage.text  # it may still start
         for _ in range(6):
             stage.second()
         await stage.shows("· no answer")

@@ -1,4 +1,4 @@
-"""NO_COLOR: not one code for a colour, and what matters still stands apart."""
+"""NO_COLOR: no colour codes, while marked and faint text stays distinguishable."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def segments(stage: Stage) -> Iterator[Segment]:
 
 
 def words(stage: Stage, **style: bool) -> str:
-    """What stands on the screen in this style."""
+    """The text on the screen with this style."""
     return "\n".join(
         one.text
         for one in segments(stage)

@@ -1,4 +1,4 @@
-"""What all dialogs share: the room that they take."""
+"""Common to all dialogs: size and position."""
 
 import pytest
 

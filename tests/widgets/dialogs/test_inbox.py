@@ -1,4 +1,4 @@
-"""The inbox, used with keys: answered in place, and never in the way."""
+"""The inbox, used with keys: requests are answered in place, without interrupting the user."""
 
 import pytest
 from msgspec.structs import replace
@@ -22,7 +22,7 @@ PERMISSION = PermissionRequest("per_9", "ses_3", "bash", ("make *",), ("make *",
 
 
 def others_ask(stage: Stage) -> None:
-    """Two sessions, one of them a grandchild; the older request is the grandchild's."""
+    """Two sessions, one a grandchild, which has the older request."""
     stage.client.feed(
         e.SessionUpserted(talk.session("ses_2", "Fix the parser")),
         e.SessionUpserted(talk.child("ses_2a", "ses_2", "explore")),

@@ -1,4 +1,4 @@
-"""Lists of very many names, requests and sessions: what is listed, what is counted, how the others are found."""
+"""Lists of very many names, requests and sessions: what is listed, counted, and found by typing."""
 
 from collections.abc import Callable
 
@@ -43,7 +43,7 @@ async def test_the_inbox_counts_requests_beyond_the_limit() -> None:
 
 
 class Counting:
-    """How often it was asked how a session stands."""
+    """How often the state of a session was read."""
 
     def __init__(self) -> None:
         self.asked = 0

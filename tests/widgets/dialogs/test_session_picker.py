@@ -1,4 +1,4 @@
-"""The list of sessions, used with keys."""
+"""The session list, used with keys."""
 
 import itertools
 import time
@@ -25,7 +25,7 @@ async def open_list(stage: Stage) -> None:
 
 
 def know(client: FakeClient, *titles: str) -> None:
-    """Sessions ses_2 and so on, each older than the one before."""
+    """Sessions ses_2 and so on, each older than the previous one."""
     now = time.time()
     for at, title in enumerate(titles):
         client.feed(e.SessionUpserted(talk.session(f"ses_{at + 2}", title, updated=now - 60 * (at + 1))))

@@ -1,4 +1,4 @@
-"""The list of more sessions than one page of the server's holds."""
+"""The session list with more than one page of sessions on the server."""
 
 import time
 
@@ -16,7 +16,7 @@ PAGE = 100
 
 
 class Server(FakeClient):
-    """A client of a server with many sessions, of which it gives a page at a time."""
+    """A client of a server with many sessions, returned page by page."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Server(FakeClient):
 
 
 def titles(stage: Stage) -> list[str]:
-    """Of the sessions that are listed."""
+    """Of the listed sessions."""
     picker = stage.app.screen
     assert isinstance(picker, SessionPicker)
     return [session.title for session in picker._listed]

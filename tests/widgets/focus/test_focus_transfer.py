@@ -12,7 +12,7 @@ from tui.widgets.focus.focus_transfer import FocusTransfer, has_messages
 
 
 class Box(TextArea):
-    """Keeps its keys for another while it gives the focus away."""
+    """Holds its keys for the target during a focus transfer."""
 
     handover: FocusTransfer | None = None
 
@@ -56,7 +56,7 @@ async def test_without_queued_keys_the_focus_moves_at_once() -> None:
 
 @pytest.mark.parametrize("turns", range(12))
 async def test_queued_keys_are_delivered_before_later_ones(turns: int) -> None:
-    """`turns`: of the event loop, after which the focus is to move."""
+    """`turns`: rounds of the event loop before the focus moves."""
     async with two_boxes() as (giver, taker, handover):
         burst(giver, "abcdef")
         for _ in range(turns):

@@ -9,7 +9,7 @@ from tui.widgets.focus.input_guard import GRACE, InputGuard
 
 
 class Clock:
-    """What the grace reads; the timer itself is real."""
+    """The clock of the guard; the timer itself is real."""
 
     def __init__(self) -> None:
         self.seconds = 100.0

@@ -82,7 +82,7 @@ def test_a_stopped_answer_to_a_withdrawn_question_is_reported_as_unknown() -> No
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     stopped = ReplyStatusChanged(CHOICES, "stopped", "401 Unauthorized")
-    assert outcomes.changed(stopped) is None  # the question's own panel says it
+    assert outcomes.changed(stopped) is None  # the question's own panel shows it
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
     told = text(outcomes.changed(stopped))
     assert told.startswith("! the question was withdrawn; whether your answer was accepted is not known: 401")
@@ -91,7 +91,7 @@ def test_a_stopped_answer_to_a_withdrawn_question_is_reported_as_unknown() -> No
 
 
 def test_an_answer_of_an_earlier_run_is_ours() -> None:
-    """It is sent by the client that found it in the journal; nobody typed it here."""
+    """It is sent by the client that found it in the journal, not typed in this run."""
     outcomes = Outcomes()
     assert outcomes.changed(ReplyStatusChanged(CHOICES, "sending", given=Given(ANSWERS))) is None
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None

@@ -35,7 +35,7 @@ NASTY = QuestionRequest(
 
 
 async def asked(stage: Stage, *requests: Request) -> None:
-    """The requests are open, have the keys, and their grace is over."""
+    """Open the requests, wait for the focus, and let the input guard end."""
     stage.client.feed(*(e.RequestOpened(request) for request in requests))
     await stage.until(lambda: stage.main.panel.has_focus_within, "the panel has the keys")
     stage.after_grace()
@@ -216,7 +216,7 @@ async def test_the_footer_names_answering_keys_only_after_the_guard() -> None:
         await stage.shows("Esc collapse")
         assert "Enter send" not in stage.text
         assert "x reject" not in stage.text
-        stage.app.presenter.stop()  # no other tick draws the last line
+        stage.app.presenter.stop()  # no other tick draws the footer
         stage.client.advance(GRACE)
         await stage.shows("Enter send", "Esc collapse", "x reject")
 
@@ -226,8 +226,8 @@ async def test_the_footer_names_the_keys_of_the_next_question_at_once() -> None:
         await asked(stage, talk.CHOICES)
         await stage.shows("Enter next")
         assert "Space choose" not in stage.text
-        stage.app.presenter.stop()  # no tick draws the last line...
-        await stage.until(lambda: stage.main.panel.grace._timer is None)  # ...nor does the end of the grace
+        stage.app.presenter.stop()  # no tick draws the footer...
+        await stage.until(lambda: stage.main.panel.grace._timer is None)  # ...nor does the end of the guard
         await stage.press("1", "enter")
         await stage.shows("Space choose")
 
@@ -803,7 +803,7 @@ async def test_short_lived_requests_keep_the_transcript_at_its_end() -> None:
 @pytest.mark.parametrize("at", ["request", "dialog", "transcript", "shift+tab", "escape", "f4", "closed", "next"])
 @pytest.mark.parametrize("turns", range(3))
 async def test_fast_typing_outside_the_prompt_keeps_its_order(at: str, turns: int) -> None:
-    """`turns`: of the event loop, between two keys."""
+    """`turns`: rounds of the event loop between two keys."""
     words = "see what I wrote to you before"
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
@@ -866,7 +866,7 @@ async def test_the_next_request_gets_the_focus_when_the_terminal_regains_it() ->
 @pytest.mark.parametrize("how", ["closed", "f4"])
 @pytest.mark.parametrize("turns", range(3))
 async def test_letters_for_a_closed_custom_answer_go_to_the_prompt(how: str, turns: int) -> None:
-    """`turns`: of the event loop, between two keys."""
+    """`turns`: rounds of the event loop between two keys."""
     async with on_stage() as stage:
         await asked(stage, WORDS_ONLY)
         await stage.press("enter")
@@ -886,7 +886,7 @@ async def test_letters_for_a_closed_custom_answer_go_to_the_prompt(how: str, tur
 @pytest.mark.parametrize("then", ["nothing", "next"])
 @pytest.mark.parametrize("turns", range(8))
 async def test_enter_meant_for_a_closed_custom_answer_sends_no_prompt(turns: int, then: str) -> None:
-    """`turns`: of the event loop, between two keys."""
+    """`turns`: rounds of the event loop between two keys."""
     async with on_stage() as stage:
         await asked(stage, WORDS_ONLY)
         await stage.press("enter")

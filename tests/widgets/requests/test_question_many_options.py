@@ -1,4 +1,4 @@
-"""A request with very many options or questions: how many widgets it takes, and that each can be chosen."""
+"""A request with very many options or questions: the number of its widgets, and that each can be selected."""
 
 from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage

@@ -1,4 +1,4 @@
-"""A question that has only a text field: what is typed there is its answer, whichever letter it begins with."""
+"""A question with only a text field: any typed letter is part of the answer."""
 
 import pytest
 from textual import events
@@ -13,7 +13,7 @@ NAME = QuestionRequest("que_9", talk.SESSION, (Question("What shall it be called
 
 
 async def ask(stage: Stage, request: QuestionRequest = NAME, *, focus: bool = True) -> None:
-    """The question arrives; with `focus` it has it, and takes keys."""
+    """The question arrives; with `focus` it is focused and accepts keys."""
     stage.client.advance(5.0)
     stage.client.feed(e.RequestOpened(request))
     await stage.shows(request.questions[0].text)

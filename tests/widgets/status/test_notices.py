@@ -1,4 +1,4 @@
-"""Notices have room of their own: what is read and typed stays in sight."""
+"""Notices have their own space: what is being read and typed stays visible."""
 
 import pytest
 from textual.widgets._toast import Toast

@@ -41,7 +41,7 @@ async def test_the_plan_of_an_ended_turn_shows_where_it_stopped() -> None:
         turn.state, turn.ended = TurnState.ABORTED, stage.client.now()
         stage.client.turn_moved(turn)
         await stage.shows("plan 2 of 4 · stopped at: write the migration")
-        assert stage.main.plan.is_running  # Textual's: it goes on to take messages
+        assert stage.main.plan.is_running  # Textual's: it still handles messages
 
 
 async def test_a_plan_without_a_turn_is_shown_as_stopped() -> None:
@@ -58,7 +58,7 @@ async def test_the_plan_of_an_ended_turn_is_not_current_in_the_next() -> None:
         turn.state, turn.ended = TurnState.ABORTED, stage.client.now()
         stage.run_turn()
         await stage.shows("plan 2 of 4 · in progress: write the migration")
-        stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))  # as it was: read anew, not written anew
+        stage.client.feed(e.TodosChanged(talk.SESSION, TODOS))  # unchanged: read again, not written again
         await stage.pilot.pause()
         assert "in progress: write the migration" in stage.text
         stage.client.feed(e.TodosChanged(talk.SESSION, (*TODOS, Todo("tell the sun", "pending"))))

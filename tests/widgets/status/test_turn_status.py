@@ -50,7 +50,7 @@ def test_padding_is_counted_as_heartbeats() -> None:
 
 
 def test_a_post_without_data_is_shown_as_such() -> None:
-    """Not that it keeps still until the end: it may pad late, and headers may come with its first pad."""
+    """No claim about the rest of the turn: it may pad late, and headers may come with its first padding."""
     assert words(turn(started=NOW - 12, sent_at=NOW - 12)) == "turn 0:12 · request open, no heartbeat yet"
     assert words(turn()) == "turn 12:04 · request open, no data on it yet; connection live"
 

@@ -1,4 +1,4 @@
-"""Copied text is what was written: neither the margin, nor the breaks that the width of the screen made."""
+"""Copied text is the original text, without the margin and without line breaks added by wrapping."""
 
 import pytest
 from textual.app import App, ComposeResult

@@ -20,7 +20,7 @@ WIDTH = 48
 
 
 class Page:
-    """The pieces of a text that grows, as its edits leave them."""
+    """The blocks of a growing text, after its updates."""
 
     def __init__(self) -> None:
         self._growing = IncrementalMarkdown()
@@ -31,11 +31,11 @@ class Page:
             self.pieces[index:] = pieces
 
     def read_whole(self, text: str) -> None:
-        """As it would look had it come at once."""
+        """The result of parsing all text at once."""
         self.pieces = [piece for block in read(text) for piece in block.pieces]
 
     def rows(self) -> list[str]:
-        """What stands there, line by line."""
+        """The drawn lines."""
         lines = chain.from_iterable(
             [*[""] * (piece.gap if at else 0), *(line.plain.rstrip() for line in piece.lines(WIDTH))]
             for at, piece in enumerate(self.pieces)

@@ -5,7 +5,7 @@ from tui.widgets.text.markdown import read
 
 
 def lines(source: str, width: int = 40, *, growing: bool = False) -> list[str]:
-    """What stands on the screen, without the blanks at the end of code lines."""
+    """The drawn lines, without trailing blanks of code."""
     return [
         line.plain.rstrip()
         for block in read(source, growing=growing)

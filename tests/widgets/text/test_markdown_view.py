@@ -136,7 +136,7 @@ async def test_repeated_long_code_is_highlighted_everywhere() -> None:
 
 
 async def test_several_long_texts_are_parsed_one_slice_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nine at once would hold up the screen for nine times as long."""
+    """Nine at once would delay the screen nine times as long."""
     reads: list[tuple[float, float]] = []
     show = MarkdownView._show
 

@@ -1,4 +1,4 @@
-"""Our own lines in the transcript, as they stand on the screen."""
+"""Notes of the client in the transcript, as drawn."""
 
 import pytest
 

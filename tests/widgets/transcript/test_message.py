@@ -74,7 +74,7 @@ async def test_removed_parts_disappear() -> None:
 
 
 async def test_a_part_with_late_text_keeps_its_position() -> None:
-    """opencode stores a text as "" until it ends: whoever fetches in between has its tool call first."""
+    """opencode stores a text as "" until it ends: a fetch in between has its tool call first."""
     app = Page()
     call = ToolPart("prt_2", SESSION, ANSWER, "call_1", "bash", "running", title="make")
     async with app.run_test(size=(60, 20)):

@@ -1,4 +1,4 @@
-"""A message with very many parts, and very many lines of ours: how many widgets they take, and what is reached."""
+"""A message with very many parts or notes: the number of its widgets, and that all can be reached."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Looking for words, copying code and opening links, used with keys."""
+"""Searching, copying code and opening links, used with keys."""
 
 import asyncio
 from typing import Any
@@ -95,7 +95,7 @@ async def test_a_search_ends_with_its_session() -> None:
 
 
 def old_messages(count: int, *, first: float = -1000.0) -> list[FullMessage]:
-    """Messages older than the conversation; every tenth has a needle in it."""
+    """Messages older than the conversation; every tenth contains a needle."""
     messages = []
     for row in range(count):
         message_id = f"msg_old{first:.0f}_{row:04}"
@@ -106,7 +106,7 @@ def old_messages(count: int, *, first: float = -1000.0) -> list[FullMessage]:
 
 
 def pages(stage: Stage, count: int, size: int) -> None:
-    """The server has so many older pages."""
+    """The server has this many older pages."""
     left = iter(range(count))
     loaded = MessagesLoaded(talk.SESSION, (), "cursor", "older")
 
@@ -307,7 +307,7 @@ def test_only_web_addresses_become_links(address: str, opens: bool) -> None:
 
 
 def long_text(characters: int) -> str:
-    """Markdown of so many characters, in which *needle* stands once, at the end."""
+    """Markdown of this many characters, with one *needle*, at the end."""
     line = "some **words** and `more` of [them](https://example.com) here\n\n"
     return line * (characters // len(line)) + "the needle"
 

@@ -29,7 +29,7 @@ from tui.widgets.transcript.view import MESSAGES_AT_FIRST, MESSAGES_KEPT, MESSAG
 
 
 class Page(App[None]):
-    """A transcript over a store; `feed` routes changes as the app does."""
+    """A transcript view on a store; `feed` routes changes as the app does."""
 
     CSS_PATH = Path(tui.ui.app.__file__).with_name("app.tcss")
 
@@ -216,7 +216,7 @@ async def test_changes_of_several_messages_are_drawn_while_scrolled_up() -> None
             for message in (new, replace(last, completed=91_000.0))
             for change in app.store.apply(e.MessageUpserted(message))
         ]
-        for change in told:  # the store is always ahead of what is shown
+        for change in told:  # the store is always ahead of the screen
             app._show(change)
         assert app.transcript._views[last.id].message.completed == 91_000.0
         assert new.id not in app.transcript._views
@@ -344,7 +344,7 @@ async def test_a_prompt_stays_visible_after_a_refetch_without_its_text() -> None
 
 
 async def test_a_tool_call_without_a_turn_is_not_shown_as_running() -> None:
-    """A server that was ended in the middle of a call keeps it as running for ever."""
+    """A server killed during a call keeps it as running forever."""
     async with on_stage() as stage:
         stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), *talk.prompt(), talk.answer_begins())
         stage.client.feed(talk.tool(state="running"))
@@ -390,7 +390,7 @@ async def test_older_messages_above_are_not_counted_as_new_lines() -> None:
     async with app.run_test(size=(80, 12)) as pilot:
         app.feed(*long_history(60, first=100))
         transcript = app.transcript
-        transcript.draw()  # the newest are mounted, the others once the reader comes there
+        transcript.draw()  # the newest are mounted, the others when the user scrolls there
         await settled(pilot, app.has("words number 159"))
         await settled(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y > 0)
         before = transcript.virtual_size.height
@@ -443,7 +443,7 @@ async def test_a_long_session_does_not_accumulate_widgets() -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         app.feed(*long_history(MESSAGES_KEPT + MESSAGES_MORE + 1))
         await settled(pilot, lambda: len(app.transcript.query(MessageView)) == MESSAGES_KEPT)
-        app.feed(*talk.prompt())  # created before all of them: it stays where it belongs, unmounted
+        app.feed(*talk.prompt())  # created before all of them: it keeps its position, unmounted
         await pilot.pause()
         assert "Move the session store" not in app.transcript.text
 
