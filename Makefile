@@ -1,4 +1,4 @@
-# Everything that is done with this repository, each as one word. `make` alone lists them.
+# All tasks of this repository. `make` alone lists them.
 # Set-up runs by itself, into .venv, and again only when pyproject.toml or constraints.txt change.
 
 VENV := .venv
@@ -7,7 +7,7 @@ SET_UP := $(VENV)/.set-up
 # Agent servers from npm, for the tests against the real thing.
 SERVERS := .real-servers
 
-# The newest Python that will do; PYTHON=/path/to/python overrides.
+# The newest suitable Python; PYTHON=/path/to/python overrides.
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
@@ -15,18 +15,18 @@ WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 help:
 	@echo 'make run          the client, on a scripted server of its own'
-	@echo 'make test         the whole suite, but for what needs npm'
+	@echo 'make test         the whole suite, except what needs npm'
 	@echo 'make check        format, lint, types and import contracts'
 	@echo 'make docs         docs/keys.md and the keys of the README, from the table of keys'
-	@echo 'make chaos        2,000 seeded schedules of faults; make test plays the first 200; a client killed at 20 points;'
+	@echo 'make chaos        2,000 seeded schedules of faults; make test runs the first 200; a client killed at 20 points;'
 	@echo '                  10,000 examples of damaged JSON for each family'
-	@echo 'make hostile      every attack on every route, and the table of them in docs/security.md; make test plays a tenth'
+	@echo 'make hostile      every attack on every route, and their table in docs/security.md; make test runs a tenth'
 	@echo 'make real         the suite against real agent servers (needs npm)'
-	@echo 'make bench        what the client costs, measured here, as a table; ONLY=streams takes a part'
-	@echo 'make bench-peer   the same streams through opencode attach beside it (needs make real)'
-	@echo 'make soak         one turn held for long, and what it costs in memory'
+	@echo 'make bench        CPU, memory and delays, measured on this machine, as a table; ONLY=streams selects a part'
+	@echo 'make bench-peer   the same streams compared with opencode attach (needs make real)'
+	@echo 'make soak         one long turn, and its memory use'
 	@echo 'make screenshots  take the pictures in screenshots/ again'
-	@echo 'make clean        forget the set-up'
+	@echo 'make clean        remove the set-up'
 
 run: $(SET_UP)
 	@$(BIN)/holdfast --demo

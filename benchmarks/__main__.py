@@ -32,7 +32,7 @@ def main(only: tuple[str, ...]) -> None:
             found += MEASUREMENTS[name]()
         except (NeverShown, TimeoutError) as failure:
             click.echo(str(failure), err=True)
-            found.append(Row(name, "came to no end", met=False))
+            found.append(Row(name, "did not finish", met=False))
     click.echo(table(found))
     click.echo(f"{time.monotonic() - began:.0f} s", err=True)
 

@@ -39,7 +39,7 @@ def rows(runs: int = 3, outage: float = 4.0) -> list[Row]:
                     found[act].append(_recover(recording, line, outage + run * STEP, key))
     return [
         at_most(
-            f"live again after the line's return, {act}",
+            f"live again after an outage, {act}",
             max(times),
             TARGET,
             "s",

@@ -47,7 +47,7 @@ def rows(events: int = 20_000, rounds: int = 5) -> list[Row]:
     theirs, mine = statistics.median(bare), statistics.median(ours)
     return [
         Row(
-            "events a second, link and store without a screen",
+            "events a second, connection and store without a screen",
             f"{1 / mine:,.0f} /s",
             f"bare httpx-sse + json.loads {1 / theirs:,.0f} /s",
             f"{mine / theirs:.2f} × the cost",

@@ -48,5 +48,5 @@ def test_a_measurement_that_times_out_is_a_row(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(MEASUREMENTS, "idle", never)
     result = CliRunner().invoke(main, ["idle"])
     assert result.exit_code == 0
-    assert "| idle | came to no end |" in result.stdout
+    assert "| idle | did not finish |" in result.stdout
     assert "the screen is empty" in result.stderr
