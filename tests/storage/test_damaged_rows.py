@@ -46,7 +46,7 @@ def fill(folder: Path, name: str) -> None:
     """Write one row into each table, as a client that has exited."""
     journal = begin(folder)
     journal.save_draft(f"ses_{name}", name)
-    journal.enqueue(Queued(name, "ses_1", name), 1)
+    journal.enqueue([Queued(name, "ses_1", name)], 1)
     journal.mark_in_flight(Prompt("ses_1", name, f"msg_{name}", "prt_1"), queued_id="none")
     journal.remember(name)
     journal.save_answer_draft(f"que_{name}", name.encode())

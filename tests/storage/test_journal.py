@@ -114,7 +114,7 @@ def test_a_draft_becomes_an_in_flight_prompt_atomically(start: Start) -> None:
 def test_a_queued_prompt_becomes_in_flight_atomically(start: Start) -> None:
     first = start()
     first.save_draft("ses_1", "something else")
-    first.enqueue(Queued("a", "ses_1", "do it"), 1)
+    first.enqueue([Queued("a", "ses_1", "do it")], 1)
     first.mark_in_flight(PROMPT, queued_id="a")
     first.close()
     heir = start()
@@ -198,8 +198,8 @@ def test_items_of_a_killed_client_are_adopted_once(tmp_path: Path, start: Start)
         tmp_path / "state",
         """
 journal.mark_in_flight(Prompt("ses_1", "do it", "msg_1", "prt_1"))
-journal.enqueue(Queued("b", "ses_1", "second"), 2)
-journal.enqueue(Queued("a", "ses_1", "first"), 1)
+journal.enqueue([Queued("b", "ses_1", "second")], 2)
+journal.enqueue([Queued("a", "ses_1", "first")], 1)
 journal.post_answer("que_1", b"body")
 journal.save_draft("ses_1", "half")
 """,
@@ -234,7 +234,7 @@ def test_finished_items_are_not_restored(start: Start) -> None:
     first = start()
     first.mark_in_flight(PROMPT)
     first.clear_in_flight("msg_1")
-    first.enqueue(Queued("a", "ses_1", "x"), 1)
+    first.enqueue([Queued("a", "ses_1", "x")], 1)
     first.dequeue("a")
     first.save_answer_draft("que_1", b"half")
     first.post_answer("que_1", b"body")
@@ -256,9 +256,9 @@ def test_a_submitted_draft_is_queued_atomically(start: Start) -> None:
 
 def test_an_edited_queued_prompt_keeps_its_position(start: Start) -> None:
     first = start()
-    first.enqueue(Queued("a", "ses_1", "one"), 1)
-    first.enqueue(Queued("b", "ses_1", "two"), 2)
-    first.enqueue(Queued("a", "ses_1", "one, better"), 1)
+    first.enqueue([Queued("a", "ses_1", "one")], 1)
+    first.enqueue([Queued("b", "ses_1", "two")], 2)
+    first.enqueue([Queued("a", "ses_1", "one, better")], 1)
     first.close()
     assert [q.text for q in start().adopt_queue()] == ["one, better", "two"]
 

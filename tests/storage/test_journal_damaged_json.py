@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.backends.damage import Damage, damaged, damages, written
-from tui.backends.qwen.echo import EchoPosition
+from tui.backends.qwen.prompts import EchoPosition
 from tui.client import reply_sender
 from tui.client.reply_sender import PendingReply
 from tui.core.answer_draft import AnswerDraft, PermissionDraft

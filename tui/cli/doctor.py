@@ -35,8 +35,6 @@ from tui.net.errors import (
 )
 from tui.net.http_client import Http
 
-WATCH = 30.0
-"""Seconds to watch the event stream."""
 SKEWED = 5.0
 """Clock skew in seconds above which it is reported."""
 CANNOT_CONNECT = 4

@@ -130,5 +130,5 @@ class PromptQueue:
 
     def _write(self, waiting: list[Queued]) -> None:
         if waiting:
-            self._journal.enqueue_all(waiting, self._place + 1)
+            self._journal.enqueue(waiting, self._place + 1)
             self._place += len(waiting)

@@ -156,7 +156,6 @@ def read_events(
     *,
     on_bytes: Callable[[int], None],
     on_comment: Callable[[str], None] | None = None,
-    limit: int = LIMIT,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[ServerSentEvent]:
     """The events in `chunks`, up to its end; an incomplete last event is dropped, as the standard says.
@@ -168,7 +167,7 @@ def read_events(
     The first chunk after a quiet time is returned at once; then the stream rests for GATHER seconds (`pause`), since
     waiting for each chunk of a busy stream separately costs five times as much as its events.
     """
-    return _Events(chunks, on_bytes, EventDecoder(limit=limit, on_comment=on_comment), pause)
+    return _Events(chunks, on_bytes, EventDecoder(on_comment=on_comment), pause)
 
 
 class _Events:

@@ -238,12 +238,8 @@ class Journal:
                 self._say(f"a prompt that an earlier run sent cannot be read ({error}); it stays in the journal.")
         return prompts
 
-    def enqueue(self, queued: Queued, place: int) -> None:
-        """Save or update a queued prompt."""
-        self.enqueue_all([queued], place)
-
-    def enqueue_all(self, waiting: Sequence[Queued], first: int) -> None:
-        """`enqueue` several prompts in one transaction; `first` is the place of the first one."""
+    def enqueue(self, waiting: Sequence[Queued], first: int) -> None:
+        """Save or update queued prompts in one transaction; `first` is the place of the first one."""
         self._write(*((_ENQUEUE, self._queue_row(queued, place)) for place, queued in enumerate(waiting, first)))
 
     def dequeue(self, queued_id: str) -> None:

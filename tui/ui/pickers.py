@@ -7,7 +7,7 @@ import asyncio
 import os
 import shlex
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,6 @@ class Pickers:
         prompt: PromptBox,
         *,
         notify: Callable[[Notice], None],
-        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._app = app
         self._client = client
@@ -55,7 +54,6 @@ class Pickers:
         self._sessions = sessions
         self._prompt = prompt
         self._notify = notify
-        self._environ = environ
         self._word, self._finish, self._looks_up = "", False, False
         self._known: dict[str, Sequence[CatalogItem]] = {}
         self._kept_back = ""
@@ -183,7 +181,7 @@ class Pickers:
     async def _edit(self) -> None:
         from textual.app import SuspendNotSupported
 
-        said = self._environ.get("VISUAL") or self._environ.get("EDITOR") or "vi"
+        said = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
         before = self._prompt.text
         with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
             path = Path(folder) / "prompt.md"

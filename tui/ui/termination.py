@@ -28,13 +28,8 @@ GIVE_BACK = (
 """Resets: reports, keyboard protocol, line wrap, style, alternate screen, cursor, window title."""
 
 
-def end_on(
-    numbers: Sequence[signal.Signals],
-    leave: Callable[[], object],
-    modes: list[Any] | None,
-    within: float = ENDED_WITHIN,
-) -> None:
-    """Call `leave` from a signal handler on each of these signals; end the process after `within` seconds anyway.
+def end_on(numbers: Sequence[signal.Signals], leave: Callable[[], object], modes: list[Any] | None) -> None:
+    """Call `leave` from a signal handler on each of these signals; end the process after ENDED_WITHIN anyway.
 
     `modes`: the terminal's modes before the screen changed them (`termios.tcgetattr`), if known. Call this in the main
     thread, with SIGALRM among `numbers`.
@@ -46,13 +41,13 @@ def end_on(
         if asked and number == signal.SIGALRM:
             _end(asked[0], modes)
         asked.append(number)
-        signal.setitimer(signal.ITIMER_REAL, within)  # a regex search lets signals in, but no other thread
+        signal.setitimer(signal.ITIMER_REAL, ENDED_WITHIN)  # a regex search lets signals in, but no other thread
         came.put(number)  # `put` is safe in a signal handler
         leave()
 
     def enforce() -> None:
         number = came.get()
-        time.sleep(within)
+        time.sleep(ENDED_WITHIN)
         _end(number, modes)
 
     threading.Thread(target=enforce, name="ends on signals", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Translates qwen serve's questions and permissions, which are one kind of request there. Without I/O and state.
+"""Translates qwen serve's questions and permissions, which are one kind of request there. Without I/O.
 
 A request has two forms: `permission_request` on the stream, and `pendingInteractions` in a session's status, which
 does not name the waiting tool call.
@@ -12,6 +12,7 @@ import msgspec
 
 from tui.backends.decoding import UNREADABLE, RawJSON, read, string
 from tui.backends.qwen.schema import epoch, tool_output
+from tui.core import events as e
 from tui.core.model import (
     Answers,
     Option,
@@ -20,7 +21,10 @@ from tui.core.model import (
     Question,
     QuestionRequest,
     Request,
+    ToolPart,
 )
+from tui.core.record import ended
+from tui.net.json_input import JSON
 
 ONCE = "proceed_once"
 CANCEL = "cancel"
@@ -252,3 +256,60 @@ def _lasting(options: Sequence[_Option]) -> tuple[str, ...]:
 def _detail(given: RawJSON, content: RawJSON) -> str:
     """The command, or the diff of an edit."""
     return string(given, "command") or tool_output(content, None).diff or string(given, "file_path", "url", "path")
+
+
+class OpenRequests:
+    """The open requests of one session; each method returns the resulting events.
+
+    The event that resolves a question does not contain its answers: the next update of its tool call does.
+    """
+
+    def __init__(self, session_id: str) -> None:
+        self._session_id = session_id
+        self.open: dict[str, Asked] = {}
+
+    def opened(self, asked: Asked) -> list[e.Event]:
+        self.open[asked.request.id] = asked
+        return [e.RequestOpened(asked.request)]
+
+    def resolved(self, data: JSON) -> list[e.Event]:
+        """Handle a `permission_resolved`."""
+        end = resolution(data)
+        asked = self.open.get(end.request_id)
+        if asked is None:
+            return [e.RequestGone(self._session_id, end.request_id)]
+        chosen = end.option not in (None, option(asked, "reject"))
+        told_by_call = isinstance(asked.request, QuestionRequest) if chosen else not end.voter
+        if told_by_call and asked.request.call_id:
+            return []  # its tool call follows with the answers or the rejection
+        return self._closed(asked, end)
+
+    def answered(self, part: ToolPart) -> list[e.Event]:
+        """Close the requests of this call if it has ended."""
+        waiting = [one for one in self.open.values() if one.request.call_id == part.call_id]
+        if not waiting or part.state not in ("completed", "error"):
+            return []
+        for one in waiting:
+            del self.open[one.request.id]
+        return [ended(one.request, part) for one in waiting]
+
+    def all_gone(self) -> list[e.Event]:
+        """Close all requests: their turn has ended."""
+        gone: list[e.Event] = [e.RequestGone(self._session_id, request_id) for request_id in self.open]
+        self.open.clear()
+        return gone
+
+    def _closed(self, asked: Asked, end: Resolution) -> list[e.Event]:
+        request = asked.request
+        del self.open[request.id]
+        if not end.voter:
+            return [e.RequestGone(request.session_id, request.id)]
+        if isinstance(request, PermissionRequest):
+            return [e.PermissionReplied(request.session_id, request.id, _reply(asked, end.option))]
+        return [e.QuestionRejected(request.session_id, request.id)]
+
+
+def _reply(asked: Asked, chosen: str | None) -> PermissionReply:
+    if chosen is None or chosen == option(asked, "reject"):
+        return "reject"
+    return "once" if chosen == option(asked, "once") else "always"

@@ -283,7 +283,7 @@ def _moved(header: str, lines: int) -> str:
     return re.sub(r"(?<=[-+])\d+", lambda found: str(int(found[0]) + lines), header)
 
 
-def is_truncation(event: RawJSON, scope: str = "") -> bool:
-    """Whether this event marks dropped events: of ended turns, or ("live_journal") of the running one."""
+def is_truncation(event: RawJSON) -> bool:
+    """Whether this event marks dropped events of ended turns; those of the running one have a scope."""
     is_one = isinstance(event, Mapping) and event.get("type") == "history_truncated"
-    return is_one and string(event.get("data"), "scope") == scope
+    return is_one and not string(event.get("data"), "scope")

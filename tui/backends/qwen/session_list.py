@@ -7,19 +7,19 @@ import asyncio
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
-from tui.backends.decoding import Rows, decode, decode_items
+from tui.backends.decoding import UNREADABLE, RawJSON, Rows, decode, decode_items, read
 from tui.backends.paging import Paging
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.requests import Asked, pending
 from tui.backends.qwen.streams import FollowedSession
-from tui.backends.qwen.tool_names import tool_of
 from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
-from tui.net.errors import InvalidBody, NotFound
+from tui.net.errors import InvalidBody, NetError, NotFound
 from tui.net.http_client import Http
 from tui.net.response import Progress, Response
 from tui.net.together import together
@@ -31,6 +31,8 @@ PAGE = 200
 """Page size of the list: the maximum; a real 0.24.4 returns 100."""
 SEARCHED_AT_MOST = 5000
 """Limit of sessions read for a search."""
+NEWEST = 20
+"""Stored records in which the call that waits for a permission is searched: it is among the last."""
 
 
 class SessionList:
@@ -214,3 +216,46 @@ def _further(page: wire.SeenPage, cursor: str | None) -> str | None:
 
 def _waiting(seen: wire.Seen) -> Rows[Asked]:
     return decode_items(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "an open request")
+
+
+class _Page(msgspec.Struct):
+    events: list[RawJSON] = []
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    tool_name: str = ""
+
+
+class _Update(msgspec.Struct, rename="camel"):
+    session_update: str = ""
+    raw_input: RawJSON = None
+    meta: _Meta = msgspec.field(default_factory=_Meta, name="_meta")
+
+
+class _Event(msgspec.Struct):
+    data: _Update = msgspec.field(default_factory=_Update)
+
+
+async def tool_of(http: Http, asked: Asked) -> str:
+    """The name of the newest call with the input of the request; "" if unknown.
+
+    The list has the kind of the call and its input ("execute", a command), but not its name. The stored transcript has
+    the call itself; unlike `load`, reading it neither activates nor joins the session.
+    """
+    path = f"/session/{path_segment(asked.request.session_id)}/transcript"
+    try:
+        reply = await http.call("GET", path, params={"direction": "backward", "limit": NEWEST})
+        calls = list(_calls(reply.value))
+    except (NetError, *UNREADABLE) as error:
+        log.info("the tool name of a permission is unknown: %s", error)
+        return ""
+    names = [call.meta.tool_name for call in calls if asked.input and call.raw_input == asked.input]
+    return names[-1] if names else ""
+
+
+def _calls(value: RawJSON) -> Iterator[_Update]:
+    events = read(value, _Page).events
+    for event in decode_items(events, lambda raw: read(raw, _Event), "an event of a stored transcript"):
+        update = event.data
+        if update.session_update == "tool_call":
+            yield update

@@ -19,7 +19,7 @@ from tui.backends.numbers import moment
 from tui.backends.qwen import background_turns as background
 from tui.backends.qwen import requests as requests
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.open_requests import OpenRequests
+from tui.backends.qwen.requests import OpenRequests
 from tui.backends.qwen.running_turn import JUST_AFTER, Kind, RunningTurn
 from tui.backends.qwen.tool_calls import (
     BROKEN_OFF,

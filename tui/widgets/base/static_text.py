@@ -20,6 +20,8 @@ FAINT = "$foreground 35%"
 LINES_AT_MOST = 200
 CHARACTERS_AT_MOST = 8_000
 """Limits of a text outside the transcript's body: more than fits on a screen."""
+GAP = 2
+"""Minimum blank cells between the two sides of a line."""
 ONE_ROW = str.maketrans("\n\r\t\v\f", "     ")
 AS_LAST_KNOWN = " · as last known"
 """Suffix of server data shown while the connection is down."""
@@ -109,11 +111,11 @@ def one_row(content: Content, cells: int) -> Content:
     return content if text == content.plain else Content(text, list(content.spans))
 
 
-def spread(left: Content, right: Content, width: int, *, gap: int = 2) -> Content:
+def spread(left: Content, right: Content, width: int) -> Content:
     """Return one line of `width` cells: `left` at the start, `right` at the end; `left` is shortened first."""
     left, right = one_row(left, width), one_row(right, width)
-    room = max(0, width - right.cell_length - gap)
+    room = max(0, width - right.cell_length - GAP)
     if left.cell_length > room:
         left = left.truncate(room, ellipsis=True)
-    blank = max(gap, width - left.cell_length - right.cell_length)
+    blank = max(GAP, width - left.cell_length - right.cell_length)
     return Content.assemble(left, " " * blank, right).truncate(max(1, width), ellipsis=True)

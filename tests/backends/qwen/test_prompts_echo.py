@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui.backends.qwen.echo import EchoPosition, find_prompt
+from tui.backends.qwen.prompts import EchoPosition, find_prompt
 from tui.backends.qwen.session_reducer import Echo, SessionReducer
 from tui.backends.qwen.streams import FollowedSession
 from tui.core.model import Prompt
