@@ -22,9 +22,10 @@ from tests.end_to_end.stub import running_stub
 from tests.end_to_end.terminal import Terminal
 from tests.processes import clean_environment
 from tests.waiting import wait_until
-from tui.client.client import Client, Clocks
+from tui.client.client import Client
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
+from tui.net.clocks import Clocks
 from tui.net.http_client import Http
 
 ALLOWED = 5.0

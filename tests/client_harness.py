@@ -17,11 +17,12 @@ from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.waiting import PATIENCE, wait_until
 from tui.backends.opencode.messages import full_message
-from tui.client.client import Client, Clocks
+from tui.client.client import Client
 from tui.core import changes as c
 from tui.core.model import Request, TextPart, ToolPart
 from tui.core.transcript import Transcript
 from tui.core.turn import Turn
+from tui.net.clocks import Clocks
 from tui.net.credentials import BasicAuth
 from tui.net.http_client import Http
 
@@ -65,7 +66,7 @@ class Meeting:
 
     @property
     def synced(self) -> bool:
-        return self.client._link.synced
+        return self.client.synced
 
     async def connect(self) -> None:
         self.client.start()

@@ -14,10 +14,10 @@ import pytest
 
 from tests.contract_harness import WITHIN, Attached, attached, newcomer
 from tui.backends.base import HasCatalog, SessionEditing, Undoing
-from tui.client.client import Clocks
 from tui.core.changes import RequestClosed
 from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, ReasoningPart
 from tui.core.turn_state import TurnState
+from tui.net.clocks import Clocks
 from tui.net.errors import HttpStatusError
 from tui.storage.journal import Journal
 

@@ -12,11 +12,12 @@ from tests.chaos.relay import Relay
 from tests.waiting import wait_until
 from tui.backends.base import Backend, Traits
 from tui.backends.detect import detect_backend
-from tui.client.client import Client, Clocks
+from tui.client.client import Client
 from tui.core.connection_status import ConnectionState
 from tui.core.model import FullMessage, Message, Part, ReasoningPart, Request, TextPart, ToolPart
 from tui.core.store import Store
 from tui.core.turn import Turn
+from tui.net.clocks import Clocks
 from tui.net.http_client import Http
 from tui.storage.journal import Journal
 

@@ -3,6 +3,7 @@
 It records all calls in `asked`, and does nothing by itself.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,17 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
+from tests.fake_ports import ignore
 from tui.backends.base import Backend, ServerInfo, Traits
 from tui.backends.decoding import Rows
 from tui.client.loading import LoadingTracker
+from tui.client.pending_aborts import PendingAborts
+from tui.client.ports import Ports, Server
 from tui.client.prompt_dispatcher import PromptDispatcher
 from tui.client.prompt_options import PromptOptions
+from tui.client.prompt_queue import PromptQueue
+from tui.client.resync import Fetching
+from tui.client.turn_outcomes import TurnOutcomes
 from tui.client.turns import TurnTracker
 from tui.core.changes import (
     AbortProgress,
@@ -32,6 +39,7 @@ from tui.core.events import Event, SessionDeleted, SessionUpserted
 from tui.core.model import Answers, CatalogItem, PermissionReply, Prompt, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
+from tui.net.clocks import Clocks
 from tui.net.errors import NetError
 from tui.storage.journal import Journal
 
@@ -140,21 +148,22 @@ class FakeClient:
         self.loadings = LoadingTracker(self.tell)
         self.turns = FakeTurns(self.store, self._post, self.now)
         self.journal = journal or Journal(None, address, wall=lambda: 0.0)
+        self._ports = Ports(cast(Server, self), self.tell, ignore, asyncio.create_task, Clocks())
+        queue, pending = PromptQueue(self.journal), PendingAborts()
+        self._outcomes = TurnOutcomes(self.journal, queue, pending, self.tell)
+        self.choices = PromptOptions(self.store, cast(Server, SimpleNamespace(backend=self._catalog)))
         self.prompts = PromptDispatcher(
             self.store,
             self.journal,
+            queue,
             cast(TurnTracker, self.turns),
-            backend=self._backend,
-            ready=lambda: self._line.up,
-            notify=self.tell,
-            fetch=lambda session_id: None,
+            self.choices,
+            cast(Fetching, SimpleNamespace(fetch=lambda session_id, then: None)),
+            self._ports,
         )
         self.editing = FakeEditing(self)
         self.abort_progress: AbortProgress | None = None
         self.aborts = SimpleNamespace(progress=lambda session_id: self.abort_progress)
-        self.choices = PromptOptions(
-            backend=lambda: cast(Backend, FakeBackend(FakeOffers(self))), directory_of=lambda session_id: "/src"
-        )
         self.server: ServerInfo | None = ServerInfo("1.0.0", 0.011)
         self.traits: Traits | None = Traits("opencode")
         self.address = address
@@ -199,7 +208,7 @@ class FakeClient:
         elif turn.prompt_id not in self._ended:
             self._ended.add(turn.prompt_id)
             self.tell(TurnEnded(turn.session_id, turn.prompt_id))
-            self.prompts.on_turn_ended(turn)
+            self._outcomes.on_turn_ended(turn)
         self.prompts.dispatch_ready()
 
     def calls(self, name: str) -> list[tuple[Any, ...]]:
@@ -295,7 +304,14 @@ class FakeClient:
         self.turn_moved(turn)
         return turn
 
-    def _backend(self) -> Backend:
+    @property
+    def synced(self) -> bool:
+        return self._line.up
+
+    def _catalog(self) -> Backend:
+        return cast(Backend, FakeBackend(FakeOffers(self)))
+
+    def backend(self) -> Backend:
         if self.fails is not None:
             raise self.fails
         return cast(Backend, SimpleNamespace(new_prompt=self._new_prompt, traits=TRAITS))

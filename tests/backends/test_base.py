@@ -10,8 +10,8 @@ from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.contract import WALKS, Walk
 from tests.contract_harness import Attached, attached, newcomer
-from tui.client.client import Clocks
 from tui.core.turn_state import TurnState
+from tui.net.clocks import Clocks
 
 
 async def the_agent_s_plan_is_kept(here: Attached, clocks: Clocks | None) -> None:

@@ -16,8 +16,9 @@ from tests.chaos.relay import Relay
 from tests.chaos.stub_server import SENT_AT, TOKEN
 from tests.waiting import wait_until
 from tui.backends import USERS
-from tui.client.client import Client, Clocks, NotConnected
+from tui.client.client import Client
 from tui.client.prompt_dispatcher import NotFetched
+from tui.client.server_connection import NotConnected
 from tui.core.changes import (
     Change,
     ConnectionChanged,
@@ -31,6 +32,7 @@ from tui.core.changes import (
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Answers, Part, PermissionReply, QuestionRequest, ReasoningPart, Request, TextPart
 from tui.core.turn import Turn
+from tui.net.clocks import Clocks
 from tui.net.errors import NetError
 from tui.net.http_client import ByteStream, Http
 from tui.net.response import Response
@@ -403,7 +405,7 @@ class Person:
             return
         line, now = client.line(), self.loop.time()
         self.exchanges.append(Exchange(now, method, path, line.up, line.state is ConnectionState.STOPPED))
-        connecting = not (client._link.synced or self._tried) and line.retry_in is None
+        connecting = not (client.synced or self._tried) and line.retry_in is None
         if path == self._family.who and connecting:  # else it is a health check
             self._tried = True
             self.attempts += [now] if client.traits is not None else []

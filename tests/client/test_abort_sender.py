@@ -266,7 +266,7 @@ async def test_a_refused_abort_is_reported(here: Here, monkeypatch: pytest.Monke
     async def refuse(session_id: str) -> None:
         raise HttpStatusError(403, "Forbidden", "Not for you.")
 
-    monkeypatch.setattr(here.person.client._require_backend(), "abort", refuse)
+    monkeypatch.setattr(here.person.client._connection.backend(), "abort", refuse)
     here.person.abort()
     await wait_until(lambda: here.notices, what="a notice")
     assert here.notices[0].startswith("The server refused the abort: ")
@@ -324,7 +324,7 @@ async def test_an_abort_after_the_end_is_reported_as_too_late(here: Here, monkey
     async def take(session_id: str) -> None:
         """As on a server that accepts an abort of a just ended turn."""
 
-    monkeypatch.setattr(here.person.client._require_backend(), "abort", take)
+    monkeypatch.setattr(here.person.client._connection.backend(), "abort", take)
     here.person.abort()
     assert (await here.over(sent, within=30)).state is TurnState.FINISHED
     await wait_until(lambda: here.notices, what="a notice")
@@ -350,7 +350,7 @@ async def test_a_refused_abort_does_not_pause_the_queue(here: Here, monkeypatch:
     async def refuse(session_id: str) -> None:
         raise HttpStatusError(403, "Forbidden", "Not for you.")
 
-    monkeypatch.setattr(here.person.client._require_backend(), "abort", refuse)
+    monkeypatch.setattr(here.person.client._connection.backend(), "abort", refuse)
     sent = await here.running("FLOOD 20 5")
     here.person.send("PLAIN", queued=True)
     here.person.abort()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.client_harness import Meeting, virtually
-from tui.client.client import NotConnected
+from tui.client.server_connection import NotConnected
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
 from tui.core.turn_state import TurnState

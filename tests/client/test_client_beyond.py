@@ -23,7 +23,7 @@ async def test_requests_over_the_limit_are_fetched_once_there_is_room(
         asked += 1
         return e.Resynced({session_id: Busy()}, tuple(waiting.values()))
 
-    monkeypatch.setattr(client._require_backend(), "resync", resync)
+    monkeypatch.setattr(client._connection.backend(), "resync", resync)
     client._apply(e.StatusChanged(session_id, Busy()))
     for request in waiting.values():
         client._apply(e.RequestOpened(request))

@@ -30,8 +30,8 @@ async def test_a_silent_stream_is_diagnosed_while_a_question_is_open(meeting: Me
     """Even if earlier events are still pending when the prompt is sent."""
     if not left_over:
         heard = None
-        while heard != meeting.client.turns.poller._events_seen():
-            heard = meeting.client.turns.poller._events_seen()
+        while heard != meeting.client._connection.events:
+            heard = meeting.client._connection.events
             await asyncio.sleep(0.5)
     meeting.arm("mute-events")
     turn = meeting.send("ASK1")

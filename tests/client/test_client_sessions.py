@@ -65,7 +65,7 @@ async def test_an_older_page_leaves_no_gap_after_a_refetch_of_the_transcript(
     await client.open_session(session_id)
     await client.load_older(session_id)
     assert len(meeting.transcript().messages) == 100
-    fetch = client._require_backend().messages
+    fetch = client._connection.backend().messages
 
     async def read_anew_meanwhile(session_id: str, *, before: str, on_bytes: Any) -> MessagesLoaded:
         older = await fetch(session_id, before=before)
@@ -75,7 +75,7 @@ async def test_an_older_page_leaves_no_gap_after_a_refetch_of_the_transcript(
         return older
 
     with monkeypatch.context() as patch:
-        patch.setattr(client._require_backend(), "messages", read_anew_meanwhile)
+        patch.setattr(client._connection.backend(), "messages", read_anew_meanwhile)
         await client.load_older(session_id)
     assert len(meeting.transcript().messages) == 50
     assert await client.load_older(session_id)

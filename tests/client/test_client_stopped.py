@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.client_harness import Meeting, virtually
-from tui.backends.base import ServerInfo
+from tui.backends.base import Backend
 from tui.core.changes import ReplyStatusChanged, RequestClosed
 from tui.core.connection_status import ConnectionState
 from tui.core.turn_state import TurnState
@@ -67,11 +67,11 @@ async def test_a_manual_retry_resends_a_stopped_answer_once_on_a_live_connection
 async def test_an_internal_error_stops_the_connection_with_a_reason_and_can_be_retried(
     meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(server: ServerInfo) -> None:
-        raise KeyError(server.version)
+    def fail(backend: Backend) -> None:
+        raise KeyError(backend.traits.family)
 
     with monkeypatch.context() as broken:
-        broken.setattr(meeting.client, "_on_server_info", fail)
+        broken.setattr(meeting.client._handler, "on_handshake", fail)
         meeting.arm("cut=events")
         await meeting.until(lambda: meeting.client.line().state is ConnectionState.STOPPED)
         assert "Holdfast itself failed (KeyError)" in meeting.client.line().reason

@@ -151,7 +151,7 @@ async def test_a_prompt_failed_by_the_server_has_a_reason(meeting: Meeting) -> N
 @virtually("mimo")
 async def test_mimos_empty_response_to_an_unknown_agent_is_not_retried(meeting: Meeting) -> None:
     await meeting.over(meeting.send("PLAIN"))
-    prompt = replace(meeting.client._require_backend().new_prompt(meeting.session_id, "PLAIN"), agent="nobody")
+    prompt = replace(meeting.client._connection.backend().new_prompt(meeting.session_id, "PLAIN"), agent="nobody")
     turn = await meeting.over(meeting.client.turns.send(prompt), within=2)
     assert turn.state is TurnState.NOT_SENT
     assert "nobody" in turn.reason
@@ -243,7 +243,7 @@ async def test_a_prompt_without_a_202_is_identified_by_its_echo(meeting: Meeting
 async def test_a_prompt_that_arrives_after_being_marked_unsent_is_running(meeting: Meeting, profile: str) -> None:
     """A proxy delayed it."""
     client, session_id = meeting.client, meeting.session_id
-    turn = client.turns.send(client._require_backend().new_prompt(session_id, "PLAIN"))
+    turn = client.turns.send(client._connection.backend().new_prompt(session_id, "PLAIN"))
     turn.receive(PostRefused("a proxy said so"), client.now())
     assert turn.over
     await meeting.until(lambda: not turn.over, within=4, what="its arrival")
@@ -262,12 +262,12 @@ async def test_a_copy_queued_while_disconnected_is_not_sent_when_the_prompt_is_f
     client, session_id, words = meeting.client, meeting.session_id, "PLAIN #a1;"
     for fault in ("mute-events", "stall=prompt,at=headers"):
         meeting.arm(fault)
-    turn = client.turns.send(client._require_backend().new_prompt(session_id, words))
+    turn = client.turns.send(client._connection.backend().new_prompt(session_id, words))
     await meeting.until(lambda: meeting.server.begun, within=4, what="the prompt at the server")
     turn.receive(PostRefused("a proxy said so"), client.now())
     assert turn.over
     await asyncio.sleep(5)  # virtual time: its answer is complete
-    monkeypatch.setattr(client, "_look", lambda: None)
+    monkeypatch.setattr(client._handler, "_reevaluate_soon", lambda: None)
     client.restart_line()
     await meeting.until(lambda: not meeting.synced, what="the connection to go")
     client.prompts.submit(session_id, words)

@@ -3,11 +3,13 @@
 import asyncio
 from typing import cast
 
+from tests.fake_ports import FakeServer, fake_ports
 from tests.fake_time import FakeTime
-from tui.backends.base import Backend, Traits
+from tui.backends.base import Traits
 from tui.client.polling import BEAT_EVERY, Poller
 from tui.client.resync import Resync
 from tui.core.connection_status import ConnectionMonitor
+from tui.core.diagnosis import ResponsivenessTracker
 from tui.core.store import Store
 from tui.net.errors import ReadTimeout
 
@@ -35,24 +37,10 @@ async def test_sessions_whose_heartbeats_hang_do_not_delay_those_of_others() -> 
     for number in range(8):
         store.open_transcript(f"ses_{number}")
     hanging = Hanging(time)
-    line_up = asyncio.Event()
-    line_up.set()
-
-    async def refetch(fetch: object) -> None:
-        raise AssertionError("nothing is looked at here")
-
-    pulse = Poller(
-        store,
-        ConnectionMonitor(),
-        Resync(store, backend=lambda: cast("Backend", hanging), refetch=refetch),
-        backend=lambda: cast("Backend", hanging),
-        line_up=line_up,
-        notify=lambda change: None,
-        heard=lambda: 0,
-        asked=lambda news: None,
-        sleep=time.sleep,
-    )
-    *others, beat = pulse.tasks()
+    server = FakeServer(hanging, time)
+    no_resync = cast(Resync, None)
+    poller = Poller(store, ConnectionMonitor(), no_resync, ResponsivenessTracker(), fake_ports(server, time))
+    *others, beat = poller.tasks()
     for other in others:
         other.close()
     beating = asyncio.create_task(beat)

@@ -1,13 +1,21 @@
 """At any moment a prompt is in exactly one of: the draft, the queue, in flight."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
+from tests.fake_ports import FakeServer, fake_ports
+from tests.fake_time import FakeTime
 from tests.storage.test_journal_file import held
-from tui.backends.base import Backend, Traits
+from tui.backends.base import Traits
+from tui.client.pending_aborts import PendingAbort, PendingAborts
 from tui.client.prompt_dispatcher import UNDONE, NotFetched, PromptDispatcher
+from tui.client.prompt_options import PromptOptions
+from tui.client.prompt_queue import PromptQueue
+from tui.client.resync import Fetching
+from tui.client.turn_outcomes import TurnOutcomes
 from tui.client.turns import TurnTracker
 from tui.core import events as e
 from tui.core.changes import Change, DraftReturned, QueueChanged, ReturnedPromptFound
@@ -57,18 +65,20 @@ class Desk:
         self.store = Store()
         self.journal = Journal(folder, "http://127.0.0.1:4096", wall=lambda: 1.0)
         self.turns = Running()
-        self.ready = True
         self.told: list[Change] = []
         self.backend = Minting()
+        self.server = FakeServer(self.backend, FakeTime())
         self.fetched: list[str] = []
+        queue, self.aborts = PromptQueue(self.journal), PendingAborts()
+        self.outcomes = TurnOutcomes(self.journal, queue, self.aborts, self.told.append)
         self.prompts = PromptDispatcher(
             self.store,
             self.journal,
+            queue,
             cast(TurnTracker, self.turns),
-            backend=lambda: cast(Backend, self.backend),
-            ready=lambda: self.ready,
-            notify=self.told.append,
-            fetch=self.fetched.append,
+            PromptOptions(self.store, self.server),
+            cast(Fetching, SimpleNamespace(fetch=lambda session_id, then: self.fetched.append(session_id))),
+            fake_ports(self.server, FakeTime(), emit=self.told.append),
         )
 
     def sent(self) -> list[str]:
@@ -80,7 +90,7 @@ class Desk:
     def end(self, how: PostNotSent | PostRefused) -> None:
         turn = self.turns.turns[-1]
         turn.receive(how, 1.0)
-        self.prompts.on_turn_ended(turn)
+        self.outcomes.on_turn_ended(turn)
 
 
 @pytest.fixture
@@ -121,10 +131,10 @@ def test_prompts_for_a_busy_session_are_queued_and_sent_one_by_one(desk: Desk, t
 
 
 def test_prompts_are_queued_while_disconnected(desk: Desk) -> None:
-    desk.ready = False
+    desk.server.synced = False
     desk.prompts.submit("ses_1", "one")
     assert desk.waiting() == ["one"]
-    desk.ready = True
+    desk.server.synced = True
     desk.prompts.dispatch_ready()
     assert desk.sent() == ["one"]
 
@@ -160,7 +170,8 @@ def abort(desk: Desk, outcome: TurnState) -> None:
     """An abort of the newest turn was sent, with this result."""
     turn = desk.turns.turns[-1]
     turn.state = outcome
-    desk.prompts.on_turn_ended(turn, abort_asked=True)
+    desk.aborts.by_session["ses_1"] = PendingAbort("ses_1", [turn], fresh=False)
+    desk.outcomes.on_turn_ended(turn)
 
 
 @pytest.mark.parametrize(
@@ -199,13 +210,13 @@ def test_prompts_resumed_during_an_abort_are_sent_after_the_turn(desk: Desk) -> 
 def test_a_queued_copy_is_paused_once_the_server_has_the_prompt(desk: Desk) -> None:
     desk.prompts.submit("ses_1", "do it")
     desk.end(PostRefused("no data for 10 s"))
-    desk.ready = False
+    desk.server.synced = False
     desk.prompts.submit("ses_1", "do it")
     desk.prompts.submit("ses_1", "and then")
     prompt = desk.turns.turns[0].prompt
     assert prompt is not None
-    desk.prompts.on_returned_prompt_found(prompt)
-    desk.ready = True
+    desk.outcomes.on_returned_prompt_found(prompt)
+    desk.server.synced = True
     desk.prompts.dispatch_ready()
     assert (desk.sent(), desk.waiting()) == (["do it", "and then"], ["do it"])
     assert desk.prompts.held("ses_1") == "the server has this prompt already"

@@ -3,19 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import Literal, cast
 
 import pytest
 from msgspec.structs import replace
 
+from tests.fake_ports import FakeServer, fake_ports
 from tests.fake_time import FakeTime, settle
-from tui.client.reply_sender import CLOSED_KEPT, PendingReply, ReplySender
+from tui.backends.base import Traits
+from tui.client.pending_reply import PendingReply
+from tui.client.reply_sender import CLOSED_KEPT, ReplySender
+from tui.client.resync import Resync
 from tui.core import events as e
-from tui.core.backoff import Backoff
-from tui.core.changes import ReplyStatusChanged, RequestClosed
+from tui.core.changes import Change, ReplyStatusChanged, RequestClosed
 from tui.core.model import (
     Answers,
+    Busy,
     FullMessage,
+    Idle,
     Message,
     Option,
     PermissionReply,
@@ -57,6 +63,14 @@ def transcript(answers: Answers | None, call_id: str = "call_1", *, rejected: bo
     return FullMessage(replace(message, id="msg_9"), (other,)), FullMessage(message, (text, tool))
 
 
+Posted = tuple[str, Answers | None, PermissionReply | None, str]
+"""A request's id, and what was posted to it."""
+
+
+def posted(reply: PendingReply) -> Posted:
+    return (reply.request.id, reply.answers, reply.permission, reply.message)
+
+
 class Desk:
     """A reply sender, its server, and the changes it reported."""
 
@@ -67,30 +81,41 @@ class Desk:
         self.store.apply(e.RequestOpened(PERMISSION))
         self.told: list[ReplyStatusChanged] = []
         self.closed: list[RequestClosed] = []
-        self.posted: list[PendingReply] = []
+        self.posted: list[Posted] = []
         self.says: list[bool | NetError] = []
         self.recorded: tuple[FullMessage, ...] | NetError = ()
-        self.running = True
+        self.store.apply(e.StatusChanged("ses_1", Busy()))
         self.yes_is_proof = True
         self.looked_up = 0
         self.heard_meanwhile: list[e.Event] = []
         self.journal = journal
+        server = FakeServer(self, self.time)
         self.outbox = ReplySender(
+            self.store,
             journal,
-            post=self._post,
-            yes_is_proof=lambda: self.yes_is_proof,
-            messages=self._messages,
-            runs=lambda session_id: self.running,
-            is_open=lambda request_id: request_id in self.store.requests,
-            spawn=asyncio.create_task,
-            deliver=self.deliver,
-            notify=self.told.append,
-            backoff=lambda: Backoff(lambda: 0.5),
-            pause=self.time.sleep,
+            cast(Resync, SimpleNamespace(messages=self._messages)),
+            fake_ports(server, self.time, emit=self._tell, apply=self.deliver),
         )
 
-    async def _post(self, reply: PendingReply) -> bool:
-        self.posted.append(reply)
+    def _tell(self, change: Change) -> None:
+        assert isinstance(change, ReplyStatusChanged)
+        self.told.append(change)
+
+    @property
+    def traits(self) -> Traits:
+        return Traits("any", yes_is_proof=self.yes_is_proof)
+
+    async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
+        return self._post((request_id, answers, None, ""))
+
+    async def reject(self, request_id: str, *, directory: str) -> bool:
+        return self._post((request_id, None, None, ""))
+
+    async def reply(self, request_id: str, reply: PermissionReply, message: str, *, directory: str) -> bool:
+        return self._post((request_id, None, reply, message))
+
+    def _post(self, posted: Posted) -> bool:
+        self.posted.append(posted)
         said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
         if isinstance(said, NetError):
             raise said
@@ -148,7 +173,7 @@ async def test_an_accepted_reply_is_acknowledged_and_closes_the_request(
         ReplyStatusChanged(reply.request, "sending", given=reply.given),
         ReplyStatusChanged(reply.request, "acknowledged"),
     ]
-    assert desk.posted == [reply]
+    assert desk.posted == [posted(reply)]
     assert desk.closed == [closed]
     assert desk.looked_up == 0
 
@@ -158,7 +183,7 @@ async def test_an_answer_is_retried_until_the_server_has_it(desk: Desk) -> None:
     assert await desk.send(ANSWER, *errors, True) == ("acknowledged", "")
     assert desk.states == ["sending", "retrying", "retrying", "retrying", "acknowledged"]
     assert [change.reason for change in desk.told[1:4]] == [error.message for error in errors]
-    assert desk.posted == [ANSWER] * 4
+    assert desk.posted == [posted(ANSWER)] * 4
 
 
 async def test_retries_back_off(desk: Desk) -> None:
@@ -186,7 +211,7 @@ async def test_the_same_answer_twice_is_sent_once(desk: Desk) -> None:
     first = asyncio.create_task(desk.outbox.send(ANSWER))
     await settle()
     await desk.outbox.send(PendingReply(QUESTION, answers=(("B",),)))
-    assert desk.posted == [ANSWER]
+    assert desk.posted == [posted(ANSWER)]
     assert desk.states.count("sending") == 1
     first.cancel()
     await settle()
@@ -209,7 +234,7 @@ async def test_a_lost_acknowledgement_is_recovered_from_the_servers_record(
 ) -> None:
     desk.recorded = transcript(recorded)
     assert await desk.send(ANSWER, ConnectionLost("reset"), not_open) == outcome
-    assert desk.posted == [ANSWER, ANSWER]
+    assert desk.posted == [posted(ANSWER)] * 2
     assert "que_1" not in desk.store.requests
 
 
@@ -323,7 +348,8 @@ async def test_a_call_killed_with_its_server_does_not_count_as_allowed(
             FullMessage(Message("msg_3", "ses_1", "user"), ()),
             FullMessage(Message("msg_4", "ses_1", "assistant"), ()),
         ]
-    desk.running = turn != "none"
+    if turn == "none":
+        desk.store.apply(e.StatusChanged("ses_1", Idle()))
     desk.recorded = tuple(messages)
     assert await desk.send(
         PendingReply(PERMISSION, permission=reply), ConnectionLost("reset"), HttpStatusError(404)
@@ -467,7 +493,7 @@ async def test_a_stopped_reply_is_resolved_by_the_record_if_no_event_says_how_it
     desk.deliver(e.RequestGone("ses_1", "que_1"))
     await settle()
     assert (desk.told[-1].state, desk.told[-1].reason) == outcome
-    assert desk.posted == [ANSWER]  # nothing is sent until the user acts
+    assert desk.posted == [posted(ANSWER)]  # nothing is sent until the user acts
     assert desk.outbox.pop_blocked() == []
     assert desk.journal.adopt_answers() == []
 
@@ -496,7 +522,7 @@ async def test_a_reopened_request_gets_the_stopped_answer(desk: Desk) -> None:
     desk.says = [True]
     desk.deliver(e.RequestGone("ses_1", "per_1"))
     await settle()
-    assert desk.posted == [reply, reply]
+    assert desk.posted == [posted(reply)] * 2
     assert desk.states[-1] == "acknowledged"
 
 
@@ -545,7 +571,7 @@ async def test_an_unreliable_acceptance_is_resolved_by_the_closing_event(
     await desk.time.advance(2)
     await sending
     assert (desk.told[-1].state, desk.told[-1].reason) == fate
-    assert desk.posted == [ANSWER]
+    assert desk.posted == [posted(ANSWER)]
 
 
 async def test_an_unreliable_acceptance_without_an_event_is_resolved_by_the_record(desk: Desk) -> None:

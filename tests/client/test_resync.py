@@ -1,18 +1,31 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from tests.fake_ports import FakeServer, ignore
 from tests.fake_time import FakeTime
-from tui.backends.base import Backend
 from tui.client.loading import LoadingTracker
+from tui.client.ports import Apply
+from tui.client.prompt_queue import PromptQueue
 from tui.client.resync import Resync, SessionApiUnresponsive
 from tui.core import changes as c
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Message, Question, QuestionRequest, Session, Todo, ToolPart
 from tui.core.store import Store
 from tui.net.errors import NetError, ReadTimeout, SchemaMismatch
+from tui.storage.journal import Journal
+
+
+def resync_of(
+    store: Store, backend: object, apply: Apply = ignore, *, loadings: LoadingTracker | None = None
+) -> Resync:
+    """A resync without queued prompts and drafts."""
+    journal = cast(Journal, SimpleNamespace(sessions_with_drafts=tuple))
+    server = FakeServer(backend, FakeTime(), apply)
+    return Resync(store, journal, PromptQueue(journal), loadings or LoadingTracker(ignore), server)
 
 
 class Fetched:
@@ -43,12 +56,9 @@ class Fetched:
 
 async def test_a_session_opened_during_the_last_fetch_is_fetched_too() -> None:
     store = Store()
-    backend = cast("Backend", Fetched(store))
+    backend = Fetched(store)
 
-    async def refetch(fetch: Any) -> None:
-        await fetch()
-
-    events = await Resync(store, backend=lambda: backend, refetch=refetch).fetch_all()
+    events = await resync_of(store, backend).fetch_all()
     assert [one.session_id for one in events if isinstance(one, e.MessagesLoaded)] == ["ses_late"]
     assert isinstance(events[-1], e.Resynced)
 
@@ -68,13 +78,10 @@ async def test_a_failed_session_does_not_hold_back_changes_of_others() -> None:
     store = Store()
     store.open_transcript("ses_1")
     store.open_transcript("ses_2")
-    backend = cast("Backend", OneFails(store))
+    backend = OneFails(store)
     came: list[e.Event] = []
 
-    async def refetch(fetch: Any) -> None:
-        came.extend(await fetch())
-
-    resync = Resync(store, backend=lambda: backend, refetch=refetch)
+    resync = resync_of(store, backend, came.append)
     with pytest.raises(ReadTimeout):
         await resync.check_missed_changes()
     loaded = [one.session_id for one in came if isinstance(one, e.MessagesLoaded)]
@@ -100,13 +107,10 @@ async def test_hanging_sessions_time_out_together_and_hold_nothing_back() -> Non
     time, store = FakeTime(), Store()
     for number in range(8):
         store.open_transcript(f"ses_{number}")
-    backend = cast("Backend", AllHangButOne(store, time.sleep))
+    backend = AllHangButOne(store, time.sleep)
     came: list[e.Event] = []
 
-    async def refetch(fetch: Any) -> None:
-        came.extend(await fetch())
-
-    asking = asyncio.create_task(Resync(store, backend=lambda: backend, refetch=refetch).check_missed_changes())
+    asking = asyncio.create_task(resync_of(store, backend, came.append).check_missed_changes())
     await time.advance(6)
     assert asking.done()
     with pytest.raises(ReadTimeout):
@@ -129,15 +133,12 @@ class FallsSilent(Fetched):
 async def test_fetched_sessions_are_applied_even_if_the_last_request_fails() -> None:
     store = Store()
     store.open_transcript("ses_1")
-    backend = cast("Backend", silent := FallsSilent(store))
+    backend = FallsSilent(store)
     came: list[e.Event] = []
 
-    async def refetch(fetch: Any) -> None:
-        came.extend(await fetch())
-
     with pytest.raises(ReadTimeout):
-        await Resync(store, backend=lambda: backend, refetch=refetch).check_missed_changes()
-    assert silent.asked > 1
+        await resync_of(store, backend, came.append).check_missed_changes()
+    assert backend.asked > 1
     assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_1"]
     assert isinstance(came[-1], e.Resynced)
 
@@ -167,13 +168,9 @@ async def test_a_missed_answer_is_found_in_its_call() -> None:
     ]
     for event in begun:
         store.apply(event)
-    backend = cast("Backend", Answered(store))
+    backend = Answered(store)
 
-    async def refetch(fetch: Any) -> None:
-        for event in await fetch():
-            told.extend(store.apply(event))
-
-    await Resync(store, backend=lambda: backend, refetch=refetch).check_missed_changes()
+    await resync_of(store, backend, lambda event: told.extend(store.apply(event))).check_missed_changes()
     closed = [one for one in told if isinstance(one, c.RequestClosed)]
     assert closed == [c.RequestClosed(Answered.asked, "answered", (("SQLite",),))]
 
@@ -181,12 +178,9 @@ async def test_a_missed_answer_is_found_in_its_call() -> None:
 async def test_a_busy_status_is_applied_before_the_messages() -> None:
     store = Store()
     store.open_transcript("ses_1")
-    backend = cast("Backend", Answered(store))
+    backend = Answered(store)
 
-    async def refetch(fetch: Any) -> None:
-        await fetch()
-
-    events = await Resync(store, backend=lambda: backend, refetch=refetch).fetch_all()
+    events = await resync_of(store, backend).fetch_all()
     kinds = [type(one) for one in events]
     assert kinds.index(e.StatusChanged) < kinds.index(e.MessagesLoaded) < kinds.index(e.Resynced)
 
@@ -219,10 +213,7 @@ async def test_independent_requests_are_sent_concurrently(opened: int, round_tri
         store.open_transcript(f"ses_{number}")
     far = FarAway(store, time.sleep)
 
-    async def refetch(fetch: Any) -> None:
-        await fetch()
-
-    resync = Resync(store, backend=lambda: cast("Backend", far), refetch=refetch)
+    resync = resync_of(store, far)
     asking = asyncio.create_task(resync.fetch_all())
     await time.advance(4.0 * round_trips + 0.1)
     assert asking.done()
@@ -240,12 +231,9 @@ class ListsNothing(Fetched):
 async def test_an_unreadable_session_list_affects_only_itself() -> None:
     store = Store()
     store.open_transcript("ses_1")
-    backend = cast("Backend", ListsNothing(store))
+    backend = ListsNothing(store)
 
-    async def refetch(fetch: Any) -> None:
-        await fetch()
-
-    events = await Resync(store, backend=lambda: backend, refetch=refetch).fetch_all()
+    events = await resync_of(store, backend).fetch_all()
     assert "ses_1" in [one.session_id for one in events if isinstance(one, e.MessagesLoaded)]
     assert isinstance(events[-1], e.Resynced)
 
@@ -271,13 +259,10 @@ class StopsDead(Fetched):
 )
 async def test_a_server_is_reported_healthy_only_if_its_health_check_answers(healthy: bool, what: str) -> None:
     store = Store()
-    backend = cast("Backend", StopsDead(store, healthy=healthy))
-
-    async def refetch(fetch: Any) -> None:
-        await fetch()
+    backend = StopsDead(store, healthy=healthy)
 
     with pytest.raises(NetError) as raised:
-        await Resync(store, backend=lambda: backend, refetch=refetch).fetch_all()
+        await resync_of(store, backend).fetch_all()
     assert raised.value.message == what
 
 
@@ -290,10 +275,7 @@ async def test_a_failed_session_affects_only_itself_and_is_retried() -> None:
     loadings = LoadingTracker(told.append)
     came: list[e.Event] = []
 
-    async def refetch(fetch: Any) -> None:
-        came.extend(await fetch())
-
-    resync = Resync(store, backend=lambda: cast("Backend", failing), refetch=refetch, loadings=loadings)
+    resync = resync_of(store, failing, came.append, loadings=loadings)
     events = await resync.fetch_all()
     assert "ses_2" in [one.session_id for one in events if isinstance(one, e.MessagesLoaded)]
     assert isinstance(events[-1], e.Resynced)

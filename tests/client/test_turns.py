@@ -1,19 +1,23 @@
 """Turns of a client with a scripted server, on a clock controlled by the test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
 
+from tests.fake_ports import FakeServer, fake_ports, ignore
 from tests.fake_time import FakeTime, settle
-from tui.backends.base import Backend, PostObserver, PromptLookup, PromptRejected, Traits
+from tui.backends.base import PostObserver, PromptLookup, PromptRejected, Traits
+from tui.client.pending_aborts import PendingAborts
+from tui.client.turn_outcomes import TurnOutcomes
 from tui.client.turn_poller import POLL_WITHOUT_EVENTS
 from tui.client.turns import ENDED_KEPT, TurnTracker
 from tui.core import events as e
-from tui.core.changes import TurnChanged, TurnEnded
+from tui.core.changes import Change, TurnChanged, TurnEnded
 from tui.core.diagnosis import Kind
 from tui.core.idle_ending import ANSWER_START_TIMEOUT, BODY_GRACE
 from tui.core.model import (
@@ -118,34 +122,19 @@ class Bench:
         self.time = FakeTime()
         self.server = Server()
         self.store = Store()
-        self.told: list[TurnChanged | TurnEnded] = []
+        self.told: list[Change] = []
         self.ended: list[Turn] = []
-        self.heard = 0
-        self.ready = True
+        self.connection = FakeServer(self.server, self.time, self.deliver)
         self.tasks: set[asyncio.Task[None]] = set()
-        self.turns = TurnTracker(
-            self.store,
-            backend=lambda: cast(Backend, self.server),
-            refetch=self.refetch,
-            spawn=self.spawn,
-            deliver=self.deliver,
-            notify=self.told.append,
-            ended=self.ended.append,
-            heard=lambda: self.heard,
-            ready=lambda: self.ready,
-            clock=self.time.mono,
-            server_now=self.time.wall,
-        )
+        ports = fake_ports(self.connection, self.time, emit=self.told.append, apply=self.deliver, spawn=self.spawn)
+        outcomes = cast(TurnOutcomes, SimpleNamespace(on_turn_ended=self.ended.append, on_accepted=ignore))
+        self.turns = TurnTracker(self.store, outcomes, PendingAborts(), ports)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
-
-    async def refetch(self, fetch: Callable[[], Awaitable[Sequence[e.Event]]]) -> None:
-        for event in await fetch():
-            self.deliver(event)
 
     def deliver(self, event: e.Event) -> None:
         if self.store.apply(event):
@@ -154,7 +143,7 @@ class Bench:
     async def events(self, *events: e.Event) -> None:
         """Deliver events of the stream."""
         for event in events:
-            self.heard += 1
+            self.connection.events += 1
             self.deliver(event)
         await settle()
 
@@ -323,11 +312,11 @@ async def test_the_answer_to_an_earlier_prompt_ends_nothing(bench: Bench) -> Non
 
 async def test_nothing_is_polled_while_disconnected(bench: Bench) -> None:
     turn = await bench.send()
-    bench.ready = False
+    bench.connection.synced = False
     await bench.fail(ConnectionLost("reset"))
     await bench.wait(60)
     assert (bench.server.asked, state(turn)) == (0, TurnState.UNKNOWN)
-    bench.ready = True
+    bench.connection.synced = True
     bench.server.messages_there, bench.server.status = [STORED], Busy()
     bench.turns.poll_all()
     await settle()
@@ -336,7 +325,7 @@ async def test_nothing_is_polled_while_disconnected(bench: Bench) -> None:
 
 async def test_an_unpolled_turn_is_not_interrupted(bench: Bench) -> None:
     turn = await bench.send()
-    bench.ready = False
+    bench.connection.synced = False
     await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(UNDONE))
     await bench.fail(ConnectionLost("reset"))
     await bench.wait(60)
@@ -400,9 +389,9 @@ async def test_a_stored_answer_ends_a_turn_whose_post_is_silent(bench: Bench) ->
 async def test_killing_the_server_interrupts_the_turn(bench: Bench) -> None:
     turn = await bench.send()
     await bench.events(e.MessageUpserted(STORED), e.MessageUpserted(UNDONE), e.StatusChanged("ses_1", Busy()))
-    bench.ready = False
+    bench.connection.synced = False
     await bench.fail(ConnectionLost("reset"))
-    bench.ready = True
+    bench.connection.synced = True
     bench.server.messages_there = [STORED, UNDONE]
     bench.turns.poll_all()
     await bench.wait(IDLE_CONFIRM_DELAY + 1)
@@ -706,7 +695,7 @@ async def test_changes_without_events_diagnose_a_silent_stream(bench: Bench) -> 
     asked = bench.server.asked
     await bench.wait(POLL_WITHOUT_EVENTS + 0.5)
     assert bench.server.asked == asked + 1  # polling is all that is left
-    bench.heard += 1
+    bench.connection.events += 1
     await bench.wait(0.5)
     assert bench.turns.diagnose(turn) is None
 

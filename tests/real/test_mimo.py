@@ -52,7 +52,7 @@ async def test_a_prompt_for_an_unknown_agent_is_soon_reported_as_not_sent(mimo: 
     async with attached(Killable(mimo)) as here:
         client = here.client
         await wait_until(lambda: client.line().up)
-        prompt = replace(client._require_backend().new_prompt(here.session_id, "hello"), agent="nobody")
+        prompt = replace(client._connection.backend().new_prompt(here.session_id, "hello"), agent="nobody")
         began = client.now()
         turn = client.turns.send(prompt)
         await wait_until(lambda: turn.over, within=WITHIN)

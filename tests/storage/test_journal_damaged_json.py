@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from tests.backends.damage import Damage, damaged, damages, written
 from tui.backends.qwen.prompts import EchoPosition
-from tui.client import reply_sender
-from tui.client.reply_sender import PendingReply
+from tui.client.pending_reply import PendingReply, decode_row, encode
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
 from tui.core.model import Option, PermissionRequest, Prompt, Question, QuestionRequest
 from tui.core.stored_json import decode
@@ -31,7 +30,7 @@ KEPT: dict[str, Any] = {
     "answers": json.loads(_draft.to_bytes()),
     "permission": json.loads(PermissionDraft(PERMISSION, 1, "why").to_bytes()),
     "prompt": json.loads(msgspec.json.encode(Prompt("s1", "do it", "m1", "p1", resume_cursor="e1 5 p0"))),
-    "reply": json.loads(reply_sender._encode(PendingReply(QUESTION, (("a",), ()), None, ""))),
+    "reply": json.loads(encode(PendingReply(QUESTION, (("a",), ()), None, ""))),
     "theme": {"chosen": "nord", "set": "textual-dark"},
 }
 
@@ -65,7 +64,7 @@ def test_a_damaged_draft_is_restored_or_empty(body: bytes) -> None:
 @settings(deadline=None)
 @given(bodies)
 def test_a_damaged_reply_or_prompt_is_decoded_or_refused(body: bytes) -> None:
-    for read in (reply_sender._decode, lambda kept: decode(kept, Prompt)):
+    for read in (decode_row, lambda kept: decode(kept, Prompt)):
         try:
             read(body)
         except msgspec.DecodeError:

@@ -14,13 +14,14 @@ from tui.api.event_feed import ConnectionFeed, EventFeed
 from tui.api.pending import pending_request
 from tui.api.running_turn import OnRequest, RunningTurn, send_reply
 from tui.api.values import AnswerOutcome, AnswerState, Event, PendingRequest, Reply, Result
-from tui.client.client import Client, Clocks
+from tui.client.client import Client
 from tui.client.prompt_dispatcher import NotFetched, NotSaved
 from tui.config.http_factory import open_transport
 from tui.config.settings import Settings, load_settings
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
 from tui.core.model import Request, Session
+from tui.net.clocks import Clocks
 from tui.net.errors import NetError
 from tui.storage.journal import Journal
 

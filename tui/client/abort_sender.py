@@ -6,15 +6,19 @@ the event stream at the moment of the user's request, and by a poll of the serve
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+from tui.client.pending_aborts import PendingAbort, PendingAborts
+from tui.client.ports import Ports
+from tui.client.prompt_dispatcher import PromptDispatcher
+from tui.client.reply_sender import ReplySender
 from tui.client.retry_until_settled import until_settled
 from tui.client.turn_record import Position
 from tui.client.turns import TurnTracker
-from tui.core.backoff import Backoff
+from tui.core import events as e
 from tui.core.changes import AbortProgress, AbortState, Notice, TurnChanged
+from tui.core.connection_status import ConnectionState
+from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 from tui.net.errors import ConnectFailed, HttpStatusError, NetError
@@ -45,80 +49,35 @@ class NotSent(NetError):
         super().__init__(reason, "")
 
 
-@dataclass(slots=True, eq=False)
-class PendingAbort:
-    """One abort of a session. `fresh`: the event stream showed the turns as running just now, so no poll is needed."""
-
-    session_id: str
-    turns: list[Turn]
-    fresh: bool
-    may_have_arrived: bool = False
-    idle_since: float | None = None
-    """The time since which every poll found the server idle; None: the last poll did not."""
-    moot: bool = False
-    """Whether the server already works on a later prompt, so that the abort must not be sent."""
-    progress: AbortProgress = field(default_factory=lambda: AbortProgress("sending"))
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set to end the current wait early."""
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def open(self) -> list[Turn]:
-        return [] if self.moot else [turn for turn in self.turns if not turn.over]
-
-
 class AbortSender:
-    """The pending aborts, at most one per session.
-
-    `post` sends an abort. `ready`: whether the connection is up and the sessions are synchronized. `live`: whether
-    the event stream is on time. `refused` is called with each session whose abort the server rejected. `spawn`,
-    `backoff` and `pause` are the same as for `ReplySender`.
-    """
+    """Sends the `pending` aborts, and rejects the `replies` to the requests of the turns that they end."""
 
     def __init__(
         self,
+        store: Store,
         journal: Journal,
         turns: TurnTracker,
-        *,
-        post: Callable[[str], Awaitable[None]],
-        ready: Callable[[], bool],
-        live: Callable[[], bool],
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
-        notify: Callable[[TurnChanged | Notice], None],
-        refused: Callable[[str], None],
-        clock: Callable[[], float],
-        backoff: Callable[[], Backoff],
-        pause: Callable[[float], Awaitable[None]],
+        prompts: PromptDispatcher,
+        replies: ReplySender,
+        pending: PendingAborts,
+        ports: Ports,
     ) -> None:
+        self._store = store
         self._journal = journal
         self._turns = turns
-        self._post = post
-        self._ready = ready
-        self._live = live
-        self._spawn = spawn
-        self._notify = notify
-        self._on_refused = refused
-        self._clock = clock
-        self._backoff = backoff
-        self._pause = pause
-        self._under_way: dict[str, PendingAbort] = {}
+        self._prompts = prompts
+        self._replies = replies
+        self._pending = pending
+        self._ports = ports
 
-    def progress(self, session_id: str) -> AbortProgress | None:
-        """The progress of the session's pending abort, or None."""
-        abort = self._under_way.get(session_id)
-        return abort.progress if abort is not None and abort.open else None
-
-    def covers(self, turn: Turn) -> bool:
-        """Whether an abort of this turn is pending."""
-        abort = self._under_way.get(turn.session_id)
-        return abort is not None and turn in abort.turns
-
-    def ask(self, session_id: str) -> bool:
-        """Start an abort of the session's running turns; returns False if none runs."""
+    def ask(self, session_id: str) -> None:
+        """Start an abort of the session's running turns, and hold its queued prompts; does nothing if none runs."""
         meant = self._turns.abortable(session_id)
         if meant:
-            self._take_up(session_id, meant, fresh=self._ready() and self._live())
-        return bool(meant)
+            server = self._ports.server
+            live = server.synced and server.status().state is ConnectionState.LIVE
+            self._take_up(session_id, meant, fresh=live)
+            self._prompts.hold_for_abort(session_id)
 
     def restore(self) -> None:
         """Load the pending aborts of earlier runs from the journal. Their prompts must be restored first."""
@@ -130,31 +89,14 @@ class AbortSender:
 
     def resume(self) -> None:
         """Retry all pending aborts at once, after the user returned or the client reconnected."""
-        for abort in self._under_way.values():
+        for abort in self._pending.by_session.values():
             abort.wake.set()
-
-    def turn_changed(self, session_id: str) -> None:
-        abort = self._under_way.get(session_id)
-        if abort is not None and (abort.progress.state == "unsent" or not abort.open):
-            abort.wake.set()
-
-    async def clear(self, turn: Turn) -> bool:
-        """Wait until no abort of earlier turns in the session is pending: it would end this turn too.
-
-        Returns False if this turn itself is to be aborted. Its abort waits until the server shows the prompt, so
-        the prompt must not wait for the abort; a prompt that the server does not have needs no abort.
-        """
-        while (abort := self._under_way.get(turn.session_id)) is not None:
-            if turn in abort.turns:
-                return False
-            await abort.settled.wait()
-        return True
 
     def _take_up(self, session_id: str, turns: list[Turn], *, fresh: bool, tried: bool = False) -> None:
-        abort = self._under_way.get(session_id)
+        abort = self._pending.by_session.get(session_id)
         if abort is None:
-            abort = self._under_way[session_id] = PendingAbort(session_id, [], fresh, tried)
-            self._spawn(self._pursue(abort))
+            abort = self._pending.by_session[session_id] = PendingAbort(session_id, [], fresh, tried)
+            self._ports.spawn(self._pursue(abort))
         abort.turns += [turn for turn in turns if turn not in abort.turns]
         self._keep(abort)
         abort.wake.set()
@@ -165,7 +107,7 @@ class AbortSender:
             try:
                 await until_settled(
                     lambda: self._try(abort),
-                    backoff=self._backoff(),
+                    backoff=self._ports.backoff(),
                     pause=lambda seconds: self._pause_for(abort, seconds),
                     failed=lambda error: self._failed(abort, error),
                 )
@@ -181,16 +123,16 @@ class AbortSender:
         if abort.moot or any(turn.state in (TurnState.FINISHED, TurnState.FAILED) for turn in abort.turns):
             arrived = abort.progress.state == "delivered" or abort.may_have_arrived
             before = "it could be aborted" if arrived else "the abort reached the server"
-            self._notify(Notice(f"The turn ended by itself before {before}.", "warning"))
+            self._ports.emit(Notice(f"The turn ended by itself before {before}.", "warning"))
         self._journal.settle_abort(map(_key, abort.turns))
-        del self._under_way[abort.session_id]
+        del self._pending.by_session[abort.session_id]
         abort.settled.set()
-        self._notify(TurnChanged(abort.session_id))
+        self._ports.emit(TurnChanged(abort.session_id))
 
     async def _try(self, abort: PendingAbort) -> None:
         """Send the abort if its turn runs, and wait for the turn's end; may be called again. Raises `NetError`."""
         abort.wake.clear()
-        if not self._ready():
+        if not self._ports.server.synced:
             raise NotSent("no connection")
         fresh, abort.fresh = abort.fresh, False
         for turn in abort.open if not fresh else ():
@@ -208,8 +150,8 @@ class AbortSender:
         if not at or any(one != "idle" for one in at):
             abort.idle_since = None
         elif abort.idle_since is None:
-            abort.idle_since = self._clock()
-        return abort.idle_since is not None and self._clock() - abort.idle_since >= IDLE_FOR
+            abort.idle_since = self._ports.clocks.mono()
+        return abort.idle_since is not None and self._ports.clocks.mono() - abort.idle_since >= IDLE_FOR
 
     async def _send(self, abort: PendingAbort) -> None:
         tried = abort.may_have_arrived
@@ -230,6 +172,16 @@ class AbortSender:
         self._tell(abort, "delivered")
         await self._pause_for(abort, SEND_AGAIN)
 
+    async def _post(self, session_id: str) -> None:
+        """Send an abort and reject the requests of the aborted turns. Raises `NetError`."""
+        left = {request.id: request for request in self._store.requests_of(session_id)}
+        await self._ports.server.backend().abort(session_id)
+        self._turns.poll_all()
+        left |= {request.id: request for request in self._store.requests_of(session_id)}
+        for request in left.values():  # stale now, but the server keeps them in its list
+            self._ports.apply(e.RequestGone(request.session_id, request.id))
+            self._ports.spawn(self._replies.reject_stale(request))
+
     def _failed(self, abort: PendingAbort, error: NetError) -> None:
         log.info("abort in %s: %s; trying again", abort.session_id, error.message)
         if abort.progress.state != "delivered":
@@ -238,13 +190,13 @@ class AbortSender:
 
     def _refused(self, abort: PendingAbort, refusal: HttpStatusError) -> None:
         if abort.open:
-            self._on_refused(abort.session_id)
-            self._notify(Notice(f"The server refused the abort: {refusal.message}\n{refusal.hint}", "warning"))
+            self._prompts.abort_refused(abort.session_id)
+            self._ports.emit(Notice(f"The server refused the abort: {refusal.message}\n{refusal.hint}", "warning"))
 
     def _tell(self, abort: PendingAbort, state: AbortState, reason: str = "") -> None:
         if abort.progress != (progress := AbortProgress(state, reason)):
             abort.progress = progress
-            self._notify(TurnChanged(abort.session_id))
+            self._ports.emit(TurnChanged(abort.session_id))
 
     def _keep(self, abort: PendingAbort, *, tried: bool | None = None) -> None:
         mark = abort.may_have_arrived if tried is None else tried
@@ -252,7 +204,7 @@ class AbortSender:
 
     async def _pause_for(self, abort: PendingAbort, seconds: float) -> None:
         """Wait `seconds`, or until `wake` is set after the last try began."""
-        waits = [asyncio.ensure_future(self._pause(seconds)), asyncio.create_task(abort.wake.wait())]
+        waits = [asyncio.ensure_future(self._ports.server.pause(seconds)), asyncio.create_task(abort.wake.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -1,6 +1,6 @@
 """The progress and the failures of transcript fetches.
 
-It fetches nothing itself: callers report here, and `tell` gets each change, throttled by `TOLD_EVERY`.
+It fetches nothing itself: callers report here, and each change is emitted, throttled by `TOLD_EVERY`.
 """
 
 import time
@@ -11,7 +11,8 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from tui.core.changes import Change, LoadingChanged
+from tui.client.ports import Emit
+from tui.core.changes import LoadingChanged
 from tui.net.errors import NetError
 
 TOLD_EVERY = 0.25
@@ -33,8 +34,8 @@ IDLE = LoadingState()
 class LoadingTracker:
     """The loading states of all sessions."""
 
-    def __init__(self, tell: Callable[[Change], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._tell = tell
+    def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
+        self._emit = emit
         self._clock = clock
         self._of: dict[str, LoadingState] = {}
         self._told = float("-inf")
@@ -74,10 +75,10 @@ class LoadingTracker:
         self._of[session_id] = replace(self.of(session_id), received=count)
         if self._clock() - self._told >= TOLD_EVERY:
             self._told = self._clock()
-            self._tell(LoadingChanged(session_id))
+            self._emit(LoadingChanged(session_id))
 
     def _set(self, session_id: str, loading: LoadingState) -> None:
         if loading == self.of(session_id):
             return
         self._of[session_id] = loading
-        self._tell(LoadingChanged(session_id))
+        self._emit(LoadingChanged(session_id))

@@ -6,13 +6,14 @@ the server requires them. A failure here does not change the state of the connec
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
-from tui.backends.base import Backend
+from tui.client.ports import Ports
 from tui.client.resync import Resync
-from tui.core.changes import Change, ConnectionChanged, Notice
+from tui.core.changes import ConnectionChanged, Notice
 from tui.core.connection_status import ConnectionMonitor
+from tui.core.diagnosis import ResponsivenessTracker
 from tui.core.store import Store
 from tui.net.errors import NetError
 
@@ -30,34 +31,23 @@ CHECK_EVERY = 30.0
 
 
 class Poller:
-    """Runs the periodic requests. `line_up` is set while the connection is up; `backend` is valid then.
-
-    `heard` returns the number of events received; `asked` is called after each check, with whether it found a
-    change that no event had reported.
-    """
+    """Runs the periodic requests. `responsiveness` gets the results of the checks for missed events."""
 
     def __init__(
         self,
         store: Store,
         health: ConnectionMonitor,
         resync: Resync,
-        *,
-        backend: Callable[[], Backend],
-        line_up: asyncio.Event,
-        notify: Callable[[Change], None],
-        heard: Callable[[], int],
-        asked: Callable[[bool], None],
-        sleep: Callable[[float], Awaitable[None]],
+        responsiveness: ResponsivenessTracker,
+        ports: Ports,
     ) -> None:
         self._store = store
         self._health = health
         self._resync = resync
-        self._backend = backend
-        self._line_up = line_up
-        self._notify = notify
-        self._heard = heard
-        self._asked = asked
-        self._sleep = sleep
+        self._responsiveness = responsiveness
+        self._server = ports.server
+        self._emit = ports.emit
+        self._clocks = ports.clocks
 
     def tasks(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """The endless coroutines to run during the client's lifetime."""
@@ -66,45 +56,46 @@ class Poller:
     async def check_now(self) -> None:
         """Ping and check for missed changes at once, because this process was suspended."""
         try:
-            self._health.answered(await self._backend().ping())
+            self._health.answered(await self._server.backend().ping())
             await self._resync.check_missed_changes()
         except NetError as error:
             log.info("verify: %s", error.message)
-        self._notify(ConnectionChanged())
+        self._emit(ConnectionChanged())
 
     async def _ping(self) -> None:
         while True:
-            await self._line_up.wait()
-            await self._sleep(PING_EVERY)
-            if not self._line_up.is_set():
+            await self._server.up.wait()
+            await self._clocks.sleep(PING_EVERY)
+            if not self._server.up.is_set():
                 continue  # reconnecting is the event connection's job
             try:
-                self._health.answered(await self._backend().ping())
+                self._health.answered(await self._server.backend().ping())
             except NetError as error:
                 log.info("ping: %s", error.message)
             else:
-                self._notify(ConnectionChanged())
+                self._emit(ConnectionChanged())
 
     async def _check(self) -> None:
         while True:
-            await self._line_up.wait()
-            await self._sleep(CHECK_EVERY)
-            if not self._line_up.is_set():
+            await self._server.up.wait()
+            await self._clocks.sleep(CHECK_EVERY)
+            if not self._server.up.is_set():
                 continue
-            before, heard = self._store.version, self._heard()
+            before, heard = self._store.version, self._server.events
             try:
                 await self._resync.check_missed_changes()
             except NetError as error:
                 log.info("check: %s", error.message)
             else:
-                self._asked(self._store.version != before and self._heard() == heard)
+                missed = self._store.version != before and self._server.events == heard
+                self._responsiveness.record_poll(self._clocks.mono(), missed_events=missed)
 
     async def _load_again(self) -> None:
         """Retry the failed fetches of open sessions periodically."""
         while True:
-            await self._line_up.wait()
-            await self._sleep(LOAD_AGAIN_EVERY)
-            if self._line_up.is_set():
+            await self._server.up.wait()
+            await self._clocks.sleep(LOAD_AGAIN_EVERY)
+            if self._server.up.is_set():
                 await self.load_failed()
 
     async def load_failed(self) -> None:
@@ -117,13 +108,13 @@ class Poller:
     async def _beat(self) -> None:
         missed = 0
         while True:
-            await self._line_up.wait()
-            if self._backend().traits.client_heartbeat:
+            await self._server.up.wait()
+            if self._server.backend().traits.client_heartbeat:
                 why = await self._beat_in_all()
                 missed = 0 if why is None else missed + 1
                 if why is not None and missed == BEATS_MISSED:
-                    self._notify(Notice(f"The server does not take our heartbeats: {why.message}.", "warning"))
-            await self._sleep(BEAT_EVERY)
+                    self._emit(Notice(f"The server does not take our heartbeats: {why.message}.", "warning"))
+            await self._clocks.sleep(BEAT_EVERY)
 
     async def _beat_in_all(self) -> NetError | None:
         """Send one heartbeat in each open session, concurrently; returns the first error or None."""
@@ -133,7 +124,7 @@ class Poller:
 
     async def _beat_in(self, session_id: str) -> NetError | None:
         try:
-            await self._backend().heartbeat(session_id)
+            await self._server.backend().heartbeat(session_id)
         except NetError as error:
             log.info("client heartbeat: %s", error.message)
             return error

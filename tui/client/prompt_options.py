@@ -1,13 +1,15 @@
 """The server's agents, models, commands and files for a prompt, and the user's selection per session."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from tui.backends.base import Backend, Catalog, HasCatalog
+from tui.backends.base import Catalog, HasCatalog
+from tui.client.ports import Server
 from tui.client.session_actions import UnsupportedByServer
 from tui.core.model import CatalogItem, Prompt
+from tui.core.store import Store
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -21,14 +23,11 @@ UNCHOSEN = Selection()
 
 
 class PromptOptions:
-    """Queries the server's catalog and stores selections. Every query may raise `NetError`.
+    """Queries the server's catalog and stores selections. Every query may raise `NetError`."""
 
-    `backend` returns the server's backend, or raises `NetError`; `directory_of` a session's ("": unknown).
-    """
-
-    def __init__(self, *, backend: Callable[[], Backend], directory_of: Callable[[str], str]) -> None:
-        self._backend = backend
-        self._directory_of = directory_of
+    def __init__(self, store: Store, server: Server) -> None:
+        self._store = store
+        self._server = server
         self._chosen: dict[str, Selection] = {}
 
     def of(self, session_id: str) -> Selection:
@@ -51,19 +50,19 @@ class PromptOptions:
         return prompt if choice == UNCHOSEN else replace(prompt, agent=choice.agent, model=choice.model)
 
     async def agents(self, session_id: str) -> Sequence[CatalogItem]:
-        return await self._offers().agents(self._directory_of(session_id), session_id)
+        return await self._offers().agents(self._store.directory_of(session_id), session_id)
 
     async def models(self, session_id: str) -> Sequence[CatalogItem]:
-        return await self._offers().models(self._directory_of(session_id), session_id)
+        return await self._offers().models(self._store.directory_of(session_id), session_id)
 
     async def commands(self, session_id: str) -> Sequence[CatalogItem]:
-        return await self._offers().commands(self._directory_of(session_id), session_id)
+        return await self._offers().commands(self._store.directory_of(session_id), session_id)
 
     async def files(self, session_id: str, query: str) -> Sequence[CatalogItem]:
-        return await self._offers().files(self._directory_of(session_id), query)
+        return await self._offers().files(self._store.directory_of(session_id), query)
 
     def _offers(self) -> Catalog:
-        backend = self._backend()
+        backend = self._server.backend()
         if not isinstance(backend, HasCatalog):
             raise UnsupportedByServer
         return backend.offers

@@ -6,26 +6,19 @@ recorded answer shows whether this client's reply or another client's was accept
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeAlias
 
 import msgspec
 
+from tui.client.pending_reply import PendingReply, decode_row, encode
+from tui.client.ports import Ports
+from tui.client.resync import Resync
 from tui.client.retry_until_settled import until_settled
 from tui.core import events as e
-from tui.core.backoff import Backoff
-from tui.core.changes import Given, ReplyStatusChanged, RequestClosed
-from tui.core.model import (
-    Answers,
-    FullMessage,
-    PermissionReply,
-    PermissionRequest,
-    QuestionRequest,
-    Request,
-    ToolPart,
-)
-from tui.core.store import ENDED
-from tui.core.stored_json import decode
+from tui.core.changes import ReplyStatusChanged, RequestClosed
+from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Request, ToolPart
+from tui.core.store import ENDED, Store
 from tui.net.errors import CertificateError, ConnectFailed, HttpStatusError, NetError, Unsendable
 from tui.storage.journal import Journal
 
@@ -49,57 +42,14 @@ DeliveryState: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
 """The delivery state of a reply, and its reason."""
 
 
-class PendingReply(msgspec.Struct, frozen=True):
-    """The user's reply: `answers` to a question (None dismisses it), or `permission` for a permission request."""
-
-    request: Request
-    answers: Answers | None = None
-    permission: PermissionReply | None = None
-    message: str = ""
-
-    @property
-    def given(self) -> Given:
-        return Given(self.answers if self.answers is not None else self.permission, self.message)
-
-    @property
-    def rejects(self) -> bool:
-        return self.answers is None and self.permission in (None, "reject")
-
-
 class ReplySender:
-    """The pending replies.
+    """The pending replies."""
 
-    `post` sends one; True: the server accepted it, which is conclusive only if `yes_is_proof`. `messages` fetches
-    the session's newest messages; `runs` and `is_open` say whether a turn ran, and a request was open, at that
-    time. `spawn` starts a task; `pause` waits so many seconds, or less if the client reconnects before.
-    """
-
-    def __init__(
-        self,
-        journal: Journal,
-        *,
-        post: Callable[[PendingReply], Awaitable[bool]],
-        yes_is_proof: Callable[[], bool] = lambda: True,
-        messages: Callable[[str], Awaitable[Sequence[FullMessage]]],
-        runs: Callable[[str], bool],
-        is_open: Callable[[str], bool],
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
-        deliver: Callable[[e.Event], None],
-        notify: Callable[[ReplyStatusChanged], None],
-        backoff: Callable[[], Backoff],
-        pause: Callable[[float], Awaitable[None]],
-    ) -> None:
+    def __init__(self, store: Store, journal: Journal, resync: Resync, ports: Ports) -> None:
+        self._store = store
         self._journal = journal
-        self._post = post
-        self._yes_is_proof = yes_is_proof
-        self._messages = messages
-        self._runs = runs
-        self._is_open = is_open
-        self._spawn = spawn
-        self._deliver = deliver
-        self._notify = notify
-        self._backoff = backoff
-        self._pause = pause
+        self._resync = resync
+        self._ports = ports
         self._closed: OrderedDict[str, RequestClosed] = OrderedDict()
         self._under_way: dict[str, PendingReply] = {}
         self._stopped: dict[str, PendingReply] = {}
@@ -111,7 +61,7 @@ class ReplySender:
         replies = []
         for body in self._journal.adopt_answers():
             try:
-                reply = _decode(body)
+                reply = decode_row(body)
             except msgspec.DecodeError as error:
                 log.warning("an answer of an earlier run cannot be read: %s", error)
                 continue
@@ -131,19 +81,26 @@ class ReplySender:
             self._closed.popitem(last=False)
         reply = self._stopped.pop(change.request.id, None)
         if reply is not None:
-            self._spawn(self._run_until_settled(reply, self._explain_or_post))
+            self._ports.spawn(self._run_until_settled(reply, self._explain_or_post))
 
     def rejects(self, request_id: str) -> bool:
         """Whether a rejection of this request is being sent."""
         reply = self._under_way.get(request_id)
         return reply is not None and reply.rejects
 
+    def submit(self, reply: PendingReply) -> None:
+        """Send the reply, unless the request was closed while the user decided."""
+        if reply.request.id in self._store.requests:
+            self._ports.spawn(self.send(reply))
+        else:
+            self._ports.emit(ReplyStatusChanged(reply.request, "expired"))
+
     async def send(self, reply: PendingReply) -> None:
         """Send the reply until it is settled; does nothing if one to the same request is being sent."""
         if reply.request.id in self._under_way:
             return
-        self._journal.post_answer(reply.request.id, _encode(reply))
-        self._notify(ReplyStatusChanged(reply.request, "sending", given=reply.given))
+        self._journal.post_answer(reply.request.id, encode(reply))
+        self._ports.emit(ReplyStatusChanged(reply.request, "sending", given=reply.given))
         await self._run_until_settled(reply, self._post_once_saved)
 
     async def _post_once_saved(self, reply: PendingReply) -> DeliveryState:
@@ -151,7 +108,7 @@ class ReplySender:
         for _ in range(SAVE_CHECKS):
             if not self._journal.behind:
                 break
-            await self._pause(SAVE_CHECK_EVERY)
+            await self._ports.server.pause(SAVE_CHECK_EVERY)
         return await self._post_or_explain(reply)
 
     async def _run_until_settled(
@@ -170,17 +127,19 @@ class ReplySender:
         else:
             self._may_have_arrived.discard(request.id)
             self._journal.settle_answer(request.id, keep_draft=state == "refused")
-        self._notify(ReplyStatusChanged(request, state, reason))
+        self._ports.emit(ReplyStatusChanged(request, state, reason))
 
     async def _settle(
         self, reply: PendingReply, step: Callable[[PendingReply], Awaitable[DeliveryState]]
     ) -> DeliveryState:
         def failed(error: NetError) -> None:
             log.info("answer to %s: %s; trying again", reply.request.id, error.message)
-            self._notify(ReplyStatusChanged(reply.request, "retrying", error.message))
+            self._ports.emit(ReplyStatusChanged(reply.request, "retrying", error.message))
 
         try:
-            return await until_settled(lambda: step(reply), backoff=self._backoff(), pause=self._pause, failed=failed)
+            return await until_settled(
+                lambda: step(reply), backoff=self._ports.backoff(), pause=self._ports.server.pause, failed=failed
+            )
         except NetError as error:
             return "stopped", error.message
 
@@ -198,10 +157,28 @@ class ReplySender:
             raise
         if not taken:
             return await self._resolve_outcome(reply)
-        if not self._yes_is_proof():
+        if not self._ports.server.backend().traits.yes_is_proof:
             return await self._confirm(reply)
-        self._deliver(_as_event(reply))
+        self._ports.apply(reply.as_event())
         return "acknowledged", ""
+
+    async def _post(self, reply: PendingReply) -> bool:
+        """Send the reply; True: the server accepted it, which is conclusive only if `Traits.yes_is_proof`."""
+        backend, request = self._ports.server.backend(), reply.request
+        directory = self._store.directory_of(request.session_id)
+        if reply.permission is not None:
+            return await backend.reply(request.id, reply.permission, reply.message, directory=directory)
+        if reply.answers is None:
+            return await backend.reject(request.id, directory=directory)
+        return await backend.answer(request.id, reply.answers, directory=directory)
+
+    async def reject_stale(self, request: Request) -> None:
+        """Reject a request of an aborted turn, which the server keeps in its list; once, and without the journal."""
+        permission: PermissionReply | None = "reject" if isinstance(request, PermissionRequest) else None
+        try:
+            await self._post(PendingReply(request, permission=permission))
+        except NetError as error:
+            log.info("a request that nobody waits for stays at the server: %s", error.message)
 
     async def _confirm(self, reply: PendingReply) -> Ending:
         """Find out from the request's end whether this reply or an earlier one was accepted. Raises `NetError`."""
@@ -209,7 +186,7 @@ class ReplySender:
         for seconds in TOLD_AFTER:
             if self._is_over(reply.request.id):
                 break
-            await self._pause(seconds)
+            await self._ports.server.pause(seconds)
         ending = await self._resolve_outcome(reply)
         return ("acknowledged", "") if ending[0] == "expired" else ending
 
@@ -223,7 +200,7 @@ class ReplySender:
         return self._classify(reply, await self._recorded(reply.request))
 
     def _is_over(self, request_id: str) -> bool:
-        return request_id in self._closed and not self._is_open(request_id)
+        return request_id in self._closed and request_id not in self._store.requests
 
     async def _recorded(self, request: Request) -> ToolPart | None:
         """The request's tool call if no event reported how the request ended, else None. Raises `NetError`."""
@@ -235,7 +212,7 @@ class ReplySender:
         request = reply.request
         closed = self._closed.get(request.id)
         arrived = request.id in self._may_have_arrived
-        self._deliver(e.RequestGone(request.session_id, request.id))
+        self._ports.apply(e.RequestGone(request.session_id, request.id))
         if reply.message and not arrived and ((call is not None and call.rejected) or _is_rejected(closed)):
             return "elsewhere", "rejected"  # that rejection did not carry this reply's reason
         if closed is not None and closed.how != "gone":
@@ -255,7 +232,7 @@ class ReplySender:
         were, and opencode marks calls as running before they are allowed.
         """
         try:
-            messages = await self._messages(request.session_id)
+            messages = await self._resync.messages(request.session_id)
         except HttpStatusError as refusal:
             if refusal.status not in NOT_OPEN:
                 raise
@@ -265,7 +242,8 @@ class ReplySender:
         if not calls or calls[0].state in ENDED:
             return calls[0] if calls else None
         works_on = [full.message.id for full in messages if full.message.role == "assistant"][-1:]
-        alive = self._runs(request.session_id) and works_on == [request.message_id]
+        runs = not isinstance(self._store.status(request.session_id), Idle)
+        alive = runs and works_on == [request.message_id]
         return calls[0] if alive else None
 
 
@@ -295,37 +273,3 @@ def _explain_by_answers(reply: PendingReply, given: Answers) -> Ending:
     if given == reply.answers:
         return "acknowledged", ""
     return "elsewhere", "; ".join(", ".join(row) for row in given)
-
-
-class _Row(msgspec.Struct, frozen=True):
-    """The journal format of a `PendingReply`; exactly one of the two requests is set."""
-
-    question: QuestionRequest | None
-    permission_request: PermissionRequest | None
-    answers: Answers | None
-    permission: PermissionReply | None
-    message: str
-
-
-def _encode(reply: PendingReply) -> bytes:
-    request = reply.request
-    question = request if isinstance(request, QuestionRequest) else None
-    permission = request if isinstance(request, PermissionRequest) else None
-    return msgspec.json.encode(_Row(question, permission, reply.answers, reply.permission, reply.message))
-
-
-def _decode(body: bytes) -> PendingReply:
-    row = decode(body, _Row)
-    request = row.question or row.permission_request
-    if request is None:
-        raise msgspec.ValidationError("the row has no request")
-    return PendingReply(request, row.answers, row.permission, row.message)
-
-
-def _as_event(reply: PendingReply) -> e.Event:
-    request = reply.request
-    if reply.permission is not None:
-        return e.PermissionReplied(request.session_id, request.id, reply.permission)
-    if reply.answers is None:
-        return e.QuestionRejected(request.session_id, request.id)
-    return e.QuestionAnswered(request.session_id, request.id, reply.answers)

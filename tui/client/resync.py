@@ -6,16 +6,17 @@ The results are delivered as events, in order with the live events (`EventConnec
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-from tui.backends.base import Backend
 from tui.backends.paging import OnBytes
 from tui.client.loading import LoadingTracker
+from tui.client.ports import Server, Spawn
+from tui.client.prompt_queue import PromptQueue
 from tui.client.stale_requests import StaleRequestFilter
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Idle, Session
 from tui.core.store import IDLE, Store
+from tui.net.clocks import Clocks
 from tui.net.errors import (
     ConnectionLost,
     HttpStatusError,
@@ -28,13 +29,12 @@ from tui.net.errors import (
     Unsendable,
 )
 from tui.net.together import together
+from tui.storage.journal import Journal
 
 log = logging.getLogger(__name__)
 
 FETCH_AGAIN = 3.0
 """Seconds before a failed fetch is retried."""
-
-Refetch = Callable[[Callable[[], Awaitable[Sequence[e.Event]]]], Awaitable[None]]
 
 
 class SessionApiUnresponsive(NetError):
@@ -47,24 +47,17 @@ class SessionApiUnresponsive(NetError):
 class Resync:
     """Refetches server state into the store. Every call may raise `NetError`.
 
-    `backend` returns the server's backend once it is known; `refetch` is `EventConnection.refetch`; `kept` returns
-    the sessions with queued prompts or drafts, which may have been deleted on the server.
+    Sessions with prompts in `queue` or drafts in `journal` are fetched too: the server may have deleted them.
     """
 
     def __init__(
-        self,
-        store: Store,
-        *,
-        backend: Callable[[], Backend],
-        refetch: Refetch,
-        kept: Callable[[], Iterable[str]] = tuple,
-        loadings: LoadingTracker | None = None,
+        self, store: Store, journal: Journal, queue: PromptQueue, loadings: LoadingTracker, server: Server
     ) -> None:
-        self._loadings = loadings or LoadingTracker(lambda change: None)
         self._store = store
-        self._kept = kept
-        self._backend = backend
-        self._refetch = refetch
+        self._journal = journal
+        self._queue = queue
+        self._loadings = loadings
+        self._server = server
         self._checked: dict[str, int] = {}
         self._ghosts = StaleRequestFilter(store)
 
@@ -79,7 +72,8 @@ class Resync:
             found = [event for told in answers for event in told]
             known = {one.id for event in found if isinstance(event, e.SessionsListed) for one in event.sessions}
             known |= {*done, *self._store.deleted}
-            for heads in await together(*(self._head_or_nothing(one) for one in self._kept() if one not in known)):
+            kept = {*self._queue.sessions(), *self._journal.sessions_with_drafts()} - known
+            for heads in await together(*map(self._head_or_nothing, kept)):
                 found += heads
             resynced = None if done else next(event for event in found if isinstance(event, e.Resynced))
             # sessions may be opened during each of these fetches
@@ -90,7 +84,7 @@ class Resync:
                 done = (*done, *late)
                 resynced = await self._running(self._places(found))
         except ReadTimeout as error:
-            await self._backend().ping()  # raises if the health check fails too
+            await self._server.backend().ping()  # raises if the health check fails too
             raise SessionApiUnresponsive from error
         # last: the transcripts show how requests ended whose event was missed
         found = [event for event in found if not isinstance(event, e.Resynced)]
@@ -98,13 +92,13 @@ class Resync:
 
     async def session(self, session_id: str) -> None:
         """Fetch one session: metadata, newest messages, plan, children and requests; `loadings` gets a failure."""
-        await self._refetch(functools.partial(self._whole_session, session_id))
+        await self._server.refetch(functools.partial(self._whole_session, session_id))
 
     async def failed(self) -> None:
         """Retry the failed fetches of open sessions; `LoadingTracker` records another failure."""
         for session_id in self._loadings.failed():
             if session_id in self._store.open_sessions():
-                await self._refetch(functools.partial(self._whole_session, session_id))
+                await self._server.refetch(functools.partial(self._whole_session, session_id))
 
     async def _whole_session(self, session_id: str) -> Sequence[e.Event]:
         """Fetch a session, and the statuses and requests of its directory."""
@@ -127,7 +121,7 @@ class Resync:
 
     async def requests(self) -> None:
         """Fetch statuses and open requests."""
-        await self._refetch(self._told_running)
+        await self._server.refetch(self._told_running)
 
     async def messages(self, session_id: str) -> Sequence[FullMessage]:
         """Fetch the statuses, then the newest messages of a session; both are also delivered as events."""
@@ -137,11 +131,11 @@ class Resync:
             nonlocal found
             session = self._store.sessions.get(session_id)
             resynced = await self._running([] if session is None else [session.directory])
-            loaded = await self._backend().messages(session_id)
+            loaded = await self._server.backend().messages(session_id)
             found = loaded.messages
             return [loaded, resynced]
 
-        await self._refetch(fetch)
+        await self._server.refetch(fetch)
         return found
 
     async def check_missed_changes(self) -> None:
@@ -182,7 +176,7 @@ class Resync:
             # last, as in `fetch_all`: the transcripts show how requests ended
             return [*_with_work([event for one in told for event in one.result()], resynced), resynced]
 
-        await self._refetch(fetch)
+        await self._server.refetch(fetch)
         for session_id in suspects:
             self._checked[session_id] = self._store.session_version(session_id)
         if failed:
@@ -210,7 +204,7 @@ class Resync:
                 await asyncio.gather(belongings, return_exceptions=True)
 
     async def _belongings(self, session_id: str, on_bytes: OnBytes | None = None) -> Sequence[e.Event]:
-        backend = self._backend()
+        backend = self._server.backend()
 
         async def children() -> e.Event:
             return e.SessionsListed(await backend.children(session_id))
@@ -226,7 +220,7 @@ class Resync:
     async def _listed(self) -> Sequence[e.Event]:
         """Fetch the newest sessions; nothing if the list cannot be decoded."""
         try:
-            return [e.SessionsListed(await self._backend().sessions())]
+            return [e.SessionsListed(await self._server.backend().sessions())]
         except InvalidBody as error:
             log.warning("the sessions cannot be listed: %s", error.message)
             return []
@@ -236,13 +230,13 @@ class Resync:
 
     async def _running(self, places: Sequence[str]) -> e.Resynced:
         """Fetch the statuses and requests of these directories and the default one, without stale requests."""
-        backend = self._backend()
+        backend = self._server.backend()
         return await self._ghosts.without_stale(backend, await backend.resync(places))
 
     async def _fetch_session(self, session_id: str) -> e.SessionUpserted | e.SessionDeleted:
         """Fetch the session's metadata; `SessionDeleted` if the server does not have it."""
         try:
-            return e.SessionUpserted(await self._backend().session(session_id))
+            return e.SessionUpserted(await self._server.backend().session(session_id))
         except NotFound:
             return e.SessionDeleted(session_id)
 
@@ -291,13 +285,13 @@ class Fetching:
         store: Store,
         resync: Resync,
         *,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
-        sleep: Callable[[float], Awaitable[None]],
+        spawn: Spawn,
+        clocks: Clocks,
     ) -> None:
         self._store = store
         self._resync = resync
         self._spawn = spawn
-        self._sleep = sleep
+        self._sleep = clocks.sleep
         self._under_way: set[str] = set()
 
     def fetch(self, session_id: str, then: Callable[[], None]) -> None:

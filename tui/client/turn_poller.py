@@ -1,11 +1,11 @@
 """Polls the server for the state of turns: one poll per turn at a time, none while the connection is down."""
 
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
-from tui.backends.base import Backend, PromptLookup
-from tui.client.resync import Refetch
+from tui.backends.base import PromptLookup
+from tui.client.ports import Ports
 from tui.core import events as e
 from tui.core.diagnosis import ResponsivenessTracker
 from tui.core.store import Store
@@ -21,35 +21,25 @@ POLL_WITHOUT_EVENTS = 5.0
 """Seconds between two polls of a server that sends no events."""
 
 
+class PollHandler(Protocol):
+    """What the results of polls are passed to."""
+
+    def on_lookup(self, turn: Turn, found: PromptLookup) -> None:
+        """The prompt was looked up; its session is fetched next."""
+
+    def on_polled(self, turn: Turn, found: PromptLookup) -> None:
+        """The store has the turn's session as the server has it."""
+
+
 class TurnPoller:
-    """Fetches the state of turns, and detects from it whether the event stream delivers events.
+    """Fetches the state of turns, and detects from it whether the event stream delivers events."""
 
-    `events_seen` returns the number of events received; `ready`: whether the connection is up. `found` gets the
-    result of the prompt's lookup before its session is fetched, `polled` the same once the store has the session.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        *,
-        backend: Callable[[], Backend],
-        refetch: Refetch,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
-        ready: Callable[[], bool],
-        clock: Callable[[], float],
-        events_seen: Callable[[], int],
-        found: Callable[[Turn, PromptLookup], None],
-        polled: Callable[[Turn, PromptLookup], None],
-    ) -> None:
+    def __init__(self, store: Store, handler: PollHandler, ports: Ports) -> None:
         self._store = store
-        self._backend = backend
-        self._refetch = refetch
-        self._spawn = spawn
-        self._ready = ready
-        self._clock = clock
-        self._events_seen = events_seen
-        self._found = found
-        self._polled = polled
+        self._handler = handler
+        self._server = ports.server
+        self._spawn = ports.spawn
+        self._clock = ports.clocks.mono
         self.responsiveness = ResponsivenessTracker()
         self._events_at_post: dict[str, int] = {}
         """The event count at the POST of each prompt; cleared when the stream is interrupted."""
@@ -59,7 +49,7 @@ class TurnPoller:
 
     def posted(self, prompt_id: str) -> None:
         """Record the POST of a prompt, whose events are expected from now on."""
-        self._events_at_post[prompt_id] = self._events_seen()
+        self._events_at_post[prompt_id] = self._server.events
 
     def ended(self, prompt_id: str) -> None:
         self._events_at_post.pop(prompt_id, None)
@@ -70,7 +60,7 @@ class TurnPoller:
 
     def is_due(self) -> bool:
         """Whether all turns should be polled, because no events arrive."""
-        seen = self._events_seen()
+        seen = self._server.events
         if seen != self._events_before:
             self._events_before = seen
             self.responsiveness.record_event()
@@ -80,7 +70,7 @@ class TurnPoller:
 
     def poll(self, turn: Turn) -> None:
         """Start a poll of the turn, unless one runs or the connection is down; a reconnect polls every turn."""
-        if self._ready() and turn.prompt_id not in self._polling:
+        if self._server.synced and turn.prompt_id not in self._polling:
             self._polling.add(turn.prompt_id)
             self._polled_at = self._clock()
             self._spawn(self._poll(turn))
@@ -102,27 +92,27 @@ class TurnPoller:
 
         async def fetch() -> Sequence[e.Event]:
             nonlocal found
-            backend = self._backend()
+            backend = self._server.backend()
             found = await backend.look_up(turn.session_id, turn.prompt_id, turn.prompt)
-            self._found(turn, found)
+            self._handler.on_lookup(turn, found)
             if found.session_gone:
                 return ()
             loaded = await backend.messages(turn.session_id)
             session = self._store.sessions.get(turn.session_id)
             return (loaded, await backend.resync([session.directory] if session is not None else []))
 
-        version, seen = self._store.session_version(turn.session_id), self._events_seen()
+        version, seen = self._store.session_version(turn.session_id), self._server.events
         followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
         followed = followed or self._events_are_due(turn)
-        await self._refetch(fetch)
-        changed = self._store.session_version(turn.session_id) != version and self._events_seen() == seen
+        await self._server.refetch(fetch)
+        changed = self._store.session_version(turn.session_id) != version and self._server.events == seen
         missed = (followed and changed) or (bool(found.stored) and self._saw_no_event(turn))
         self.responsiveness.record_poll(self._clock(), missed_events=missed)
-        self._polled(turn, found)
+        self._handler.on_polled(turn, found)
 
     async def _is_healthy(self) -> bool:
         try:
-            await self._backend().ping()
+            await self._server.backend().ping()
         except NetError as error:
             log.info("the health check failed: %s", error.message)
             return False
@@ -130,7 +120,7 @@ class TurnPoller:
 
     def _saw_no_event(self, turn: Turn) -> bool:
         """Whether no event arrived since the prompt was posted."""
-        return self._events_are_due(turn) and self._events_at_post[turn.prompt_id] == self._events_seen()
+        return self._events_are_due(turn) and self._events_at_post[turn.prompt_id] == self._server.events
 
     def _events_are_due(self, turn: Turn) -> bool:
         """Whether events must have arrived: `EVENTS_DUE` passed since the POST without an interruption."""

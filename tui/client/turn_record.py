@@ -3,13 +3,14 @@
 `turns` is always the list of the session's turns, oldest first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from tui.backends.base import Traits
+from tui.client.ports import Ports
 from tui.core.model import Failure, Idle, Message, Prompt, ToolPart
 from tui.core.record import ends_rejected
 from tui.core.store import ENDED, Store
@@ -28,12 +29,12 @@ turn, running a later prompt."""
 
 
 class TurnRecord:
-    """Reads turns from the store. `clock` is monotonic, `server_now` is the server's clock (epoch seconds)."""
+    """Reads turns from the store."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float], server_now: Callable[[], float]) -> None:
+    def __init__(self, store: Store, ports: Ports) -> None:
         self._store = store
-        self._clock = clock
-        self._server_now = server_now
+        self._clock = ports.clocks.mono
+        self._server_now = ports.server.server_now
         self._before: dict[str, _Before] = {}
         self.traits: Traits | None = None
 

@@ -4,13 +4,15 @@ import asyncio
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from tui.backends.base import Backend, PromptLookup, Traits
-from tui.client.held_posts import HeldPosts, Spawn
-from tui.client.resync import Refetch
+from tui.backends.base import PromptLookup, Traits
+from tui.client.held_posts import HeldPosts
+from tui.client.pending_aborts import PendingAborts
+from tui.client.ports import Ports
+from tui.client.turn_outcomes import TurnOutcomes
 from tui.client.turn_poller import TurnPoller
 from tui.client.turn_record import Position, TurnRecord, turn_of
 from tui.core import events as e
@@ -50,64 +52,28 @@ ABORT_MAY_COME = 60.0
 
 
 class TurnTracker:
-    """All turns that this client observed running.
-
-    `backend` returns the server's backend once it is known; `refetch` is `EventConnection.refetch`; `spawn` starts a
-    task; `deliver` applies events to the store. `ended` is called at each end of a turn, `accepted` for each prompt
-    that the server stored under its own id, `arrived` for each that had been returned to the draft but did arrive.
-    `clear` waits until a prompt may be posted, or returns False if the user aborted it. `heard` returns the number of
-    events received; `ready`: whether the connection is up; `server_now`: the server's time (epoch seconds).
-    """
+    """All turns that this client observed running. `outcomes` gets the end of each."""
 
     def __init__(
         self,
         store: Store,
+        outcomes: TurnOutcomes,
+        aborts: PendingAborts,
+        ports: Ports,
         *,
-        backend: Callable[[], Backend],
-        refetch: Refetch,
-        spawn: Spawn,
-        deliver: Callable[[e.Event], None],
-        notify: Callable[[TurnChanged | TurnEnded], None],
-        ended: Callable[[Turn], None],
-        accepted: Callable[[Prompt], None] = lambda prompt: None,
-        arrived: Callable[[Prompt], None] = lambda prompt: None,
-        clear: Callable[[Turn], Awaitable[bool]] | None = None,
-        heard: Callable[[], int],
-        ready: Callable[[], bool],
-        clock: Callable[[], float],
-        server_now: Callable[[], float],
         patience: StallTimeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._store = store
-        self._backend = backend
-        self._notify = notify
-        self._ended = ended
-        self._accepted = accepted
-        self._arrived = arrived
-        self._clock = clock
+        self._outcomes = outcomes
+        self._aborts = aborts
+        self._server = ports.server
+        self._emit = ports.emit
+        self._clock = ports.clocks.mono
         self.patience = patience
         self._turns: dict[str, list[Turn]] = defaultdict(list)
-        self._record = TurnRecord(store, clock=clock, server_now=server_now)
-        self.poller = TurnPoller(
-            store,
-            backend=backend,
-            refetch=refetch,
-            spawn=spawn,
-            ready=ready,
-            clock=clock,
-            events_seen=heard,
-            found=self._found,
-            polled=self._polled,
-        )
-        self._posts = HeldPosts(
-            backend=backend,
-            spawn=spawn,
-            clock=clock,
-            clear=clear,
-            deliver=deliver,
-            feed=self._feed,
-            accept=self._accept,
-        )
+        self._record = TurnRecord(store, ports)
+        self.poller = TurnPoller(store, self, ports)
+        self._posts = HeldPosts(self, aborts, ports)
         self._traits: Traits | None = None
         self._aborted_at: dict[str, float] = {}
         self.cancels: bool | None = None
@@ -138,7 +104,7 @@ class TurnTracker:
 
     def send(self, prompt: Prompt) -> Turn:
         """Post a prompt and hold the POST until the turn ends."""
-        traits = self._backend().traits
+        traits = self._server.backend().traits
         turn = Turn.begin(
             prompt,
             self._clock(),
@@ -162,7 +128,7 @@ class TurnTracker:
         """Set the traits of the server's family, also for turns that were restored before."""
         self._traits = self._record.traits = traits
         for turn in self.running():
-            self._feed(turn, TraitsKnown(self._cancels(traits)))
+            self.feed(turn, TraitsKnown(self._cancels(traits)))
 
     def _cancels(self, traits: Traits) -> bool | None:
         return traits.cancels_on_disconnect if self.cancels is None else self.cancels
@@ -213,11 +179,11 @@ class TurnTracker:
     def abort_requested(self, turns: Iterable[Turn]) -> None:
         """Record that an abort of `turns` is about to be sent; it may end any turn of their sessions."""
         for turn in turns:
-            self._feed(turn, AbortRequested())
+            self.feed(turn, AbortRequested())
             self._aborted_at[turn.session_id] = self._clock()
         for turn in self.running():
             if self._abort_may_come(turn.session_id):
-                self._feed(turn, AbortNearby())
+                self.feed(turn, AbortNearby())
 
     def _abort_may_come(self, session_id: str) -> bool:
         return self._clock() - self._aborted_at.get(session_id, -math.inf) < ABORT_MAY_COME
@@ -225,7 +191,7 @@ class TurnTracker:
     def abort_failed(self, turns: Iterable[Turn]) -> None:
         """Record that `turns` were not aborted: the server was unreachable or rejected the abort."""
         for turn in turns:
-            self._feed(turn, AbortFailed())
+            self.feed(turn, AbortFailed())
 
     def rejected(self, request: Request, *, here: bool) -> None:
         """Pass a rejected request (`here`: by this client) to the turn that made it, or the only running one."""
@@ -235,22 +201,22 @@ class TurnTracker:
         if asked_in is not None:
             running = [turn for turn in running if turn.prompt_id == asked_in.parent_id]
         if len(running) == 1:
-            self._feed(running[0], Rejected(here))
+            self.feed(running[0], Rejected(here))
 
     def failure_seen(self, event: e.SessionFailed) -> None:
         for turn in self._turns.get(event.session_id, ()):
-            self._feed(turn, ServerError(event.failure))
+            self.feed(turn, ServerError(event.failure))
 
     def reevaluate(self) -> None:
         """Update every running turn from the store, and find turns that other clients started."""
         for session_id in self._store.open_sessions():
             self._recognise(session_id)
         for turn in self.running():
-            self._feed(turn, self._snapshot(turn))
+            self.feed(turn, self._snapshot(turn))
         for session_id in self._store.open_sessions():
             followed = self._follow(session_id)
             if followed is not None:
-                self._feed(followed, self._snapshot(followed))
+                self.feed(followed, self._snapshot(followed))
 
     def touch(self, session_id: str) -> None:
         """Record text activity in the session; a cheap form of `reevaluate`."""
@@ -265,13 +231,13 @@ class TurnTracker:
     def line_lost(self) -> None:
         """Pass the loss of the connection to all running turns."""
         for turn in self.running():
-            self._feed(turn, Disconnected())
+            self.feed(turn, Disconnected())
 
     def line_back(self) -> None:
         """Pass the reconnect to all running turns, which then poll and distrust POSTs opened before."""
         self.poller.reconnected()
         for turn in self.running():
-            self._feed(turn, Reconnected())
+            self.feed(turn, Reconnected())
 
     def tick(self) -> None:
         """Update the running turns for the passed time, and poll them if no events arrive."""
@@ -279,7 +245,11 @@ class TurnTracker:
             self.poll_all()
         self.reevaluate()
         for turn in self.running():
-            self._feed(turn, Tick())
+            self.feed(turn, Tick())
+
+    def _notify(self, change: TurnChanged | TurnEnded) -> None:
+        self._emit(change)
+        self._aborts.turn_changed(change.session_id)
 
     def _add(self, turn: Turn) -> None:
         if self._abort_may_come(turn.session_id):
@@ -291,7 +261,8 @@ class TurnTracker:
             turns.remove(old)
         self.awake.set()
 
-    def _feed(self, turn: Turn, what: Input) -> None:
+    def feed(self, turn: Turn, what: Input) -> None:
+        """Pass an input to the turn, and carry out its actions."""
         was_over = turn.over
         before = (turn.state, turn.reason, turn.post.padding_bytes, turn.post.held)
         for action in turn.receive(what, self._clock()):
@@ -310,7 +281,7 @@ class TurnTracker:
             self._record.ended(turn)
             self._learn(turn)
             self._notify(TurnEnded(turn.session_id, turn.prompt_id))
-            self._ended(turn)
+            self._outcomes.on_turn_ended(turn)
             if isinstance(what, BodyReceived) and self._record.has_open_calls(turn):
                 self.poller.poll(turn)  # the POST returns the last message only, and events of earlier ones are late
 
@@ -346,31 +317,31 @@ class TurnTracker:
             known_as = turn.prompt_id
             if self._traits is not None and not self._traits.accepts_client_ids:
                 same = [one for one in own if one.prompt is not None and one.prompt.text == turn.prompt.text]
-                known_as = self._backend().told_as(turn.prompt) if len(same) == 1 else ""
+                known_as = self._server.backend().told_as(turn.prompt) if len(same) == 1 else ""
             was_over, there = turn.over, transcript is not None and transcript.has_parts(known_as)
             if was_over and there:
                 turn.resume(self._clock())
                 self.awake.set()
                 self._notify(TurnChanged(session_id))
-                self._arrived(turn.prompt)
+                self._outcomes.on_returned_prompt_found(turn.prompt)
             if there and known_as != turn.prompt_id:
-                self._accept(turn, known_as)
+                self.accept(turn, known_as)
 
-    def _accept(self, turn: Turn, known_as: str) -> None:
+    def accept(self, turn: Turn, known_as: str) -> None:
         """Record that the server stored the prompt under the id `known_as`, which the turn uses from now on."""
         assert turn.prompt is not None
         self._posts.forget(turn)
         self._record.accepted(turn.prompt_id, known_as)
         turn.prompt = replace(turn.prompt, server_id=known_as)
-        self._accepted(turn.prompt)
-        self._feed(turn, Accepted(known_as))
+        self._outcomes.on_accepted(turn.prompt)
+        self.feed(turn, Accepted(known_as))
 
-    def _found(self, turn: Turn, found: PromptLookup) -> None:
+    def on_lookup(self, turn: Turn, found: PromptLookup) -> None:
         if found.server_id and found.server_id != turn.prompt_id:
-            self._accept(turn, found.server_id)
+            self.accept(turn, found.server_id)
 
-    def _polled(self, turn: Turn, found: PromptLookup) -> None:
-        self._feed(turn, self._snapshot(turn, found))
+    def on_polled(self, turn: Turn, found: PromptLookup) -> None:
+        self.feed(turn, self._snapshot(turn, found))
 
     def _snapshot(self, turn: Turn, found: PromptLookup | None = None) -> Snapshot:
         turns = self._turns.get(turn.session_id, ())
@@ -382,5 +353,5 @@ class TurnTracker:
             polled=True,
             stored=found.stored,
             gone=found.session_gone,
-            id_order=self._backend().traits.answers_in_id_order,
+            id_order=self._server.backend().traits.answers_in_id_order,
         )

@@ -104,6 +104,11 @@ class Store:
     def status(self, session_id: str) -> SessionStatus:
         return self._statuses.get(session_id, IDLE)
 
+    def directory_of(self, session_id: str) -> str:
+        """The session's directory; "" if unknown."""
+        session = self.sessions.get(session_id)
+        return session.directory if session is not None else ""
+
     def todos(self, session_id: str) -> tuple[Todo, ...]:
         return self._todos.get(session_id, ())
 

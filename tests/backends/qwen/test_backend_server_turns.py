@@ -11,7 +11,7 @@ from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.contract_harness import Attached, attached
 from tests.own_turns import STORIES
-from tui.client.client import Clocks
+from tui.net.clocks import Clocks
 
 
 @pytest.mark.parametrize("story", STORIES)
