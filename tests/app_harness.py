@@ -62,7 +62,7 @@ class Stage:
             await self.app.animator.wait_until_complete()
             self.app.screen._on_timer_update()
             asked = any(node.message_queue_size for node in self.app.screen.walk_children(with_self=True))
-            asked = asked or bool(self.app.presenter._changes)
+            asked = asked or bool(self.app.presenter._changes) or self.app.presenter._redraw_transcript.waits
             rounds_in_quiet = 0 if asked or self.app.message_queue_size else rounds_in_quiet + 1
 
     async def shows(self, *words: str) -> None:

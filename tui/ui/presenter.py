@@ -19,6 +19,7 @@ from tui.core.turn import Turn
 from tui.net.pacing import Slice
 from tui.ui.backlog import Backlog, is_outcome
 from tui.ui.main_screen import MainScreen
+from tui.ui.paced_redraw import PacedRedraw
 from tui.ui.prompt_controller import PromptController
 from tui.ui.turn_end_notes import TurnEndNotes
 from tui.widgets.requests.outcome_text import Outcomes
@@ -78,6 +79,9 @@ class Presenter:
         self.outcomes = Outcomes()
         self.refresh_dialog: Callable[[], None] | None = None
         self._showing = self._overlay_stale = False
+        self._redraw_transcript = PacedRedraw(
+            self._draw_transcript, after_refresh=main.transcript.call_after_refresh, later=later
+        )
         self._stale: dict[Callable[[], None], None] = {}
         """Parts to draw once after the current slice of changes."""
         self.session_id: str | None = None
@@ -124,6 +128,7 @@ class Presenter:
         session = self._client.store.sessions.get(session_id or "")
         self._undone_from = "" if session is None else session.undone_from
         self._standings.set_focused(session_id)
+        self._redraw_transcript.cancel()
         self._main.restore()
         self._show_loading()
         self._main.show_session(session_id)
@@ -138,6 +143,7 @@ class Presenter:
     def redraw(self, transcript: bool = True) -> None:
         """Redraw the main screen from the client's state; a part that fails does not affect the others."""
         if transcript:
+            self._redraw_transcript.cancel()
             with self._guard():
                 self._main.show_session(self.session_id)
                 self._endings.recall(self.session_id or "")
@@ -239,8 +245,7 @@ class Presenter:
                 self._endings.goes_on(session_id)
                 self._writing.known(session_id)
                 if session_id == self.session_id:
-                    self._show_all_pending()
-                    self._show_turn_line()
+                    self._draw_once(self._show_all_pending, self._show_turn_line)
             case c.TurnEnded(session_id, prompt_id):
                 self._writing.known(session_id)
                 if session_id == self.session_id:
@@ -264,7 +269,7 @@ class Presenter:
             case c.Notice():
                 self._notify(change)
             case c.QueueChanged():
-                self._writing.show_queue()
+                self._draw_once(self._writing.show_queue)
             case c.DraftReturned():
                 self._writing.returned(change, told=change.session_id == self.session_id)
             case c.ReturnedPromptFound():
@@ -303,22 +308,19 @@ class Presenter:
             case c.MessageRemoved(_, message_id):
                 transcript.drop_message(message_id)
             case c.TranscriptReset():
-                transcript.draw()
-                self._endings.recall(change.session_id)
-                self._show_all_pending()
-                self.show_heading()
+                self._redraw_transcript()
             case c.OlderLoaded():
                 self._endings.recall(change.session_id)
                 self._show_loading()
                 transcript.older_loaded()
             case c.LoadingChanged():
-                self._show_loading()
+                self._draw_once(self._show_loading)
             case c.FailureSeen(session_id, failure):
                 self._standings.record_failure(session_id, failure)
                 if not self._is_outdated(change) and not self._reported_elsewhere(session_id, failure):
                     self._main.transcript.note(Content.styled(f"✗ {excerpt(failure.message)}", "$error"))
             case c.PlanChanged():
-                self._show_plan()
+                self._draw_once(self._show_plan)
             case _:
                 assert_never(change)
 
@@ -360,9 +362,14 @@ class Presenter:
         undone_from = "" if session is None else session.undone_from
         if undone_from != self._undone_from:
             self._undone_from = undone_from
+            self._redraw_transcript()
+
+    def _draw_transcript(self) -> None:
+        with self._guard():
             self._main.transcript.draw()
             self._endings.recall(self.session_id or "")
             self._show_all_pending()
+            self.show_heading()
 
     def _show_all_pending(self) -> None:
         for turn in self._client.turns.of(self.session_id or ""):
