@@ -777,7 +777,7 @@ async def test_ui_state_of_requests_is_removed_when_they_close() -> None:
             await stage.pilot.pause(0)
             stage.client.feed(e.QuestionAnswered(talk.SESSION, request.id, (("5432",),)))
             stage.client.tell(ReplyStatusChanged(request, "acknowledged"))
-        await stage.pilot.pause()
+        await stage.settled()
         assert stage.app.presenter.panel.book == RequestUiState()
 
 
