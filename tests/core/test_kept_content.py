@@ -2,11 +2,14 @@
 
 import sys
 
+import pytest
+
 from tests import sample_events as talk
 from tui.core import events as e
-from tui.core.changes import PartChanged
-from tui.core.model import Message, TextPart, ToolPart
+from tui.core.changes import MessageRemoved, PartChanged
+from tui.core.model import FullMessage, Message, TextPart, ToolPart
 from tui.core.store import Store
+from tui.core.weight import weight
 
 MEGABYTE = "x" * 1_000_000
 MOST = 34 << 20
@@ -84,3 +87,87 @@ def test_what_is_removed_counts_no_more() -> None:
     transcript = store.transcript(talk.SESSION)
     assert transcript is not None
     assert 0 < transcript._content._total < 2 * len(MEGABYTE)
+
+
+def weighed(store: Store) -> int:
+    transcript = store.transcript(talk.SESSION)
+    assert transcript is not None
+    parts = [part for parts in transcript.parts.values() for part in parts.values()]
+    return sum(map(weight, parts)) + sum(map(weight, transcript.messages.values()))
+
+
+def test_parts_of_unknown_messages_are_bounded() -> None:
+    store = opened()
+    for number in range(100):
+        part = TextPart("prt", talk.SESSION, f"msg_unknown_{number}", MEGABYTE)
+        store.apply(e.PartUpserted(part))
+    assert weighed(store) <= MOST
+
+
+def test_inputs_of_calls_are_bounded_and_what_is_cut_is_shown() -> None:
+    store = opened()
+    for number in range(100):
+        part = ToolPart(f"prt_{number}", talk.SESSION, talk.ANSWER, "call", "x", "running", {"a": {"b": [MEGABYTE]}})
+        store.apply(e.PartUpserted(part))
+    assert weighed(store) <= MOST
+    transcript = store.transcript(talk.SESSION)
+    assert transcript is not None
+    oldest = transcript.part(talk.ANSWER, "prt_0")
+    assert isinstance(oldest, ToolPart)
+    assert oldest.input == {"a": "… not kept in memory: open the session again to read it"}
+
+
+@pytest.mark.parametrize("given", [{"a": [0] * 20_000}, {str(key): 0 for key in range(20_000)}])
+def test_input_of_too_many_values_is_cut_at_once(given: dict[str, object]) -> None:
+    store = opened()
+    store.apply(e.PartUpserted(ToolPart("prt", talk.SESSION, talk.ANSWER, "call", "x", "running", given)))
+    transcript = store.transcript(talk.SESSION)
+    assert transcript is not None
+    part = transcript.part(talk.ANSWER, "prt")
+    assert isinstance(part, ToolPart)
+    assert weight(part) < 50_000
+    assert any(isinstance(value, str) and "values" in value for value in part.input.values())
+
+
+def test_texts_that_grow_at_the_same_time_are_bounded_together() -> None:
+    store = opened()
+    for number in range(12):
+        store.apply(talk.text("", part_id=f"prt_{number}", state="streaming"))
+        for _ in range(7):
+            store.apply(talk.delta(MEGABYTE, part_id=f"prt_{number}"))
+    found = outputs(store)
+    assert sum(map(len, found)) <= MOST
+    assert found[0].endswith("more characters are not kept in memory: open the session again to read them")
+    assert len(found[-1]) == 7_000_000
+
+
+def test_of_many_small_parts_the_oldest_are_dropped() -> None:
+    store = opened()
+    for number in range(4_000):
+        store.apply(talk.tool(f"prt_{number}", output="x" * 15_000))
+    assert weighed(store) <= MOST
+    transcript = store.transcript(talk.SESSION)
+    assert transcript is not None
+    assert transcript.has_dropped
+    assert transcript.part(talk.ANSWER, "prt_3999") is not None
+    assert transcript.part(talk.ANSWER, "prt_0") is None
+
+
+def test_of_many_messages_the_oldest_are_dropped_and_no_older_are_asked_for() -> None:
+    store = opened()
+    removed: set[str] = set()
+    for number in range(4_000):
+        message = Message(f"msg_of_{number}", talk.SESSION, "user", created=3.0 + number)
+        part = TextPart("prt", talk.SESSION, message.id, "x" * 15_000)
+        changes = [*store.apply(e.MessageUpserted(message)), *store.apply(e.PartUpserted(part))]
+        removed |= {change.message_id for change in changes if isinstance(change, MessageRemoved)}
+    assert weighed(store) <= MOST
+    transcript = store.transcript(talk.SESSION)
+    assert transcript is not None
+    assert (transcript.has_dropped, transcript.cursor) == (True, None)
+    assert removed.isdisjoint(transcript.messages)
+    assert talk.PROMPT in removed
+    assert transcript.messages.keys() | removed >= {f"msg_of_{number}" for number in range(4_000)}
+    page = (FullMessage(Message("msg_older", talk.SESSION, "user", created=0.1), ()),)
+    store.apply(e.MessagesLoaded(talk.SESSION, page, "more", how="older"))
+    assert transcript.cursor is None

@@ -1,65 +1,119 @@
-"""Bounds the memory that the contents of one transcript take: what is oldest is cut, and says so.
+"""Bounds the memory that one transcript takes: what is oldest is cut, and says so.
 
 All of it is at the server, and read again where the session is opened again.
 """
 
-import sys
+from itertools import islice
+from typing import Literal
 
 from msgspec.structs import replace
 
-from tui.core.model import FilePart, NotePart, Part, ReasoningPart, TextPart, ToolPart
+from tui.core.model import FilePart, Message, NotePart, Part, ReasoningPart, TextPart, ToolPart
+from tui.core.weight import TOO_MANY, weight
 
 KEPT = 32 << 20
-"""Bytes of the large parts of one transcript, those that still grow not counted."""
+"""Bytes of all messages and parts of one transcript."""
+ROOM = 1 << 20
+"""Bytes for which room is made at once where whole parts are dropped."""
 LARGE = 16 << 10
 """Bytes of a part from which on it is large..."""
 CUT_TO = 4_000
 """...and characters of each of its texts that stay once it is cut."""
+CUT_TO_VALUES = 100
+"""Values of a call's input that stay."""
 GROWING_KEPT = 8_000_000
 """Characters of a text that grows; more are not kept before the server sends the whole. 1,000,000 are shown."""
+NOT_KEPT = "… not kept in memory: open the session again to read it"
+
+Key = tuple[str, str]
+"""The ids of a message and of a part; of the message itself the second is ""."""
 
 
 class KeptContent:
-    """The large parts of a transcript, in the order in which they came."""
+    """What the messages and parts of a transcript weigh; the large ones in the order in which they came."""
 
     def __init__(self) -> None:
-        self._sizes: dict[tuple[str, str], int] = {}
+        self._weights: dict[Key, int] = {}
+        self._large: dict[Key, None] = {}
         self._total = 0
 
-    def put(self, part: Part) -> None:
-        """Count a part, or its new state."""
-        self.drop(part.message_id, part.id)
-        size = sum(map(sys.getsizeof, _texts(part)))
+    @property
+    def is_full(self) -> bool:
+        """Whether there is more than may be kept."""
+        return self._total > KEPT
+
+    @property
+    def has_room(self) -> bool:
+        """Whether enough was dropped: not for each new part again."""
+        return self._total <= KEPT - ROOM
+
+    def put_message(self, message: Message) -> None:
+        """Count a message, or its new state."""
+        self._count((message.id, ""), weight(message))
+
+    def put(self, part: Part, *, may_be_cut: bool) -> Part:
+        """Count a part, or its new state; returns what is to be kept of it: less where it has too many values."""
+        size = weight(part)
+        if size >= TOO_MANY:
+            part = cut(part)
+            size = weight(part)
+        key = part.message_id, part.id
+        self._count(key, size)
+        if may_be_cut and size >= LARGE:
+            self._large[key] = None
+        return part
+
+    def _count(self, key: Key, size: int) -> None:
+        self.drop(*key)
+        self._weights[key] = size
+        self._total += size
+
+    def grow(self, message_id: str, part_id: str, by: int) -> None:
+        """Count so many more bytes of a part whose text grows."""
+        key = message_id, part_id
+        self._weights[key] = size = self._weights.get(key, 0) + by
+        self._total += by
         if size >= LARGE:
-            self._sizes[part.message_id, part.id] = size
-            self._total += size
+            self._large.setdefault(key)
 
-    def drop(self, message_id: str, part_id: str) -> None:
-        """Count a part no more."""
-        self._total -= self._sizes.pop((message_id, part_id), 0)
+    def drop(self, message_id: str, part_id: str = "") -> None:
+        """Count a part no more, or a message."""
+        key = message_id, part_id
+        self._total -= self._weights.pop(key, 0)
+        self._large.pop(key, None)
 
-    def take_oldest(self) -> tuple[str, str] | None:
-        """The message and the id of a part that is to be cut; None where there is room. It is counted no more."""
-        if self._total <= KEPT or len(self._sizes) < 2:
+    def take_oldest_large(self) -> Key | None:
+        """The message and the id of a part that is to be cut; None where no other than the newest can be."""
+        if len(self._large) < 2:
             return None
-        oldest = next(iter(self._sizes))
+        oldest = next(iter(self._large))
         self.drop(*oldest)
         return oldest
 
 
 def cut(part: Part) -> Part:
-    """The part with the beginnings of its texts."""
+    """The part with the beginnings of its texts; of one that grows no more is kept before the server sends it."""
     match part:
         case ToolPart():
-            given = {name: _cut(value) if isinstance(value, str) else value for name, value in part.input.items()}
-            return replace(part, input=given, output=_cut(part.output), diff=_cut(part.diff), error=_cut(part.error))
-        case TextPart() if part.state == "done":
+            given = {_cut(name): _cut_value(value) for name, value in islice(part.input.items(), CUT_TO_VALUES)}
+            if len(part.input) > CUT_TO_VALUES:
+                given["…"] = f"{len(part.input) - CUT_TO_VALUES:,} more values are not kept in memory"
+            words = {name: _cut(getattr(part, name)) for name in ("title", "output", "diff", "error")}
+            answers = part.answers if weight(part.answers) < LARGE else ((NOT_KEPT,),)
+            return replace(part, input=given, answers=answers, **words)
+        case TextPart():
             text = _cut(part.text)
-            return replace(part, text=text, gaps=tuple(gap for gap in part.gaps if gap < CUT_TO))
-        case ReasoningPart() if part.state == "done":
+            return replace(part, text=text, gaps=tuple(gap for gap in part.gaps if gap < CUT_TO), state=_whole(part))
+        case ReasoningPart():
+            return replace(part, text=_cut(part.text), state=_whole(part))
+        case NotePart():
             return replace(part, text=_cut(part.text))
-        case TextPart() | ReasoningPart() | FilePart() | NotePart():
-            return part
+        case FilePart():
+            return replace(part, name=_cut(part.name), mime=_cut(part.mime))
+
+
+def _whole(part: TextPart | ReasoningPart) -> Literal["done", "streaming", "partial", "broken"]:
+    return part.state if len(part.text) <= CUT_TO else "done"
 
 
 def _cut(text: str) -> str:
@@ -69,12 +123,10 @@ def _cut(text: str) -> str:
     return f"{text[:CUT_TO]}\n\n… {more:,} more characters are not kept in memory: open the session again to read them"
 
 
-def _texts(part: Part) -> tuple[str, ...]:
-    match part:
-        case ToolPart():
-            given = (value for value in part.input.values() if isinstance(value, str))
-            return part.output, part.diff, part.error, *given
-        case TextPart(text=text) | ReasoningPart(text=text) | NotePart(text=text):
-            return (text,)
-        case FilePart():
-            return ()
+def _cut_value(value: object) -> object:
+    if isinstance(value, str):
+        return _cut(value)
+    size = weight(value)
+    if size < LARGE:
+        return value
+    return "… too many values to keep in memory" if size == TOO_MANY else NOT_KEPT

@@ -49,6 +49,7 @@ from tui.core.open_requests import OpenRequests
 from tui.core.record import ended
 from tui.core.session_tree import SessionTree
 from tui.core.transcript import Transcript
+from tui.core.transcript_room import made_room
 
 T = TypeVar("T")
 
@@ -298,7 +299,7 @@ class Store:
         if transcript.messages.get(message.id) == message:
             return ()
         transcript.put_message(message)
-        return (MessageChanged(message.session_id, message.id),)
+        return (MessageChanged(message.session_id, message.id), *made_room(transcript, message.session_id))
 
     def _remove_message(self, session_id: str, message_id: str) -> tuple[Change, ...]:
         transcript = self._bump_version(session_id)
@@ -323,8 +324,7 @@ class Store:
         changes: list[Change] = []
         if old != part:
             changes.append(PartChanged(part.session_id, part.message_id, part.id))
-        changes += [PartChanged(one.session_id, one.message_id, one.id) for one in transcript.newly_cut]
-        transcript.newly_cut.clear()
+        changes += made_room(transcript, part.session_id)
         if isinstance(part, ToolPart) and part.state in ENDED:
             changes += self._close_for_call(part)
         return tuple(changes)
@@ -350,9 +350,10 @@ class Store:
     def _append(self, delta: e.TextDelta) -> tuple[Change, ...]:
         transcript = self._bump_version(delta.session_id)
         ready = transcript.append(delta) if transcript is not None else ""
-        if not ready:
+        if transcript is None or not ready:
             return ()
-        return (TextAppended(delta.session_id, delta.message_id, delta.part_id, ready),)
+        appended = TextAppended(delta.session_id, delta.message_id, delta.part_id, ready)
+        return (appended, *made_room(transcript, delta.session_id))
 
     def _close(
         self,
@@ -429,8 +430,8 @@ class Store:
         if event.how == "older":
             for full in event.messages:
                 self._take(old, full, None)
-            old.cursor = event.cursor
-            return (OlderLoaded(event.session_id, len(event.messages)),)
+            old.cursor = None if old.has_dropped else event.cursor
+            return (OlderLoaded(event.session_id, len(event.messages)), *made_room(old, event.session_id))
         fresh = Transcript()
         fresh.cursor, fresh.loaded = event.cursor, True
         if event.messages and event.cursor is not None and old.loaded:
@@ -440,9 +441,12 @@ class Store:
             for message in kept:
                 self._take(fresh, FullMessage(message, tuple(old.parts_of(message.id))), None)
             if kept:
-                fresh.cursor = old.cursor
+                fresh.cursor, fresh.has_dropped = old.cursor, old.has_dropped
         for full in event.messages:
             self._take(fresh, full, old, up_to_date=event.up_to_date)
+        if fresh.has_dropped:
+            fresh.cursor = None
+        made_room(fresh, event.session_id)
         self._transcripts[event.session_id] = fresh
         if old.loaded and fresh.same_as(old):
             return ()

@@ -3,7 +3,9 @@
 The cost of a delta does not depend on the length of its message: the pieces are joined when the part is read.
 """
 
+import sys
 from bisect import bisect_left, bisect_right, insort
+from collections import OrderedDict
 from collections.abc import Container, Iterator
 from operator import attrgetter
 
@@ -14,6 +16,9 @@ from tui.core.kept_content import GROWING_KEPT, KeptContent, cut
 from tui.core.model import Failure, Message, Part, Progress, ReasoningPart, TextPart, ToolPart
 
 _CREATED = attrgetter("created")
+
+DROPPED_AT_ONCE = 500
+"""Parts of the oldest message that are dropped at once where there is no room."""
 
 
 class Transcript:
@@ -36,6 +41,8 @@ class Transcript:
         """Prompt id → its answers, in the same order."""
         self._spent: tuple[int, float] | None = None
         self.parts: dict[str, dict[str, Part]] = {}
+        self._unknown: OrderedDict[str, None] = OrderedDict()
+        """Ids of messages of which only parts have come."""
         self.cursor: str | None = None
         self.loaded = False
         self._pieces: dict[str, list[str]] = {}
@@ -43,7 +50,11 @@ class Transcript:
         self._grown: dict[str, int] = {}
         self._content = KeptContent()
         self.newly_cut: list[Part] = []
-        """Parts that were cut to their beginnings since this was emptied."""
+        """Parts that were cut to their beginnings since this was emptied..."""
+        self.newly_dropped: list[tuple[str, str]] = []
+        """...and those that were dropped: message id, part id ("": the message itself)."""
+        self.has_dropped = False
+        """Whether the oldest content was dropped: there was too much, even of what was cut."""
 
     def ordered(self) -> list[Message]:
         """By the server's creation time; ids are not ordered."""
@@ -58,9 +69,12 @@ class Transcript:
         if message.failure is not None:
             self._failed.setdefault(message.failure.message, {})[message.id] = None
         self.messages[message.id] = message
+        self._unknown.pop(message.id, None)
+        self._content.put_message(message)
         if known is not None and _sorted_by(known) == _sorted_by(message):
             for order in self._orders(known):
                 order[self._place(known, order)] = message
+            self._make_room()
             return
         if known is not None:
             self._take_out(known)
@@ -68,6 +82,7 @@ class Transcript:
         self._taken[message.id] = self._count
         for order in self._orders(message):
             insort(order, message, key=_CREATED)
+        self._make_room()
 
     def newest(self) -> Message | None:
         """The newest message."""
@@ -184,21 +199,45 @@ class Transcript:
 
     def put_part(self, part: Part) -> None:
         self._forget_call(part.message_id, part.id)
+        if part.message_id not in self.messages:
+            self._unknown.setdefault(part.message_id)
+        message = self.messages.get(part.message_id)
+        part = self._content.put(part, may_be_cut=message is None or message.role == "assistant")
         self.parts.setdefault(part.message_id, {})[part.id] = part
         if isinstance(part, ToolPart):
             self._calls.setdefault((part.message_id, part.call_id), {})[part.id] = None
         self._forget_growth(part.id)
-        message = self.messages.get(part.message_id)
-        if message is not None and message.role == "assistant":
-            self._content.put(part)
-            while (oldest := self._content.take_oldest()) is not None:
-                self._cut(*oldest)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Cut the oldest large parts; where there are none, drop the oldest messages, part by part."""
+        while self._content.is_full and (oldest := self._content.take_oldest_large()) is not None:
+            self._cut(*oldest)
+        if self._content.is_full:
+            while not self._content.has_room and self._drop_oldest():
+                self.has_dropped, self.cursor = True, None
 
     def _cut(self, message_id: str, part_id: str) -> None:
         part = self.part(message_id, part_id)
-        if part is not None and (shorter := cut(part)) is not part:
+        if part is not None:
+            shorter = self._content.put(cut(part), may_be_cut=False)
             self.parts[message_id][part_id] = shorter
             self.newly_cut.append(shorter)
+
+    def _drop_oldest(self) -> bool:
+        """Drop the oldest message, or some of its parts; whether there was any but the newest part."""
+        is_newest = not self._unknown and len(self._order) < 2
+        message_id = next(iter(self._unknown)) if self._unknown else self._order[0].id if self._order else ""
+        parts = list(self.parts.get(message_id, ()))
+        if len(parts) <= DROPPED_AT_ONCE and not is_newest:
+            self.drop_message(message_id)
+            self.newly_dropped.append((message_id, ""))
+            return True
+        dropped = parts[: min(DROPPED_AT_ONCE, len(parts) - 1)]
+        for part_id in dropped:
+            self.drop_part(message_id, part_id)
+        self.newly_dropped += [(message_id, part_id) for part_id in dropped]
+        return bool(dropped)
 
     def calls(self, message_id: str | None, call_id: str | None) -> list[ToolPart]:
         """The parts of a message for one tool call."""
@@ -229,6 +268,8 @@ class Transcript:
         if ready:
             self._pieces.setdefault(delta.part_id, []).append(ready)
             self._grown[delta.part_id] = self._grown.get(delta.part_id, 0) + len(ready)
+            self._content.grow(delta.message_id, delta.part_id, sys.getsizeof(ready))
+            self._make_room()
         return ready
 
     def drop_message(self, message_id: str) -> None:
@@ -238,9 +279,11 @@ class Transcript:
             self._forget_failure(known)
             self._take_out(known)
             del self._taken[message_id]
+            self._content.drop(message_id)
         for part_id in list(self.parts.get(message_id, ())):
             self.drop_part(message_id, part_id)
         self.parts.pop(message_id, None)
+        self._unknown.pop(message_id, None)
 
     def drop_part(self, message_id: str, part_id: str) -> None:
         self._forget_call(message_id, part_id)

@@ -14,9 +14,19 @@ class Top(StaticText):
     """
 
     def show_top(
-        self, *, loaded: bool, more: bool, long: bool, doing: str, received: int, failed: str, failed_older: str
+        self,
+        *,
+        loaded: bool,
+        more: bool,
+        long: bool,
+        dropped: bool,
+        doing: str,
+        received: int,
+        failed: str,
+        failed_older: str,
     ) -> None:
-        """Update the line. `more`: older messages exist; `long`: long enough to mark the beginning."""
+        """Update the line. `more`: older messages exist; `long`: long enough to mark the beginning; `dropped`: the
+        oldest content is not kept."""
         come = f" {received / 1e6:.1f} MB" if received >= 100_000 else ""
         if doing == "newest" and not loaded:
             words = Content.styled(f"loading messages…{come}", MUTED)
@@ -29,6 +39,8 @@ class Top(StaticText):
             words = Content.styled(reason, "$error")
         elif more:
             words = Content.styled("↑ older messages", MUTED)
+        elif dropped:
+            words = Content.styled("older messages are not kept in memory: open the session again to read them", MUTED)
         else:
             words = Content.styled("beginning of the session" if loaded and long else "", MUTED)
         self.display = bool(words.plain)

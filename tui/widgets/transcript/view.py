@@ -359,6 +359,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             loaded=loaded,
             more=more,
             long=len(messages) > MESSAGES_AT_FIRST and not any(view.is_attached for view in self._unfilled),
+            dropped=transcript is not None and transcript.has_dropped,
             doing=self._doing,
             received=self._received,
             failed=self._failed,
