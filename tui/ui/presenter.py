@@ -112,6 +112,7 @@ class Presenter:
         while self._changes:
             self._show_changes()
         self.stopped = True
+        self._redraw_transcript.cancel()
 
     def tick(self) -> None:
         """Update ages and countdowns, once a second. Parts redraw only what changed."""
