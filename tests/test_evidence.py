@@ -21,7 +21,7 @@ from tui.core.record import RecordedEnd
 from tui.core.turn import Turn
 from tui.core.turn_state import TERMINAL_STATES, TurnState
 from tui.widgets.requests.outcome_text import Outcomes
-from tui.widgets.status.turn_status import end_text, recorded_words, turn_text
+from tui.widgets.status.turn_status import end_text, recorded_text, turn_text
 
 HERE = Path(__file__).parent.parent
 SECTIONS = re.split(r"^## (.+)\n", (HERE / "docs" / "evidence.md").read_text(), flags=re.MULTILINE)
@@ -183,7 +183,7 @@ def test_every_state_of_an_abort_has_a_row(state: AbortState) -> None:
 
 @pytest.mark.parametrize("how", get_args(get_type_hints(RecordedEnd)["how"]))
 def test_an_end_known_only_from_the_record_has_a_row(how: Any) -> None:
-    assert recorded_words(RecordedEnd(how)).plain in SHOWN["Ends of turns"]
+    assert recorded_text(RecordedEnd(how)).plain in SHOWN["Ends of turns"]
 
 
 def test_an_abort_before_the_answer_has_a_row() -> None:

@@ -154,7 +154,7 @@ class Agent:
             if profile.early_idle:
                 self._server.set_status(session, IDLE)
         if profile.abort_takes_permission:
-            self._server.requests.take_back_permissions(session.id)
+            self._server.requests.withdraw_permissions(session.id)
         run.end()
 
     async def end(self, sessions: list[Session]) -> None:
@@ -221,7 +221,7 @@ class Agent:
 
     async def summarize(self, session: Session) -> None:
         async def script(turn: ScriptedTurn) -> None:
-            await turn.say("So far: the work was described, begun, and is going well.")
+            await turn.stream_words("So far: the work was described, begun, and is going well.")
             turn.end("stop")
             self._server.publish(session, "session.compacted", {})
 
@@ -233,12 +233,12 @@ class Agent:
         return await self.answer(session)
 
     def _run_of(self, session: Session) -> Run | None:
-        run = self._runs.get((session.id, self._server.place_of(session)))
+        run = self._runs.get((session.id, self._server.directory_of(session)))
         return None if run is None or run.task.done() else run
 
     def _begin(self, session: Session, work: Work) -> Run:
         before = self._run_of(session)
-        run = self._runs[session.id, self._server.place_of(session)] = Run(
+        run = self._runs[session.id, self._server.directory_of(session)] = Run(
             asyncio.create_task(self._run(session, before, work))
         )
         return run
@@ -254,7 +254,7 @@ class Agent:
         return answer
 
     async def _run(self, session: Session, before: Run | None, work: Work) -> None:
-        run = self._runs[session.id, self._server.place_of(session)]
+        run = self._runs[session.id, self._server.directory_of(session)]
         ended: ScriptedTurn | None = None
         try:
             if before is not None:

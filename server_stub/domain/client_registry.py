@@ -95,7 +95,7 @@ class ClientRegistry:
         if session is None or client_id not in session.attachments:
             raise UnregisteredClient(session_id, client_id)
 
-    def beat(self, session_id: str, client_id: str | None, now: int) -> None:
+    def record_heartbeat(self, session_id: str, client_id: str | None, now: int) -> None:
         """Set the session's last heartbeat to `now` (epoch ms), and the client's own if it sent its id.
 
         Raises MalformedClientId or UnregisteredClient without any change.

@@ -100,7 +100,7 @@ class EventBus:
             if subscription.wants(event):
                 subscription.put(event)
 
-    def wake(self) -> None:
+    def refresh_intervals(self) -> None:
         """Make every stream read its heartbeat interval again."""
         for subscription in self.subscriptions:
             subscription.changed.set()

@@ -88,7 +88,7 @@ class PendingRequests:
 
     def reply_question(self, request_id: str, answers: list[list[str]], *, directory: str | None = None) -> None:
         """Raises ApiError 404 if it is not open in this directory or (None) in any."""
-        question = self._take_question(request_id, directory)
+        question = self._pop_question(request_id, directory)
         if question is None:
             return
         self._publish(question, "question.replied", {"answers": answers})
@@ -96,7 +96,7 @@ class PendingRequests:
 
     def reject_question(self, request_id: str, *, directory: str | None = None) -> None:
         """Raises ApiError 404 if it is not open in this directory or (None) in any."""
-        question = self._take_question(request_id, directory)
+        question = self._pop_question(request_id, directory)
         if question is None:
             return
         self._publish(question, "question.rejected", {})
@@ -182,7 +182,7 @@ class PendingRequests:
             self._bus.publish("bash.interactive.replied", said, asked.directory)
             _settle(asked.outcome, (output, exit_code))
 
-    def take_back_permissions(self, session_id: str) -> None:
+    def withdraw_permissions(self, session_id: str) -> None:
         """Remove the permissions of an aborted turn, without an event."""
         for asked in self._open_of(session_id):
             del self._permissions[asked.info["id"]]
@@ -200,7 +200,7 @@ class PendingRequests:
         }
         self._always = [grant for grant in self._always if directory not in (None, grant[0])]
 
-    def _take_question(self, request_id: str, directory: str | None) -> Question | None:
+    def _pop_question(self, request_id: str, directory: str | None) -> Question | None:
         question = self._questions.get(request_id)
         if question is None or directory not in (None, question.directory):
             if self._lenient:

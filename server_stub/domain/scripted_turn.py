@@ -66,7 +66,7 @@ class ScriptedTurn:
 
     @property
     def _place(self) -> str:
-        return self.server.place_of(self.session)
+        return self.server.directory_of(self.session)
 
     # rounds
 
@@ -106,7 +106,7 @@ class ScriptedTurn:
         used = {"input": 1200 + 40 * len(self.session.messages), "output": self._words, "reasoning": 0}
         tokens = {"total": used["input"] + used["output"], **used, "cache": {"write": 0, "read": 0}}
         self._step()
-        self._store_words()
+        self._store_text()
         self._put_part({"reason": reason, "type": "step-finish", "tokens": tokens, "cost": 0})
         self._measure(reason, used)
         self._close(tokens=tokens, finish=reason)
@@ -134,7 +134,7 @@ class ScriptedTurn:
 
     # words
 
-    async def say(self, text: str, rate: float = WORDS_PER_SECOND) -> None:
+    async def stream_words(self, text: str, rate: float = WORDS_PER_SECOND) -> None:
         """Stream `text` by words, `rate` per second."""
         await self.stream(re.findall(r"\S+\s*|\s+", text), rate)
 
@@ -153,7 +153,7 @@ class ScriptedTurn:
         """Stream one part by deltas. With `breaks_off` it never ends: the provider's connection broke."""
         self.begin()
         self._step()
-        self._store_words()
+        self._store_text()
         start = self.clock.now()
         part = self._put_part({"type": kind, "text": "", "time": {"start": start}})
         said: list[str] = []
@@ -275,8 +275,8 @@ class ScriptedTurn:
         """
         with self.call("bash", {"command": command, "description": "Run it"}) as call:
             call.running()
-            asked = self._ask_leave(call, command) if asks else None
-            self._store_words()
+            asked = self._request_permission(call, command) if asks else None
+            self._store_text()
             if asked is not None and (reason := _refusal(await asked.outcome)) is not None:
                 error = "The user rejected permission to use this specific tool call"
                 if not reason:
@@ -303,8 +303,8 @@ class ScriptedTurn:
         description = "Run it at a terminal"
         with self.call("bash", {"command": command, "description": description, "interactive": True}) as call:
             call.running()
-            asked = self._ask_leave(call, command)
-            self._store_words()
+            asked = self._request_permission(call, command)
+            self._store_text()
             if _refusal(await asked.outcome) is not None:
                 call.failed("The user rejected permission to use this specific tool call.")
                 raise TurnEnded
@@ -334,7 +334,7 @@ class ScriptedTurn:
             self.model_input = f"task_id: {child.id}\n\n{result}"
             call.completed(self.model_input, description, {"sessionId": child.id})
 
-    def _ask_leave(self, call: ToolCall, command: str) -> Permission:
+    def _request_permission(self, call: ToolCall, command: str) -> Permission:
         return self.server.requests.ask_permission(
             self._place,
             self.session.id,
@@ -347,7 +347,7 @@ class ScriptedTurn:
 
     def _run(self, call: ToolCall, metadata: Json | None = None) -> None:
         call.running(metadata)
-        self._store_words()
+        self._store_text()
 
     # what is stored
 
@@ -356,7 +356,7 @@ class ScriptedTurn:
             self._stepped = True
             self._put_part({"type": "step-start"})
 
-    def _store_words(self) -> None:
+    def _store_text(self) -> None:
         if self._unstored is not None:
             self.server.put_part(self._unstored)
             self._unstored = None
@@ -370,7 +370,7 @@ class ScriptedTurn:
 
     def _close(self, *, closes: bool = True, **changes: Any) -> None:
         assert self._message is not None
-        self._store_words()
+        self._store_text()
         time = {**self._message["time"], **({"completed": self.clock.now()} if closes else {})}
         put = self.server.put_ended if changes.get("finish") == "stop" else self.server.put_message
         put({**self._message, "time": time, **changes})

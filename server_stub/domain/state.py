@@ -169,7 +169,7 @@ class ServerState:
     def configure(self, patch: Json) -> None:
         """Apply `patch`; open streams read their heartbeat interval again."""
         self.config = {name: value for name, value in {**self.config, **patch}.items() if value is not None}
-        self.bus.wake()
+        self.bus.refresh_intervals()
 
     # sessions
 
@@ -268,9 +268,9 @@ class ServerState:
     def set_status(self, session: Session, status: Json) -> None:
         """Also publishes `session.idle`, which older clients wait for."""
         if status == IDLE:
-            session.statuses.pop(self.place_of(session), None)
+            session.statuses.pop(self.directory_of(session), None)
         else:
-            session.statuses[self.place_of(session)] = status
+            session.statuses[self.directory_of(session)] = status
         self._publish(session, "session.status", {"status": status})
         if status == IDLE:
             self._publish(session, "session.idle", {})
@@ -279,7 +279,7 @@ class ServerState:
         """Statuses by session id; idle sessions are absent."""
         return {one.id: one.statuses[directory] for one in self.with_deleted() if directory in one.statuses}
 
-    def place_of(self, session: Session) -> str:
+    def directory_of(self, session: Session) -> str:
         """The directory in which requests act on the session."""
         return _PLACE.get() or session.directory
 
@@ -363,7 +363,7 @@ class ServerState:
 
     def publish(self, session: Session, kind: str, properties: Json) -> None:
         """Publish an event of a session that changes no stored state."""
-        self.bus.publish(kind, {"sessionID": session.id, **properties}, self.place_of(session))
+        self.bus.publish(kind, {"sessionID": session.id, **properties}, self.directory_of(session))
 
     def measure(self, session: Session, kind: str, properties: Json) -> None:
         """Publish a metric, if the profile has them."""

@@ -70,9 +70,9 @@ class FaultedExchange:
                 return
             self._pass(InsertAt.REQUEST)
             if await self._is_open():
-                await app(self._scope, self._read, self._let_through)
+                await app(self._scope, self._read, self._pass_on)
             if self._severed:
-                await self._until_gone()
+                await self._wait_for_disconnect()
         finally:
             for watch in list(self._watches):
                 self._drop(watch)
@@ -167,7 +167,7 @@ class FaultedExchange:
         await self._send({"type": "http.response.start", "status": answer.status, "headers": raw})
         await self._send({"type": "http.response.body", "body": answer.body})
 
-    async def _let_through(self, message: Message) -> None:
+    async def _pass_on(self, message: Message) -> None:
         if not await self._is_open():
             return
         match message["type"]:
@@ -232,7 +232,7 @@ class FaultedExchange:
     async def _is_open(self) -> bool:
         """Wait for the end of a stall, or until the client disconnects; False if the connection is broken."""
         while (stall := self._stalled_by) is not None and not self._severed:
-            gone = asyncio.ensure_future(self._until_gone())
+            gone = asyncio.ensure_future(self._wait_for_disconnect())
             lifted = asyncio.ensure_future(stall.lifted.wait())
             try:
                 await asyncio.wait((gone, lifted), return_when=asyncio.FIRST_COMPLETED)
@@ -247,7 +247,7 @@ class FaultedExchange:
     async def _read(self) -> Message:
         return self._unread.popleft() if self._unread else await self._receive()
 
-    async def _until_gone(self) -> None:
+    async def _wait_for_disconnect(self) -> None:
         """Wait for the client to disconnect, keeping earlier messages for the route."""
         while (message := await self._receive())["type"] != "http.disconnect":
             self._unread.append(message)

@@ -34,7 +34,7 @@ def _named(request: Request, server: ServerState) -> str:
     return request.query_params.get("directory") or server.directory
 
 
-class PlaceOfRequest:
+class RequestDirectory:
     """Lets each request act in the directory that it names."""
 
     def __init__(self, app: ASGIApp, server: ServerState) -> None:

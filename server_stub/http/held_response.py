@@ -28,15 +28,15 @@ class HeldResponse:
     """Waits for `body` and sends it in one piece; with padding, headers and padding are sent before it.
 
     `body` is awaited in its own task. If it raises ApiError, that is the response, or, with padding, the body
-    is empty. `when_left` is called if the client disconnects first.
+    is empty. `on_disconnect` is called if the client disconnects first.
     """
 
     def __init__(
-        self, padding: PaddingPolicy | None, body: Coroutine[None, None, bytes], when_left: Callable[[], None]
+        self, padding: PaddingPolicy | None, body: Coroutine[None, None, bytes], on_disconnect: Callable[[], None]
     ) -> None:
         self._padding = padding
         self._body = body
-        self._when_left = when_left
+        self._on_disconnect = on_disconnect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = asyncio.create_task(self._body)
@@ -48,7 +48,7 @@ class HeldResponse:
             else:
                 await asyncio.wait({body, left}, return_when=asyncio.FIRST_COMPLETED)
             if not body.done():
-                self._when_left()
+                self._on_disconnect()
                 return
             refused = self._padding is not None and isinstance(body.exception(), ApiError)
             result = b"" if refused else body.result()

@@ -147,11 +147,11 @@ def routes(server: ServerState, agent: Agent) -> list[Route]:
                 return b""
             return encode(message.document())
 
-        def when_left() -> None:
+        def on_disconnect() -> None:
             if profile.when_client_leaves == "cancel":
                 agent.abort(session)
 
-        return HeldResponse(padding, body(), when_left)
+        return HeldResponse(padding, body(), on_disconnect)
 
     base = "/session/{sid}"
     return [

@@ -15,7 +15,7 @@ from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http import openapi
 from server_stub.http.auth import BasicAuth, JsonOnly, LoopbackOnly, SameOrigin
-from server_stub.http.directory import OwnDirectory, PlaceOfRequest
+from server_stub.http.directory import OwnDirectory, RequestDirectory
 from server_stub.http.validation import zod_body
 from server_stub.opencode import (
     bash_interactive,
@@ -70,7 +70,7 @@ def protocol(server: ServerState, agent: Agent, password: str | None, hang_up: C
     if not password and not server.profile.foreign_directories:
         auth.append(Middleware(OwnDirectory, server))
     if server.profile.routes_by == "header":
-        auth.append(Middleware(PlaceOfRequest, server))
+        auth.append(Middleware(RequestDirectory, server))
     return Protocol(
         routes,
         _no_web_page if zods else _web_page,

@@ -117,7 +117,7 @@ class Daemon:
         """Detach a client; closes an unused session after its last client."""
         self.clients.detach(session_id, client_id)
         if session_id in self.live:
-            self._close_if_left(self.live[session_id])
+            self._close_if_unattached(self.live[session_id])
 
     async def close(self, live: LiveSession, closed_by: str | None) -> None:
         self._forget(live, "client_close", closed_by)
@@ -166,7 +166,7 @@ class Daemon:
         return self._attach(live, client_id, was_live=False)
 
     def _activate(self, session: Session) -> LiveSession:
-        live = LiveSession(self.server, self._agent, self.clients, session, self._close_if_left)
+        live = LiveSession(self.server, self._agent, self.clients, session, self._close_if_unattached)
         self.live[session.id] = live
         self._arm_reaper()
         return live
@@ -174,7 +174,7 @@ class Daemon:
     def _attach(self, live: LiveSession, client_id: str | None, *, was_live: bool) -> Attached:
         return Attached(live, self.clients.attach(live.id, client_id), was_live)
 
-    def _close_if_left(self, live: LiveSession) -> None:
+    def _close_if_unattached(self, live: LiveSession) -> None:
         if live.is_idle_and_alone and not self.clients.attendance(live.id).attachments:
             self._forget(live, "last_client_detached", None)
 

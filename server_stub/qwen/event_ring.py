@@ -53,7 +53,7 @@ class Reader:
         self.count = 0
         self.bytes = 0
 
-    def take(self) -> Event | None:
+    def pop_event(self) -> Event | None:
         """The next event, or None if the queue is empty."""
         if not self._waiting:
             self.changed.clear()
@@ -135,7 +135,7 @@ class EventRing:
         limit: int = MOST_WAITING,
         when_evicted: Callable[[], None] = lambda: None,
     ) -> Reader:
-        """A reader of all further events, until `leave`; with a cursor, of the events after it first.
+        """A reader of all further events, until `unsubscribe`; with a cursor, of the events after it first.
 
         `epoch` is the epoch of the cursor, if known. Raises TooManyReaders.
         """
@@ -149,7 +149,7 @@ class EventRing:
         self._readers.add(reader)
         return reader
 
-    def leave(self, reader: Reader) -> None:
+    def unsubscribe(self, reader: Reader) -> None:
         self._readers.discard(reader)
 
     def close(self) -> None:
@@ -187,7 +187,7 @@ class EventRing:
             detail = {"reason": reason, "droppedAfter": event.body["id"], **self._load(reader)}
             reader.put(self._unnumbered("client_evicted", detail))
             reader.end()
-            self.leave(reader)
+            self.unsubscribe(reader)
             reader.when_evicted()
             return
         reader.put(event, live=True)

@@ -59,14 +59,14 @@ class Interaction:
 def question(asked: Json, created_at: str, prompt_id: str | None) -> Interaction:
     """`asked` is the info of a question in `PendingRequests`."""
     given = updates.raw_input({"questions": asked["questions"]})
-    call = updates.asked_call("question", asked["tool"]["callID"], given)
+    call = updates.permission_call("question", asked["tool"]["callID"], given)
     options = [_option("allow_once", "Submit", ONCE), _option("reject_once", "Cancel", CANCEL)]
     return Interaction("user_question", asked["id"], call, options, created_at, prompt_id)
 
 
 def permission(asked: Json, given: Json, created_at: str, prompt_id: str | None) -> Interaction:
     """`asked` is the info of a permission in `PendingRequests`, `given` the input of its tool call."""
-    call = updates.asked_call(asked["permission"], asked["tool"]["callID"], updates.raw_input(given))
+    call = updates.permission_call(asked["permission"], asked["tool"]["callID"], updates.raw_input(given))
     patterns = ", ".join(asked["always"])
     options = [
         _option("allow_always", f"Always Allow in project: {patterns}", f"{ALWAYS}_project"),

@@ -78,7 +78,7 @@ class LiveSession:
 
     def stay_awake(self) -> None:
         """Reset the idle time."""
-        self._clients.beat(self.id, None, self._server.clock.now())
+        self._clients.record_heartbeat(self.id, None, self._server.clock.now())
 
     def change_mode(self, mode: str, client_id: str | None) -> None:
         """Set the mode; sends an event for an unchanged mode, too (measured on 0.24.4)."""
@@ -136,7 +136,7 @@ class LiveSession:
 
     # votes
 
-    def asks(self, request_id: str) -> bool:
+    def has_request(self, request_id: str) -> bool:
         """Whether this request is open here."""
         return request_id in self._open
 

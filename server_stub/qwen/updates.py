@@ -122,7 +122,7 @@ def tool_started(part: Json) -> Json:
 def tool_ended(part: Json) -> Json:
     tool, state = TOOLS[part["tool"]], part["state"]
     completed = state["status"] == "completed"
-    shown = _output(part) if completed else {"content": [_said(_why(tool, state))]}
+    shown = _output(part) if completed else {"content": [_text_content(_why(tool, state))]}
     return {
         "sessionUpdate": "tool_call_update",
         "toolCallId": part["callID"],
@@ -140,12 +140,12 @@ def tool_lost(part: Json) -> Json:
         "sessionUpdate": "tool_call_update",
         "toolCallId": part["callID"],
         "status": "failed",
-        "content": [_said(why)],
+        "content": [_text_content(why)],
         "_meta": _meta(tool),
     }
 
 
-def asked_call(tool_name: str, call_id: str, given: Json) -> Json:
+def permission_call(tool_name: str, call_id: str, given: Json) -> Json:
     """The tool call of a permission request; `given` is its raw input."""
     tool = TOOLS[tool_name]
     meta: Json = {"toolName": tool.name}
@@ -202,7 +202,7 @@ def _locations(given: Json) -> list[Json]:
     return [{"path": given["file_path"]}] if "file_path" in given else []
 
 
-def _said(text: str) -> Json:
+def _text_content(text: str) -> Json:
     return {"type": "content", "content": {"type": "text", "text": text}}
 
 
@@ -225,7 +225,7 @@ def _output(part: Json) -> Json:
         case "edit":
             return _edit(state)
         case _:
-            return {"content": [_said(state["output"])], "rawOutput": state["output"]}
+            return {"content": [_text_content(state["output"])], "rawOutput": state["output"]}
 
 
 def _answers(questions: Sequence[Json], answers: Sequence[Sequence[str]]) -> Json:
@@ -234,7 +234,7 @@ def _answers(questions: Sequence[Json], answers: Sequence[Sequence[str]]) -> Jso
     text = f"User has provided the following answers:\n\n{lines or 'No valid answers were provided.'}"
     listed = [{"question": question["question"], "answer": answer} for question, answer in given]
     raw = {"type": "ask_user_question_answers", "text": text, "answers": listed}
-    return {"content": [_said(text)], "rawOutput": raw}
+    return {"content": [_text_content(text)], "rawOutput": raw}
 
 
 def _shell(state: Json) -> Json:
@@ -242,7 +242,7 @@ def _shell(state: Json) -> Json:
     said = f"Command: {command}\nDirectory: (root)\nOutput: {output or '(empty)'}\nError: (none)\nExit Code: 0"
     raw = {"type": "shell_result", "version": 1, "text": output, "output": output, "exitCode": 0, "signal": None}
     more: Json = {"error": None, "outcome": "completed", "notices": [], "truncated": False, "outputFiles": []}
-    return {"content": [_said(said)], "rawOutput": {**raw, **more}}
+    return {"content": [_text_content(said)], "rawOutput": {**raw, **more}}
 
 
 def _edit(state: Json) -> Json:

@@ -63,63 +63,63 @@ RETRY_SECONDS = (2.0, 5.0, 9.0, 18.0, 30.0)
 
 
 async def plain(turn: ScriptedTurn) -> None:
-    await turn.say("Done. Nothing to call, **all** is well.")
+    await turn.stream_words("Done. Nothing to call, **all** is well.")
 
 
 async def ask(turn: ScriptedTurn) -> None:
-    await turn.say("Working. ")
+    await turn.stream_words("Working. ")
     await turn.ask(DATABASE, FEATURES)
-    await turn.say(f"Done. The tool said: {turn.model_input}")
+    await turn.stream_words(f"Done. The tool said: {turn.model_input}")
 
 
 async def ask_one(turn: ScriptedTurn) -> None:
-    await turn.say("Working. ")
+    await turn.stream_words("Working. ")
     await turn.ask(DATABASE)
-    await turn.say(f"Done. The tool said: {turn.model_input}")
+    await turn.stream_words(f"Done. The tool said: {turn.model_input}")
 
 
 async def ask_all(turn: ScriptedTurn) -> None:
-    await turn.say("Before I begin, four things that I cannot know. ")
+    await turn.stream_words("Before I begin, four things that I cannot know. ")
     await turn.ask(DATABASE, FEATURES, NAME, DEPLOY)
-    await turn.say(f"Done. The tool said: {turn.model_input}")
+    await turn.stream_words(f"Done. The tool said: {turn.model_input}")
 
 
 async def ask_from_child(turn: ScriptedTurn) -> None:
     async def look_around(child: ScriptedTurn) -> None:
-        await child.say("Two layouts are in use here. ")
+        await child.stream_words("Two layouts are in use here. ")
         await child.ask(DATABASE)
-        await child.say(f"Found it. {child.model_input}")
+        await child.stream_words(f"Found it. {child.model_input}")
 
-    await turn.say("I hand this to a subagent. ")
+    await turn.stream_words("I hand this to a subagent. ")
     await turn.delegate("Look at the layout", "Find out which database this project uses.", look_around)
-    await turn.say("Done. The subagent has answered.")
+    await turn.stream_words("Done. The subagent has answered.")
 
 
 async def ask_twice_at_once(turn: ScriptedTurn) -> None:
-    await turn.say("Two things side by side. ")
+    await turn.stream_words("Two things side by side. ")
     await turn.together(turn.ask(DATABASE), turn.shell("make lint", ["All checks passed!"]))
-    await turn.say("Done. Both are settled.")
+    await turn.stream_words("Done. Both are settled.")
 
 
 async def shell(turn: ScriptedTurn, name: str) -> None:
-    await turn.say("Working. ")
+    await turn.stream_words("Working. ")
     await turn.shell(f"touch {name}", [])
-    await turn.say(f"Done. The tool said: {turn.model_input}")
+    await turn.stream_words(f"Done. The tool said: {turn.model_input}")
 
 
 async def interactive(turn: ScriptedTurn, name: str) -> None:
     """A command that the user must run at a terminal, if the profile has such."""
-    await turn.say("Working. ")
+    await turn.stream_words("Working. ")
     await turn.interactive(f"read {name}")
-    await turn.say(f"Done. The tool said: {turn.model_input}")
+    await turn.stream_words(f"Done. The tool said: {turn.model_input}")
 
 
 async def agent(turn: ScriptedTurn, report: str) -> None:
     """Start a background agent. On qwen its report then starts a turn that plays the words in it."""
-    await turn.say("Working. ")
+    await turn.stream_words("Working. ")
     given = {"description": "look around", "prompt": report, "subagent_type": "general", "run_in_background": True}
     await turn.use("task", given, "Background agent launched successfully.", "look around")
-    await turn.say("Launched.")
+    await turn.stream_words("Launched.")
 
 
 async def slow(turn: ScriptedTurn) -> None:
@@ -159,7 +159,7 @@ async def retry(turn: ScriptedTurn, seconds: str | None) -> None:
     await turn.stream(["The ", "store ", "is ", "kept ", "in "], rate=10, breaks_off=True)
     await turn.retry("Overloaded", 1, float(seconds or RETRY_SECONDS[0]))
     await turn.retry("Overloaded", 2, float(seconds or RETRY_SECONDS[1]))
-    await turn.say("The store is kept in memory, and written when the process ends.")
+    await turn.stream_words("The store is kept in memory, and written when the process ends.")
 
 
 async def todos(turn: ScriptedTurn) -> None:
@@ -173,24 +173,24 @@ async def todos(turn: ScriptedTurn) -> None:
             ]
         )
         await turn.clock.sleep(0.5)
-    await turn.say("Done. All three are ticked off.")
+    await turn.stream_words("Done. All three are ticked off.")
 
 
 async def tools(turn: ScriptedTurn) -> None:
-    await turn.say("I look, change one line, and run the tests. ")
+    await turn.stream_words("I look, change one line, and run the tests. ")
     await turn.use("read", {"filePath": "src/store.py"}, "1: import json\n2: \n3: CACHE = {}", "src/store.py")
     await turn.edit("src/store.py", "--- src/store.py\n+++ src/store.py\n@@ -3 +3 @@\n-CACHE = {}\n+CACHE: dict = {}\n")
     lines = [f"tests/test_store.py::test_{name} PASSED" for name in ("opens", "writes", "reads", "closes")]
     await turn.shell("pytest -v tests/test_store.py", [*lines, "4 passed in 0.31s"], asks=False)
-    await turn.say("Done. The tests pass.")
+    await turn.stream_words("Done. The tests pass.")
 
 
 async def long(turn: ScriptedTurn, minutes: str | None) -> None:
     """A long command: a line of output every 20 s, by default for 10 minutes."""
-    await turn.say("This will take a while. ")
+    await turn.stream_words("This will take a while. ")
     lines = [f"epoch {i + 1}: loss {2.4 / (i + 2):.3f}" for i in range(int(float(minutes or 10) * 3))]
     await turn.shell("python train.py", lines, pause=20, asks=False)
-    await turn.say("Done. It has converged.")
+    await turn.stream_words("Done. It has converged.")
 
 
 async def huge(turn: ScriptedTurn, kilobytes: str | None) -> None:

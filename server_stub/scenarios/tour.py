@@ -142,14 +142,14 @@ async def tour(turn: ScriptedTurn) -> None:
         "of a write loses all of them. I should look at the file and at who calls it before I propose anything.",
         rate=10,
     )
-    await turn.say("I'll look at the store first, then at whoever calls it.\n", rate=7)
+    await turn.stream_words("I'll look at the store first, then at whoever calls it.\n", rate=7)
     steps = ["Read the store and its callers", "Change the store", "Carry over the JSON file", "Run the tests"]
     await turn.plan(_todos(steps, done=0))
     await turn.use("read", {"filePath": STORE}, SOURCE, STORE, seconds=3)
     callers = "src/holdall/web.py:41\nsrc/holdall/cli.py:88\nsrc/holdall/sync.py:12"
     await turn.use("grep", {"pattern": r"_sessions\b"}, callers, "_sessions", {"matches": 3}, seconds=4)
 
-    await turn.say(
+    await turn.stream_words(
         "Every save rewrites the whole file: that is slow, and a crash in mid-write loses **every** session. "
         "There is more than one good way out, so three questions before I touch anything.\n",
         rate=7,
@@ -157,18 +157,18 @@ async def tour(turn: ScriptedTurn) -> None:
     choices = [*await turn.ask(*CHOICES), [], [], []]
     where, extras, table = _first(choices[0], "SQLite (recommended)"), choices[1], _first(choices[2], "session")
     if where not in STORES:
-        await turn.say(f"{where}: this tour has no change for that, and plays the one for SQLite.\n", rate=7)
+        await turn.stream_words(f"{where}: this tour has no change for that, and plays the one for SQLite.\n", rate=7)
     name, patch, _ = STORES.get(where, STORES["SQLite (recommended)"])
     migrates = "Migration" in extras and name != "JSON"
     steps = [step for step in steps if migrates or not step.startswith("Carry")]
-    await turn.say(f"{name} it is. A subagent looks at the callers while I plan the change.\n", rate=7)
+    await turn.stream_words(f"{name} it is. A subagent looks at the callers while I plan the change.\n", rate=7)
     await turn.plan(_todos(steps, done=1))
     await turn.delegate("Check the callers", f"Who depends on the inside of {STORE}?", check_callers)
 
     await turn.think(
         "The callers are clear. The change stays inside one class, so its methods keep their names.", rate=8
     )
-    await turn.say("The change fits into one class; its methods stay as they are.\n", rate=7)
+    await turn.stream_words("The change fits into one class; its methods stay as they are.\n", rate=7)
     await turn.edit(STORE, patch % {"table": table}, seconds=5)
     await turn.plan(_todos(steps, done=2))
 
@@ -176,11 +176,13 @@ async def tour(turn: ScriptedTurn) -> None:
     await turn.retry("Overloaded (529)", attempt=1, seconds=5)
     await turn.retry("Overloaded (529)", attempt=2, seconds=12)
     if migrates:
-        await turn.say("Now the migration: the JSON file is read once, row by row.\n", rate=6)
+        await turn.stream_words("Now the migration: the JSON file is read once, row by row.\n", rate=6)
         await turn.use("write", {"filePath": MIGRATION}, "Wrote file successfully.", MIGRATION, seconds=4)
         await turn.plan(_todos(steps, done=3))
 
-    await turn.say("The tests need your permission, and there is one thing left that only you can say.\n", rate=7)
+    await turn.stream_words(
+        "The tests need your permission, and there is one thing left that only you can say.\n", rate=7
+    )
     results: dict[str, Any] = {}
 
     async def run_tests() -> None:
@@ -191,15 +193,15 @@ async def tour(turn: ScriptedTurn) -> None:
 
     await turn.together(run_tests(), ask_about_the_file())
     await turn.plan(_todos(steps, done=len(steps) if results["tested"] else len(steps) - 1))
-    await turn.say(_closing(where, extras, migrates, results["tested"], results["old file"]), rate=5)
+    await turn.stream_words(_closing(where, extras, migrates, results["tested"], results["old file"]), rate=5)
 
 
 async def check_callers(turn: ScriptedTurn) -> None:
-    await turn.say("Three files reach into the class.\n", rate=8)
+    await turn.stream_words("Three files reach into the class.\n", rate=8)
     await turn.use("read", {"filePath": SYNC}, "12: store._sessions.items()", SYNC)
     answers = await turn.ask(CALLERS)
     choice = _first([*answers, []][0], LEAVE_CALLERS)
-    await turn.say(f"Three callers use `_sessions`; you chose: {choice}.", rate=10)
+    await turn.stream_words(f"Three callers use `_sessions`; you chose: {choice}.", rate=10)
 
 
 def _first(answer: list[str], otherwise: str) -> str:

@@ -204,14 +204,14 @@ class TestCall:
     async def test_concurrent_bodies_share_one_limit(self, server: Server, http: Http) -> None:
         server.play(server.sending(JSON_HEAD + b'content-length: 99999\r\n\r\n"' + b"x" * 60_000, hold=True))
         first = asyncio.create_task(http.call("POST", "/first", limit=100_000, timeout=1.0))
-        await wait_until(lambda: http._room.taken > 60_000)
+        await wait_until(lambda: http._bodies_limit.used > 60_000)
         server.play(answer(b'"' + b"x" * 60_000 + b'"'))
         server.connections = 0
         with pytest.raises(TooLarge):
             await http.call("POST", "/second", limit=100_000)
         with pytest.raises(ReadTimeout):
             await first
-        assert http._room.taken == 0
+        assert http._bodies_limit.used == 0
         assert (await http.call("POST", "/third", limit=100_000)).value == "x" * 60_000
 
     async def test_of_bodies_that_keep_coming_one_is_read_at_a_time(

@@ -90,7 +90,7 @@ def test_a_slice_ends_after_its_time_and_can_restart(time: Time) -> None:
 def test_long_work_waits_for_the_echo_of_a_key_and_no_longer(time: Time) -> None:
     priority = InputPriority(clock=lambda: time.now)
     assert priority.pause == 0
-    priority.input_came()
+    priority.input_received()
     assert priority.pause == pytest.approx(ECHO)
     time.pass_by(ECHO)
     assert priority.pause == 0

@@ -167,4 +167,4 @@ async def client(stub: Stub) -> QwenClient:
 async def three_turns(client: QwenClient) -> None:
     """Three turns of two records each."""
     for text in ("PLAIN 1", "PLAIN 2", "PLAIN 3"):
-        await client.say(text)
+        await client.run_prompt(text)

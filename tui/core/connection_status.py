@@ -92,7 +92,7 @@ class ConnectionMonitor:
         return max(SHORTEST_LIMIT, HEARTBEATS_PER_LIMIT * interval)
 
     @property
-    def has_begun(self) -> bool:
+    def has_received(self) -> bool:
         """Whether the open stream has delivered a byte."""
         return self._state is ConnectionState.LIVE
 

@@ -36,17 +36,17 @@ class Idleness(msgspec.Struct, frozen=True):
         seen, answer = self.seen, self.seen.answer
         if answer is None and seen.has_no_parts and self.own:
             return self._without_text()
-        if answer is not None and answer.ended and not self._body_may_come:
+        if answer is not None and answer.ended and not self._body_may_arrive:
             return self._by_answer()
-        may_be_joined = answer is None or (answer.completed is not None and not answer.incomplete)
-        if seen.later_answer is not None and may_be_joined and seen.stored and not self._body_may_come:
+        may_be_merged = answer is None or (answer.completed is not None and not answer.incomplete)
+        if seen.later_answer is not None and may_be_merged and seen.stored and not self._body_may_arrive:
             return self.stops.by_later_answer(seen.later_answer, certain=self.certain)
         if not seen.polled or self.for_seconds < IDLE_CONFIRM_DELAY:
             return None
         return self._without_answer() if answer is None else self._by_answer_so_far()
 
     @property
-    def _body_may_come(self) -> bool:
+    def _body_may_arrive(self) -> bool:
         return self.post.held and self.for_seconds < BODY_GRACE
 
     def _without_text(self) -> Ending | None:
@@ -64,13 +64,13 @@ class Idleness(msgspec.Struct, frozen=True):
         held = self.post.held
         if self.seen.stored is False and self.own and not held:
             return Ending(TurnState.NOT_SENT, "the server accepted it, and then lost it")
-        if self.stops.abort_requested and not self._body_may_come:
+        if self.stops.abort_requested and not self._body_may_arrive:
             return Ending(TurnState.ABORTED)
         if self.failure is not None and not held:
             return self.stops.by_failure(self.failure, certain=self.certain)
         if self.post.alive or self.for_seconds < (HELD_PATIENCE if held else ANSWER_START_TIMEOUT):
             return None
-        return self._broken_off("the server has the prompt but began no answer")
+        return self._interrupted("the server has the prompt but began no answer")
 
     def _by_answer_so_far(self) -> Ending | None:
         """opencode stores an answer's completion time after the answer, or never."""
@@ -78,19 +78,19 @@ class Idleness(msgspec.Struct, frozen=True):
         assert answer is not None
         if not self.post.held and (answer.completed is not None or answer.final):
             return self._by_answer()
-        if self.stops.abort_requested and not answer.final and not self._body_may_come:
+        if self.stops.abort_requested and not answer.final and not self._body_may_arrive:
             return Ending(TurnState.ABORTED)
         if self.post.held and self.for_seconds < HELD_PATIENCE:
             return None
         if answer.final or answer.incomplete or answer.failure is not None:
             return self._by_answer()
-        return self._broken_off("the server stopped in mid-answer")
+        return self._interrupted("the server stopped in mid-answer")
 
     def _by_answer(self) -> Ending:
         assert self.seen.answer is not None
         return self.stops.by_answer(self.seen.answer, rejected=self.seen.rejected, certain=self.certain)
 
-    def _broken_off(self, reason: str) -> Ending:
+    def _interrupted(self, reason: str) -> Ending:
         if self.post.error:
             return Ending(TurnState.FAILED, self.post.error)
         return Ending(TurnState.INTERRUPTED, reason)

@@ -22,7 +22,7 @@ from tui.core.model import (
 )
 from tui.core.transcript import Transcript
 
-JOINED_WITHIN = 30.0
+MERGED_WITHIN = 30.0
 """Seconds in which a server that works on nothing begins an answer: a prompt sent sooner is answered with it."""
 
 
@@ -78,7 +78,7 @@ def recorded_end(transcript: Transcript, prompt: Message, *, at_rest: bool) -> R
             at_rest = at_rest or transcript.answer_to(behind.id) is not None
             if answer is not None and behind.created < (answer.completed or 0.0) and not answer.ended:
                 return _together(transcript, behind) if at_rest else None
-            if answer is None and transcript.answer_to(behind.id) and _is_joined(transcript, prompt, behind):
+            if answer is None and transcript.answer_to(behind.id) and _is_merged(transcript, prompt, behind):
                 return _together(transcript, behind) or RecordedEnd("unanswered")
             break
     if answer is None:
@@ -111,11 +111,11 @@ def _together(transcript: Transcript, later: Message) -> RecordedEnd | None:
     return RecordedEnd("together") if finished else None
 
 
-def _is_joined(transcript: Transcript, prompt: Message, later: Message) -> bool:
+def _is_merged(transcript: Transcript, prompt: Message, later: Message) -> bool:
     """Whether the server had not begun to answer `prompt` when `later` came: it was busy, or had no time to begin."""
     before = transcript.answer_before(prompt)
     free_at = max(prompt.created, (before.completed or 0.0) if before is not None else 0.0)
-    return later.created - free_at < JOINED_WITHIN
+    return later.created - free_at < MERGED_WITHIN
 
 
 def _is_persons(transcript: Transcript, prompt: Message) -> bool:

@@ -146,7 +146,7 @@ class EventConnection:
     def on_user_input(self) -> None:
         """The user pressed a key or moved the mouse."""
         self._input_at = self._clock()
-        self.input_priority.input_came()
+        self.input_priority.input_received()
 
     def retry_now(self) -> None:
         """Retry at once if it is pausing or stopped; else do nothing."""
@@ -253,7 +253,7 @@ class EventConnection:
                 raise SystemSlept
             in_time, last = now - last < 2 * WATCH_EVERY, now
             silence = self._health.silence(now)
-            if silence is not None and silence > FIRST_BYTES and self.synced and not self._health.has_begun:
+            if silence is not None and silence > FIRST_BYTES and self.synced and not self._health.has_received:
                 raise HeldBack(round(silence))
             if silence is None or silence <= self._health.silence_limit:
                 overdue = False

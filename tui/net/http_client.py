@@ -43,7 +43,7 @@ from tui.net.response import (
     QUOTED_SECONDS,
     Progress,
     Response,
-    Room,
+    SharedLimit,
     collect,
     error_from_response,
     is_expected,
@@ -169,7 +169,7 @@ class Http:
         self._answering_proxy = shown_proxy(self._proxy) if self._proxy is not None and plain else None
         self._own = self._client(httpx.Limits(max_connections=None, max_keepalive_connections=0))
         self._shared = self._shared_client()
-        self._room = Room()
+        self._bodies_limit = SharedLimit()
         self._turns = asyncio.Lock()
         self._round_trips: deque[float] = deque(maxlen=ROUND_TRIPS_KEPT)
 
@@ -273,7 +273,7 @@ class Http:
         if pool is not None:
             limits["pool"] = pool
         body = bytearray()
-        taken = 0
+        used = 0
         try:
             async with self._exchange(client, request, limits) as stream:
                 elapsed = clock() - started
@@ -281,16 +281,16 @@ class Http:
                 if began is not None:
                     began.set()
                 try:
-                    await collect(stream, body, limit, seconds, progress, self._room)
+                    await collect(stream, body, limit, seconds, progress, self._bodies_limit)
                 finally:
-                    taken = len(body)
+                    used = len(body)
             value = await _value_of(stream, body) if body else None
         except NetError as error:
             forget_document(error)
             body.clear()
             raise
         finally:
-            self._room.taken -= taken
+            self._bodies_limit.used -= used
         return Response(
             status=stream.status,
             headers=stream.headers,

@@ -39,7 +39,7 @@ class InputPriority:
         self._clock = clock
         self._until = float("-inf")
 
-    def input_came(self) -> None:
+    def input_received(self) -> None:
         self._until = self._clock() + ECHO
 
     @property

@@ -63,10 +63,10 @@ class Body(Protocol):
 
 
 @dataclass(slots=True)
-class Room:
+class SharedLimit:
     """Bytes of the responses being read concurrently, which share the limit of one."""
 
-    taken: int = 0
+    used: int = 0
 
 
 async def collect(
@@ -75,9 +75,9 @@ async def collect(
     limit: int,
     seconds: float,
     progress: Progress | None = None,
-    room: Room | None = None,
+    shared: SharedLimit | None = None,
 ) -> None:
-    """Read the whole response into `body`, as long as it makes progress. The caller releases what it takes of `room`.
+    """Read the whole response into `body`, as long as it makes progress. The caller releases what it takes of `shared`.
 
     Raises TooLarge beyond `limit` bytes; Trickled if less than SLOWEST bytes per second arrive within `seconds` (after
     PATIENT seconds, SLOWEST_OF_ALL on average). `progress` may raise a NetError to stop reading.
@@ -88,12 +88,12 @@ async def collect(
     began = since = clock()
     had = 0
     async for chunk in answer.chunks():
-        if len(body) + len(chunk) > stop or (room is not None and room.taken + len(chunk) > limit):
+        if len(body) + len(chunk) > stop or (shared is not None and shared.used + len(chunk) > limit):
             head = bytes(body[:HEAD] + chunk[: max(0, HEAD - len(body))])
             raise TooLarge(limit, size=length, headers=answer.headers, head=head)
         body += chunk
-        if room is not None:
-            room.taken += len(chunk)
+        if shared is not None:
+            shared.used += len(chunk)
         if progress is not None:
             progress(len(body), length)
         now = clock()

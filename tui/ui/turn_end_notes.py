@@ -13,7 +13,7 @@ from tui.core.model import Idle
 from tui.core.record import recorded_end
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
-from tui.widgets.status.turn_status import end_text, recorded_words
+from tui.widgets.status.turn_status import end_text, recorded_text
 
 if TYPE_CHECKING:
     from tui.client.client import Client
@@ -105,7 +105,7 @@ class TurnEndNotes:
         if at_rest and until > now:
             at_rest, self._due = False, until if self._due is None else min(until, self._due)
         end = recorded_end(transcript, prompt, at_rest=at_rest)
-        return None if end is None else recorded_words(end)
+        return None if end is None else recorded_text(end)
 
     def _known_turns(self, session_id: str) -> list[Turn]:
         """Return the turns of this run, and interrupted ones of earlier runs."""

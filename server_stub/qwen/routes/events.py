@@ -80,7 +80,7 @@ class EventStream(Response):
             if sent.done():
                 sent.result()
         finally:
-            self._ring.leave(self.reader)
+            self._ring.unsubscribe(self.reader)
             left.cancel()
             sent.cancel()
 
@@ -90,7 +90,7 @@ class EventStream(Response):
         loop = asyncio.get_running_loop()
         last_beat = loop.time()
         while True:
-            while (event := self.reader.take()) is not None:
+            while (event := self.reader.pop_event()) is not None:
                 if not self._server.bus.muted:
                     await self._write(send, _frame(event))
             if self.reader.ended:

@@ -105,7 +105,7 @@ class _Daemon:
         if session is None:
             return _session_not_found(request)
         now = self._server.clock.now()
-        self._clients.beat(session.id, client_id, now)
+        self._clients.record_heartbeat(session.id, client_id, now)
         identity = {} if client_id is None else {"clientId": client_id}
         return JSONResponse({"sessionId": session.id, **identity, "lastSeenAt": now})
 

@@ -31,7 +31,7 @@ def routes(daemon: Daemon) -> list[Route]:
         client_id = client_id_of(request)
         body = await body_of(request)
         outcome, request_id = _outcome(body), request.path_params["rid"]
-        live = next((one for one in daemon.live.values() if one.asks(request_id)), None)
+        live = next((one for one in daemon.live.values() if one.has_request(request_id)), None)
         if live is None:
             error = "No pending permission request"
             raise ApiError(HTTPStatus.NOT_FOUND, {"error": error, "requestId": request_id})

@@ -53,7 +53,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
             raise refusal(error, code="invalid_approval_mode", allowed=list(MODES))
         if not isinstance(persist, bool | None):
             raise refusal("`persist` must be a boolean when provided", code="invalid_persist_flag")
-        live, client_id = _mine(request)
+        live, client_id = _session_and_client(request)
         before = live.mode
         live.change_mode(wanted, client_id)
         planned = {"planExecutionMode": before} if wanted == "plan" else {}
@@ -65,7 +65,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         wanted = (await body_of(request)).get("modelId")
         if not isinstance(wanted, str) or not wanted:
             raise refusal("`modelId` is required and must be a non-empty string")
-        live, client_id = _mine(request)
+        live, client_id = _session_and_client(request)
         if wanted != MODEL:
             why = f"Model '{wanted}' not found for authType 'openai'"
             failed = {"sessionId": live.id, "requestedModelId": wanted, "error": why}
@@ -83,7 +83,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         title = (await body_of(request)).get("displayName")
         if not isinstance(title, str | None):
             raise refusal("`displayName` must be a string", code="invalid_metadata", field="displayName")
-        live, client_id = _mine(request)
+        live, client_id = _session_and_client(request)
         if title is not None:
             daemon.server.update_session(live.session, title=title)
             shown = {"sessionId": live.id, "displayName": title, "titleSource": "manual"}
@@ -112,7 +112,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
             headers={"cache-control": "no-store", "x-content-type-options": "nosniff"},
         )
 
-    def _mine(request: Request) -> tuple[LiveSession, str | None]:
+    def _session_and_client(request: Request) -> tuple[LiveSession, str | None]:
         """The session and the client id. Raises ApiError, MalformedClientId or UnregisteredClient."""
         client_id = client_id_of(request)
         live = daemon.session(request.path_params["sid"])

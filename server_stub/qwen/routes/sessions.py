@@ -123,7 +123,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         client_id = client_id_of(request)
         await body_of(request)
         live, now = _live(request), server.clock.now()
-        daemon.clients.beat(live.id, client_id, now)
+        daemon.clients.record_heartbeat(live.id, client_id, now)
         identity = {} if client_id is None else {"clientId": client_id}
         return QwenJson({"sessionId": live.id, **identity, "lastSeenAt": now})
 

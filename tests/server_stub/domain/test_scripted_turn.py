@@ -57,7 +57,7 @@ async def opened(server: ServerState, work: Coroutine[Any, Any, Any]) -> "asynci
 
 async def test_a_round_is_one_message_with_steps_around_its_text(turn: ScriptedTurn, session: Session) -> None:
     await turn.think("hm")
-    await turn.say("so it is")
+    await turn.stream_words("so it is")
     turn.end("stop")
     [answer] = answers(session)
     assert types(answer) == ["step-start", "reasoning", "text", "step-finish"]
@@ -69,9 +69,9 @@ async def test_a_round_is_one_message_with_steps_around_its_text(turn: ScriptedT
 
 
 async def test_text_after_a_tool_call_opens_the_next_round(turn: ScriptedTurn, session: Session) -> None:
-    await turn.say("first")
+    await turn.stream_words("first")
     await turn.use("read", {}, "text", "file")
-    await turn.say("then")
+    await turn.stream_words("then")
     turn.end("stop")
     first, second = answers(session)
     assert types(first) == ["step-start", "text", "tool", "step-finish"]
@@ -83,7 +83,7 @@ async def test_text_is_streamed_and_stored_when_the_part_ends(
     server: ServerState, turn: ScriptedTurn, session: Session, clock: InstantClock
 ) -> None:
     with recording(server) as recorder:
-        await turn.say("one two three", rate=2)
+        await turn.stream_words("one two three", rate=2)
         turn.end("stop")
     assert [event["delta"] for event in recorder.of("message.part.delta")] == ["one ", "two ", "three"]
     begun, ended = [event["part"] for event in recorder.of("message.part.updated") if event["part"]["type"] == "text"]
@@ -106,7 +106,7 @@ async def test_text_before_a_tool_call_ends_after_the_call_runs(
     server: ServerState, turn: ScriptedTurn, session: Session
 ) -> None:
     with recording(server) as recorder:
-        await turn.say("first")
+        await turn.stream_words("first")
         [words] = [part for part in answers(session)[0].parts.values() if part["type"] == "text"]
         assert (words["text"], "end" in words["time"]) == ("", False)
         await turn.use("read", {}, "text", "file")
@@ -117,7 +117,7 @@ async def test_text_before_a_tool_call_ends_after_the_call_runs(
 async def test_a_request_opens_before_the_text_ahead_of_it_is_stored(
     server: ServerState, turn: ScriptedTurn, asks: str
 ) -> None:
-    await turn.say("first")
+    await turn.stream_words("first")
     with recording(server) as recorder:
         work = turn.ask(QUESTION) if asks == "question" else turn.shell("make", [])
         task = await opened(server, work)
@@ -132,14 +132,14 @@ async def test_a_request_opens_before_the_text_ahead_of_it_is_stored(
 async def test_a_text_ends_when_another_begins(server: ServerState, turn: ScriptedTurn) -> None:
     with recording(server) as recorder:
         await turn.think("hm")
-        await turn.say("so it is")
+        await turn.stream_words("so it is")
         assert part_states(recorder) == ["reasoning"]
         turn.end("stop")
         assert part_states(recorder) == ["reasoning", "text"]
 
 
 async def test_a_cancelled_part_keeps_its_streamed_text(turn: ScriptedTurn, session: Session) -> None:
-    task = asyncio.ensure_future(turn.say("word " * 1000))
+    task = asyncio.ensure_future(turn.stream_words("word " * 1000))
     await wait_until(lambda: answers(session) and len(answers(session)[0].parts) == 2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -153,7 +153,7 @@ async def test_a_cancelled_part_keeps_its_streamed_text(turn: ScriptedTurn, sess
 async def test_a_broken_provider_stream_is_stored_empty(turn: ScriptedTurn, session: Session) -> None:
     await turn.stream(["half ", "a "], rate=10, breaks_off=True)
     await turn.retry("Overloaded", attempt=1, seconds=2)
-    await turn.say("all of it")
+    await turn.stream_words("all of it")
     turn.end("stop")
     [answer] = answers(session)
     assert [part["text"] for part in answer.parts.values() if part["type"] == "text"] == ["", "all of it"]
@@ -320,7 +320,7 @@ async def test_a_newer_prompt_is_answered_after_the_current_round(
     clock.moment += 1
     prompt(server, session, "msg_newer")
     with pytest.raises(Superseded):
-        await turn.say("never said")
+        await turn.stream_words("never said")
     [answer] = answers(session)
     assert answer.info["finish"] == "tool-calls"
     assert "text" not in types(answer)

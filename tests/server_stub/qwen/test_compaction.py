@@ -21,7 +21,7 @@ class Session:
     def update(self, kind: str, **update: Any) -> None:
         self.event("session_update", {"update": {"sessionUpdate": kind, **update}})
 
-    def say(self, text: str, kind: str = "agent_message_chunk", **meta: Any) -> None:
+    def add_chunk(self, text: str, kind: str = "agent_message_chunk", **meta: Any) -> None:
         self.update(kind, content={"type": "text", "text": text}, **({"_meta": meta} if meta else {}))
 
     def event(self, kind: str, data: Json) -> None:
@@ -38,12 +38,12 @@ def texts(events: list[Json]) -> list[str]:
 
 
 def test_a_running_turn_keeps_every_event_but_merges_text(session: Session) -> None:
-    session.say("Read", "agent_thought_chunk")
-    session.say("ing", "agent_thought_chunk")
-    session.say("Wor")
-    session.say("king")
-    session.say("", usage={"inputTokens": 1})
-    session.say("On")
+    session.add_chunk("Read", "agent_thought_chunk")
+    session.add_chunk("ing", "agent_thought_chunk")
+    session.add_chunk("Wor")
+    session.add_chunk("king")
+    session.add_chunk("", usage={"inputTokens": 1})
+    session.add_chunk("On")
     assert session.replay.compacted_replay() == []
     journal = session.replay.live_journal()
     assert texts(journal) == ["Reading", "Working", "", "On"]
@@ -52,9 +52,9 @@ def test_a_running_turn_keeps_every_event_but_merges_text(session: Session) -> N
 
 @pytest.mark.parametrize("end", ["turn_complete", "turn_error"])
 def test_an_ended_turn_is_compacted(session: Session, end: str) -> None:
-    session.say("Wor")
-    session.say("king")
-    session.say("", usage={"inputTokens": 1})
+    session.add_chunk("Wor")
+    session.add_chunk("king")
+    session.add_chunk("", usage={"inputTokens": 1})
     session.event(end, {})
     words, ended = session.replay.compacted_replay()
     assert (words["id"], texts([words])) == (3, ["Working"])
@@ -65,7 +65,7 @@ def test_an_ended_turn_is_compacted(session: Session, end: str) -> None:
 
 def test_a_tool_call_and_its_updates_become_one_at_the_first_position(session: Session) -> None:
     session.update("tool_call", toolCallId="a", status="pending", rawInput={}, _meta={"phase": "preparing"})
-    session.say("beside it")
+    session.add_chunk("beside it")
     session.update("tool_call", toolCallId="b", status="pending")
     session.update("tool_call_update", toolCallId="a", status="completed", content=["x"], title=None, _meta={"t": 1})
     session.event("turn_complete", {})
@@ -84,7 +84,7 @@ def test_a_tool_call_and_its_updates_become_one_at_the_first_position(session: S
 
 def test_only_the_latest_commands_are_kept(session: Session) -> None:
     session.update("available_commands_update", availableCommands=["old"])
-    session.say("between")
+    session.add_chunk("between")
     session.update("available_commands_update", availableCommands=["new"])
     session.event("turn_complete", {})
     commands, *_ = session.replay.compacted_replay()
@@ -92,18 +92,18 @@ def test_only_the_latest_commands_are_kept(session: Session) -> None:
 
 
 def test_text_around_another_event_is_not_merged(session: Session) -> None:
-    session.say("one")
+    session.add_chunk("one")
     session.event("pending_prompt_added", {})
-    session.say("two")
+    session.add_chunk("two")
     session.event("turn_complete", {})
     assert texts(session.replay.compacted_replay()) == ["one", "two"]
 
 
 def test_text_of_a_subagent_is_not_merged(session: Session) -> None:
-    session.say("mine ")
-    session.say("its ", parentToolCallId="call")
-    session.say("own", parentToolCallId="call")
-    session.say("mine")
+    session.add_chunk("mine ")
+    session.add_chunk("its ", parentToolCallId="call")
+    session.add_chunk("own", parentToolCallId="call")
+    session.add_chunk("mine")
     session.event("turn_complete", {})
     assert texts(session.replay.compacted_replay()) == ["mine ", "its own", "mine"]
 
@@ -118,7 +118,7 @@ def test_a_seeded_transcript_is_not_compacted(session: Session) -> None:
 def test_the_oldest_turns_are_dropped_with_a_notice() -> None:
     session = Session(most_bytes=600)
     for number in range(5):
-        session.say(f"answer {number}")
+        session.add_chunk(f"answer {number}")
         session.event("turn_complete", {})
     marker, *kept = session.replay.compacted_replay()
     data = marker["data"]
@@ -131,7 +131,7 @@ def test_the_oldest_turns_are_dropped_with_a_notice() -> None:
 
 def test_one_turn_is_always_kept() -> None:
     session = Session(most_bytes=1)
-    session.say("answer")
+    session.add_chunk("answer")
     session.event("turn_complete", {})
     assert texts(session.replay.compacted_replay()) == ["answer"]
 
@@ -143,8 +143,8 @@ def turn_of_calls(session: Session, count: int) -> None:
 
 def test_a_running_turn_drops_its_first_events_until_it_ends() -> None:
     session = Session(most_entries=3)
-    session.say("Wor")
-    session.say("king")
+    session.add_chunk("Wor")
+    session.add_chunk("king")
     turn_of_calls(session, 4)
     marker, *kept = session.replay.live_journal("p1")
     assert marker == {
@@ -179,7 +179,7 @@ def test_an_oversized_journal_keeps_its_last_entry(monkeypatch: pytest.MonkeyPat
 
 def test_an_entry_holds_a_limited_number_of_chunks(session: Session) -> None:
     for _ in range(CHUNKS_AN_ENTRY + 1):
-        session.say("x")
+        session.add_chunk("x")
     assert [len(text) for text in texts(session.replay.live_journal())] == [CHUNKS_AN_ENTRY, 1]
 
 

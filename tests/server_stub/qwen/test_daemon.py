@@ -31,7 +31,7 @@ def is_alive(daemon: Daemon, live: LiveSession) -> bool:
 async def test_a_session_is_reaped_after_thirty_idle_minutes(daemon: Daemon, clock: InstantClock) -> None:
     live = opened(daemon)
     reader = live.ring.subscribe()
-    live.ring.leave(reader)
+    live.ring.unsubscribe(reader)
     clock.moment += IDLE_MS - 1
     assert is_alive(daemon, live)
     clock.moment += 1
@@ -54,7 +54,7 @@ async def test_reaping_publishes_the_reason(daemon: Daemon, clock: InstantClock)
 async def test_any_heartbeat_resets_the_idle_time(daemon: Daemon, clock: InstantClock) -> None:
     live = opened(daemon)
     clock.moment += IDLE_MS - 1
-    daemon.clients.beat(live.id, None, clock.now())
+    daemon.clients.record_heartbeat(live.id, None, clock.now())
     clock.moment += IDLE_MS - 1
     assert is_alive(daemon, live)
     clock.moment += 1
@@ -66,7 +66,7 @@ async def test_an_open_stream_keeps_it_live(daemon: Daemon, clock: InstantClock)
     reader = live.ring.subscribe()
     clock.moment += 10 * IDLE_MS
     assert is_alive(daemon, live)
-    live.ring.leave(reader)
+    live.ring.unsubscribe(reader)
     assert not is_alive(daemon, live)
 
 

@@ -22,7 +22,7 @@ def publish(ring: EventRing, count: int) -> None:
 
 def taken(reader: Reader) -> list[Json]:
     bodies = []
-    while (event := reader.take()) is not None:
+    while (event := reader.pop_event()) is not None:
         bodies.append(event.body)
     return bodies
 
@@ -178,7 +178,7 @@ def test_the_number_of_readers_is_limited(ring: EventRing) -> None:
     readers = [ring.subscribe() for _ in range(MOST_READERS)]
     with pytest.raises(TooManyReaders):
         ring.subscribe()
-    ring.leave(readers[0])
+    ring.unsubscribe(readers[0])
     assert not ring.subscribe().ended
 
 

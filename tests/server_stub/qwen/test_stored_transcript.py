@@ -80,7 +80,7 @@ async def test_sessions_are_unknown_until_loaded(daemons: Daemons) -> None:
 async def test_the_partial_answer_is_lost_and_the_prompt_interrupted(daemons: Daemons) -> None:
     async with daemon(daemons.app) as http:
         client = await new_client(http)
-        first = await client.say("PLAIN")
+        first = await client.run_prompt("PLAIN")
         prompt_id = await client.prompt("SLOW")
         partial = await client.until("agent_message_chunk", 2)
         assert partial["data"]["update"]["content"]["text"].startswith("word0 ")
@@ -151,13 +151,13 @@ async def test_ended_turns_are_unchanged(daemons: Daemons) -> None:
 async def test_a_cursor_of_the_old_epoch_is_reported(daemons: Daemons) -> None:
     async with daemon(daemons.app) as http:
         client = await new_client(http)
-        await client.say("PLAIN")
+        await client.run_prompt("PLAIN")
         old = await client.load()
     await daemons.kill()
     found, _ = await loaded(daemons, client)
     assert found["eventEpoch"] != old["eventEpoch"]
     ring = daemons.app.state.daemon.live[client.session_id].ring
-    first = ring.subscribe(old["lastEventId"], old["eventEpoch"]).take()
+    first = ring.subscribe(old["lastEventId"], old["eventEpoch"]).pop_event()
     assert first.body["data"]["reason"] == "epoch_reset"
     reader = ring.subscribe(found["lastEventId"], found["eventEpoch"])
-    assert [reader.take().body["type"] for _ in range(2)] == ["session_update", "replay_complete"]
+    assert [reader.pop_event().body["type"] for _ in range(2)] == ["session_update", "replay_complete"]

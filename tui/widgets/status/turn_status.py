@@ -189,7 +189,7 @@ def end_text(turn: Turn, *, begun: bool = True) -> Content:
             assert_never(turn.state)
 
 
-def recorded_words(end: RecordedEnd) -> Content:
+def recorded_text(end: RecordedEnd) -> Content:
     """Return the end, from the server's record, of a turn that this client did not follow."""
     match end.how:
         case "finished":

@@ -186,7 +186,7 @@ class Table(msgspec.Struct, frozen=True):
             lines.append(Content.styled(f"… {more} more {'column' if more == 1 else 'columns'}", FAINT))
         return lines
 
-    def wanted(self) -> tuple[int, ...]:
+    def preferred_widths(self) -> tuple[int, ...]:
         """Return the wanted width of each column in cells."""
         columns = max(len(row) for row in self.rows)
         return self.columns or tuple(
@@ -194,7 +194,7 @@ class Table(msgspec.Struct, frozen=True):
         )
 
     def _widths(self, width: int) -> list[int]:
-        widths = list(self.wanted())[: max(1, (width + len(COLUMN_GAP)) // (1 + len(COLUMN_GAP)))]
+        widths = list(self.preferred_widths())[: max(1, (width + len(COLUMN_GAP)) // (1 + len(COLUMN_GAP)))]
         columns = len(widths)
         room = max(columns, width - len(COLUMN_GAP) * (columns - 1))
         while sum(widths) > room and max(widths) > NARROWEST_COLUMN:

@@ -149,7 +149,7 @@ class IncrementalMarkdown:
         if len(body) <= TABLE_STEP and len(body) * len(head) <= CELLS_READ_AGAIN:
             return
         if not self._opening:
-            self._columns = table.wanted()
+            self._columns = table.preferred_widths()
             aside = Table((head, *body[:-1]), table.gap, self._columns)
         else:
             aside = Table(tuple(body[:-1]), 0, self._columns, goes_on=True)

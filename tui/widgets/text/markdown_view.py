@@ -37,7 +37,7 @@ BELOW: dict[Progress, Sequence[TextBlock]] = {"partial": (PARTIAL,), "broken": (
 BELOW_ENDED: dict[Progress, Sequence[TextBlock]] = {"partial": (TORN,), "broken": (BROKEN,)}
 
 
-def left_out(characters: int) -> Paragraph:
+def omitted_text(characters: int) -> Paragraph:
     """Return the paragraph shown below a text that is too long."""
     return Paragraph(Content.styled(f"… {characters} more characters: too long to be shown", f"italic {MUTED}"))
 
@@ -60,7 +60,7 @@ class MarkdownView(LinesView):
         self._wanted: tuple[str, Progress] | None = None
         """The final text and state, while it is shown in steps."""
         self._ended = False
-        self._left_out: Sequence[TextBlock] = ()
+        self._omitted: Sequence[TextBlock] = ()
 
     @property
     def shown(self) -> str:
@@ -80,10 +80,10 @@ class MarkdownView(LinesView):
         more = len(text) - SHOWN_AT_MOST
         if more > 0:
             text = text[:SHOWN_AT_MOST]
-            self._left_out = (left_out(more),)
+            self._omitted = (omitted_text(more),)
         if text == self._growing.source and state == self._growing.state:
             return
-        if self._comes_in_pieces(text):
+        if self._needs_slices(text):
             begun = self._wanted is not None
             self._wanted = text, state
             if not begun:
@@ -92,7 +92,7 @@ class MarkdownView(LinesView):
             self._wanted = None
             self._show(text, state)
 
-    def _comes_in_pieces(self, text: str) -> bool:
+    def _needs_slices(self, text: str) -> bool:
         return len(text) - len(self._growing.source) > self._at_once(text)
 
     def _at_once(self, text: str) -> int:
@@ -112,7 +112,7 @@ class MarkdownView(LinesView):
             self.set_timer(MarkdownView._next_piece_at - began, self._show_more)
             return
         text, state = self._wanted
-        if self._comes_in_pieces(text):
+        if self._needs_slices(text):
             self._show(text[: len(self._growing.source) + self._at_once(text)], "streaming")
             self.call_after_refresh(self._show_more)
         else:
@@ -121,7 +121,7 @@ class MarkdownView(LinesView):
         MarkdownView._next_piece_at = 2 * time.perf_counter() - began
 
     def _show(self, text: str, state: Progress) -> None:
-        below = [*(BELOW_ENDED if self._ended else BELOW).get(state, ()), *self._left_out]
+        below = [*(BELOW_ENDED if self._ended else BELOW).get(state, ()), *self._omitted]
         for index, pieces in self._growing.show(text, state, below):
             self.replace_from(index, pieces)
 

@@ -24,7 +24,7 @@ from tui.core.sanitize import excerpt, single_line
 from tui.widgets.base.static_text import MUTED, SkipsCoveredBackground
 from tui.widgets.text.blocks import Paragraph, TextBlock, paragraphs
 from tui.widgets.text.lines_view import LinesView
-from tui.widgets.text.markdown_view import SHOWN_AT_MOST, MarkdownView, left_out
+from tui.widgets.text.markdown_view import SHOWN_AT_MOST, MarkdownView, omitted_text
 from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.earlier_parts import EarlierParts
 from tui.widgets.transcript.foldable import MARGIN, YOU, Foldable
@@ -67,7 +67,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
         self._failure: NoteLine | None = None
         self._alive = True
         self._ends: list[NoteLine] = []
-        self._recorded_words: Content | None = None
+        self._recorded_text: Content | None = None
         self._notes: list[tuple[NoteLine, str | None]] = []
         """Notes whose part has not arrived yet."""
         self.message = message
@@ -188,10 +188,10 @@ class MessageView(Vertical, SkipsCoveredBackground):
 
     def show_recorded_end(self, words: Content | None) -> None:
         """Show how the turn ended according to the server's record; None removes it."""
-        if words == self._recorded_words:
+        if words == self._recorded_text:
             return
         self.drop_end(self._recorded_turn)
-        self._recorded_words = words
+        self._recorded_text = words
         if words is not None:
             self.add_end(NoteLine(words, classes="note", turn=self._recorded_turn))
 
@@ -325,17 +325,17 @@ def plain_pieces(part: TextPart | FilePart | NotePart) -> list[TextBlock]:
     """Return the blocks of a part that is shown unformatted: the user's text, a file name, a note."""
     match part:
         case TextPart(text=text):
-            return words_of(text)
+            return prompt_blocks(text)
         case FilePart(name=name):
             return [Paragraph(Content.styled(f"with {single_line(name)}", MUTED))]
         case NotePart(text=text):
             return [Paragraph(Content.styled(f"· {single_line(text)}", MUTED))]
 
 
-def words_of(text: str) -> list[TextBlock]:
+def prompt_blocks(text: str) -> list[TextBlock]:
     """Return the blocks of the user's text, unformatted."""
     pieces: list[TextBlock] = [*paragraphs(text[:SHOWN_AT_MOST].strip("\n").expandtabs(4), gap=0)]
-    return [*pieces, left_out(len(text) - SHOWN_AT_MOST)] if len(text) > SHOWN_AT_MOST else pieces
+    return [*pieces, omitted_text(len(text) - SHOWN_AT_MOST)] if len(text) > SHOWN_AT_MOST else pieces
 
 
 def _has_words(part: Part) -> bool:

@@ -82,7 +82,7 @@ class QwenClient:
             await asyncio.sleep(0)
         raise AssertionError(f"no {kind} number {count} among {await self.kinds()}")
 
-    async def say(self, text: str) -> Json:
+    async def run_prompt(self, text: str) -> Json:
         """Prompt, and wait for the end of the turn."""
         before = len([event for event in await self.events() if event["type"] == "turn_complete"])
         await self.prompt(text)

@@ -121,7 +121,7 @@ async def test_a_stream_resumes_after_its_cursor(client: QwenClient) -> None:
 
 
 async def test_a_cursor_of_another_epoch(client: QwenClient) -> None:
-    await client.say("PLAIN")
+    await client.run_prompt("PLAIN")
     async with stream(client, **{"Last-Event-ID": "3", EPOCH: "another"}) as late:
         first = await late.event()
         assert (first["type"], first["data"]["reason"]) == ("state_resync_required", "epoch_reset")
@@ -130,7 +130,7 @@ async def test_a_cursor_of_another_epoch(client: QwenClient) -> None:
 
 @pytest.mark.parametrize("headers", [{"Last-Event-ID": "x"}, {"Last-Event-ID": "-1"}, {EPOCH: "another"}])
 async def test_invalid_cursors_are_ignored(client: QwenClient, headers: dict[str, str]) -> None:
-    await client.say("PLAIN")
+    await client.run_prompt("PLAIN")
     last = (await client.load())["lastEventId"]
     async with stream(client, **headers) as live:
         await client.prompt("PLAIN")
@@ -200,7 +200,7 @@ async def test_the_number_of_readers_is_limited(app: Starlette, client: QwenClie
         "code": "subscriber_limit_exceeded",
         "limit": 64,
     }
-    ring.leave(readers[0])
+    ring.unsubscribe(readers[0])
     async with stream(client) as live:
         assert await live.frame() == "retry: 3000"
 
@@ -270,7 +270,7 @@ async def test_a_muted_stream_sends_heartbeats_and_keeps_events() -> None:
         async with stream(client) as live:
             assert await live.frame() == "retry: 3000"
             number = app.state.faults.arm(fault("mute-events")).id
-            ended = await client.say("PLAIN")
+            ended = await client.run_prompt("PLAIN")
             assert [await live.frame() for _ in range(3)] == [": heartbeat"] * 3
             app.state.faults.disarm(number)
         cursor = {"Last-Event-ID": str(ended["id"] - 1)}

@@ -92,7 +92,7 @@ async def test_a_command_asks_for_permission_before_it_starts(client: QwenClient
 @pytest.mark.parametrize("mode", ["auto", "yolo"])
 async def test_some_modes_need_no_permission(stub: Stub, mode: str) -> None:
     client = await new_client(stub.http, approvalMode=mode)
-    await client.say("SHELL x.txt")
+    await client.run_prompt("SHELL x.txt")
     assert "permission_request" not in await client.kinds()
 
 
@@ -206,7 +206,7 @@ async def test_an_always_allowed_command_needs_no_permission(client: QwenClient)
     always = {"outcome": "selected", "optionId": "proceed_always_project"}
     await client.vote((await client.asked())["requestId"], always)
     await client.until("turn_complete")
-    await client.say("SHELL y.txt")
+    await client.run_prompt("SHELL y.txt")
     assert (await client.kinds()).count("permission_request") == 1
 
 

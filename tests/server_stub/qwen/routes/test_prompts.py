@@ -37,7 +37,7 @@ async def test_a_prompt_is_accepted_at_once(client: QwenClient) -> None:
 
 
 async def test_the_events_of_a_turn(client: QwenClient) -> None:
-    ended = await client.say("PLAIN")
+    ended = await client.run_prompt("PLAIN")
     prompt_id = ended["promptId"]
     assert await kinds_of_prompt(client, prompt_id) == ["user_message_chunk", "agent_message_chunk", "turn_complete"]
     assert ended["originatorClientId"] == client.client_id
@@ -74,7 +74,7 @@ async def test_the_turn_can_be_polled(client: QwenClient) -> None:
 async def said_after_cancel(client: QwenClient) -> Json:
     await client.post("cancel")
     await client.until("turn_complete")
-    return await client.say("PLAIN")
+    return await client.run_prompt("PLAIN")
 
 
 async def test_an_unknown_prompt(client: QwenClient) -> None:
@@ -124,7 +124,7 @@ async def test_an_anonymous_client_can_prompt(client: QwenClient) -> None:
 
 
 async def test_reasoning_precedes_text(client: QwenClient) -> None:
-    ended = await client.say("THINK")
+    ended = await client.run_prompt("THINK")
     kinds = await kinds_of_prompt(client, ended["promptId"])
     assert kinds == ["user_message_chunk", "agent_thought_chunk", "agent_message_chunk", "turn_complete"]
 
@@ -278,7 +278,7 @@ async def test_waiting_prompts_begin_and_are_refused_on_close(profile: Profile) 
         reader = ring.subscribe(ring.last_id, ring.epoch, 256, lambda: None)
         await client.delete()
     published = []
-    while (event := reader.take()) is not None:
+    while (event := reader.pop_event()) is not None:
         published.append((kind_of(event.body), event.body.get("promptId"), event.body["data"].get("code")))
     assert published[published.index(("turn_complete", first, None)) :] == [
         ("turn_complete", first, None),
@@ -345,7 +345,7 @@ def calls(events: list[Json]) -> list[tuple[Any, ...]]:
 
 async def test_tool_calls_in_qwens_form(stub: Stub) -> None:
     client = await new_client(stub.http, approvalMode="yolo")
-    await client.say("TOOLS")
+    await client.run_prompt("TOOLS")
     events = await client.events()
     assert calls(events) == [
         ("ReadFile: store.py", "read", "completed"),
@@ -362,7 +362,7 @@ async def test_tool_calls_in_qwens_form(stub: Stub) -> None:
 
 
 async def test_a_plan_is_not_a_tool_call(client: QwenClient) -> None:
-    await client.say("TODO")
+    await client.run_prompt("TODO")
     events = await client.events()
     plans = updates(events, "plan")
     assert len(plans) == 4

@@ -29,7 +29,7 @@ ENDING = [("turn_complete", "", ""), (ENDED, "", "")]
 
 
 async def test_a_report_starts_a_turn_with_its_own_id(client: QwenClient) -> None:
-    await client.say("AGENT (PLAIN)")
+    await client.run_prompt("AGENT (PLAIN)")
     await client.until(ENDED)
     events = await client.events()
     [completed] = [event for event in events if summary(event)[1] == "background_task_completed"]
@@ -49,7 +49,7 @@ async def test_a_report_starts_a_turn_with_its_own_id(client: QwenClient) -> Non
 
 
 async def test_it_has_no_prompt_that_can_be_polled(client: QwenClient) -> None:
-    await client.say("AGENT (ASK1)")
+    await client.run_prompt("AGENT (ASK1)")
     asked = await client.asked()
     events = own(await client.events())
     assert (await client.get(f"turns/{events[0]['promptId'].replace('#', '%23')}")).status_code == 404
@@ -59,7 +59,7 @@ async def test_it_has_no_prompt_that_can_be_polled(client: QwenClient) -> None:
 
 
 async def test_a_prompt_is_echoed_and_cancels_it(client: QwenClient) -> None:
-    await client.say("AGENT (ASK1)")
+    await client.run_prompt("AGENT (ASK1)")
     await client.asked()
     prompt_id = await client.prompt("PLAIN")
     await client.until("turn_complete", 3)
@@ -74,7 +74,7 @@ async def test_a_prompt_is_echoed_and_cancels_it(client: QwenClient) -> None:
 
 
 async def test_a_provider_error_in_it_is_sent_as_text(client: QwenClient) -> None:
-    await client.say("AGENT (FAIL 400)")
+    await client.run_prompt("AGENT (FAIL 400)")
     await client.until(ENDED)
     events = own(await client.events())
     words = [summary(event)[2] for event in events]

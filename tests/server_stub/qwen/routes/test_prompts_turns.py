@@ -38,7 +38,7 @@ async def test_the_index_names_each_turn(client: QwenClient) -> None:
 async def test_a_part_of_the_index_is_its_end_or_a_range_in_a_snapshot(client: QwenClient) -> None:
     newest = await index(client, "?limit=2")
     assert (newest["start"], [turn["ordinal"] for turn in newest["turns"]]) == (1, [1, 2])
-    await client.say("PLAIN 4")
+    await client.run_prompt("PLAIN 4")
     oldest = await index(client, f"?start=0&limit=1&snapshot={newest['snapshot']}")
     assert (oldest["totalTurns"], [turn["ordinal"] for turn in oldest["turns"]]) == (3, [0])
 

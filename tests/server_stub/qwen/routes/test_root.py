@@ -80,7 +80,7 @@ async def test_all_routes_but_health_need_the_token(monkeypatch: pytest.MonkeyPa
 async def test_the_full_status_lists_each_live_session(stub: Stub) -> None:
     client = await new_client(stub.http)
     await client.post("heartbeat")
-    await client.say("PLAIN")
+    await client.run_prompt("PLAIN")
     status = (await stub.http.get("/daemon/status?detail=full")).json()
     [session] = status["full"]["sessions"]
     assert session.pop("lastSeenAt") >= stub.server.clock.now() - 10_000

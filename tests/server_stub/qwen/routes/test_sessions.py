@@ -176,7 +176,7 @@ async def test_another_workspace_is_refused(stub: Stub, name: str) -> None:
 
 async def test_a_closed_session_is_listed_by_its_first_prompt(stub: Stub) -> None:
     client = await new_client(stub.http)
-    await client.say("PLAIN, please")
+    await client.run_prompt("PLAIN, please")
     await client.delete()
     [session] = (await listed(stub))["sessions"]
     assert session.pop("createdAt") <= session.pop("updatedAt")
@@ -194,7 +194,7 @@ async def test_stored_sessions_are_paged(stub: Stub) -> None:
     ids: list[str] = []
     for _ in range(3):
         client = await new_client(stub.http)
-        await client.say("PLAIN")
+        await client.run_prompt("PLAIN")
         await client.delete()
         ids.insert(0, client.session_id)
     first = await listed(stub, "?size=2")
@@ -211,7 +211,7 @@ async def test_a_failed_turn_is_listed_until_the_next(stub: Stub) -> None:
     status = (await client.get("status")).json()
     assert status["hasTurnError"] is True
     assert status["turnError"] == {"message": "401 Unauthorized", "code": "-32603"}
-    await client.say("PLAIN")
+    await client.run_prompt("PLAIN")
     assert (await client.get("status")).json()["hasTurnError"] is False
 
 
@@ -220,7 +220,7 @@ async def test_a_failed_turn_is_listed_until_the_next(stub: Stub) -> None:
 
 async def test_load_returns_the_history_and_a_cursor(stub: Stub) -> None:
     client = await new_client(stub.http)
-    ended = await client.say("PLAIN")
+    ended = await client.run_prompt("PLAIN")
     loaded = await client.load()
     assert [event["type"] for event in loaded["compactedReplay"]][-1] == "turn_complete"
     assert (loaded["attached"], loaded["clientId"], loaded["state"]) == (True, client.client_id, {})
@@ -234,7 +234,7 @@ async def test_load_returns_the_history_and_a_cursor(stub: Stub) -> None:
 
 async def test_resume_returns_no_history(stub: Stub) -> None:
     client = await new_client(stub.http)
-    await client.say("PLAIN")
+    await client.run_prompt("PLAIN")
     loaded = await client.load()
     resumed = (await client.post("resume")).json()
     for past in ("compactedReplay", "liveJournal", "promptTerminals"):
@@ -251,7 +251,7 @@ async def test_an_unknown_client_gets_a_new_id(stub: Stub) -> None:
 
 async def test_a_closed_session_is_loaded_from_disk(stub: Stub) -> None:
     client = await new_client(stub.http)
-    old = await client.say("THINK")
+    old = await client.run_prompt("THINK")
     epoch = (await client.load())["eventEpoch"]
     await client.delete()
     loaded = await client.load()
@@ -276,7 +276,7 @@ async def test_a_closed_session_is_loaded_from_disk(stub: Stub) -> None:
 
 async def test_a_session_activated_by_resume_has_no_history(stub: Stub) -> None:
     client = await new_client(stub.http)
-    await client.say("PLAIN")
+    await client.run_prompt("PLAIN")
     await client.delete()
     resumed = (await client.post("resume")).json()
     assert (resumed["attached"], resumed["lastEventId"]) == (False, 0)

@@ -27,7 +27,7 @@ class Watched:
     def rest(self) -> list[Json]:
         """The events since the last call."""
         found: list[Json] = []
-        while (event := self._reader.take()) is not None:
+        while (event := self._reader.pop_event()) is not None:
             found.append(event.body)
         return found
 
@@ -42,7 +42,7 @@ async def watched(stub: Stub, app: Any) -> Watched:
 
 
 async def test_an_idle_session_dies_with_one_event(watched: Watched) -> None:
-    await watched.client.say("PLAIN")
+    await watched.client.run_prompt("PLAIN")
     watched.rest()
     watched.lose_agent()
     [died] = watched.rest()
@@ -78,7 +78,7 @@ async def test_the_running_prompt_fails_and_waiting_ones_begin_and_fail(watched:
 
 
 async def test_stored_messages_are_loaded_again_and_waiting_prompts_lost(watched: Watched) -> None:
-    first = await watched.client.say("PLAIN")
+    first = await watched.client.run_prompt("PLAIN")
     runs = await watched.client.prompt("ASK1")
     waits = await watched.client.prompt("THINK")
     await watched.client.asked()

@@ -29,7 +29,7 @@ async def pages(client: QwenClient, query: str) -> list[Json]:
 @pytest.mark.parametrize("query", ["limit=3", "limit=3&direction=backward"])
 async def test_pages_hold_every_event_once(client: QwenClient, query: str) -> None:
     for number in range(4):
-        await client.say(f"PLAIN {number}")
+        await client.run_prompt(f"PLAIN {number}")
     whole = (await client.get("transcript")).json()
     assert texts(whole)[0] == "PLAIN 0"
     found = await pages(client, query)
@@ -39,7 +39,7 @@ async def test_pages_hold_every_event_once(client: QwenClient, query: str) -> No
 
 
 async def test_events_of_a_page_have_no_id_and_no_session(client: QwenClient) -> None:
-    await client.say("PLAIN")
+    await client.run_prompt("PLAIN")
     page = (await client.get("transcript")).json()
     assert set(page) == {"v", "sessionId", "events", "hasMore", "startTime", "lastUpdated"}
     event = page["events"][0]
@@ -49,8 +49,8 @@ async def test_events_of_a_page_have_no_id_and_no_session(client: QwenClient) ->
 
 
 async def test_the_page_before_a_record(client: QwenClient) -> None:
-    await client.say("PLAIN 0")
-    await client.say("PLAIN 1")
+    await client.run_prompt("PLAIN 0")
+    await client.run_prompt("PLAIN 1")
     events = (await client.get("transcript")).json()["events"]
     second = next(one["data"] for one in events if one["data"]["content"]["text"] == "PLAIN 1")
     before = (await client.get(f"transcript?beforeRecordId={second['_meta']['qwen.session.recordId']}")).json()
@@ -71,7 +71,7 @@ async def test_the_page_before_a_record(client: QwenClient) -> None:
     ],
 )
 async def test_invalid_cursors_and_anchors_are_refused(client: QwenClient, query: str, code: str) -> None:
-    await client.say("PLAIN")
+    await client.run_prompt("PLAIN")
     refused = await client.get(f"transcript?{query}")
     assert (refused.status_code, refused.json()["code"]) == (400, code)
 
@@ -94,7 +94,7 @@ async def test_a_cursor_of_a_deleted_session_is_refused(client: QwenClient, plac
 
 
 async def test_a_branch_is_a_copy_with_another_title(client: QwenClient) -> None:
-    await client.say("PLAIN")
+    await client.run_prompt("PLAIN")
     made = await client.post("branch")
     assert made.status_code == 201
     branch = made.json()
@@ -104,7 +104,7 @@ async def test_a_branch_is_a_copy_with_another_title(client: QwenClient) -> None
     copy = QwenClient(client.http, branch["sessionId"], branch["clientId"])
     mine, theirs = (await client.get("transcript")).json(), (await copy.get("transcript")).json()
     assert texts(mine) == texts(theirs)
-    await copy.say("PLAIN again")
+    await copy.run_prompt("PLAIN again")
     assert texts((await client.get("transcript")).json()) == texts(mine)
 
 
