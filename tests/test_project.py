@@ -229,3 +229,29 @@ def test_the_contract_names_no_family() -> None:
         if FAMILY.search(text)
     ]
     assert found == []
+
+
+STYLE = re.compile(r"(on )?\$[a-z]|#[0-9a-f]{6}|(bold|dim|italic|reverse|strike|underline)( |\Z)|(red|green|blue)\Z")
+STYLES = {"tui/widgets/base/static_text.py", "tui/ui/theme.py", "tui/widgets/requests/panel.py", "tui/ui/presenter.py"}
+
+
+def test_the_styles_of_texts_are_named_in_one_place() -> None:
+    """Stylesheets have the theme's variables; every other style is a constant of `static_text`."""
+    found = []
+    for path in (*(ROOT / "tui/widgets").rglob("*.py"), *(ROOT / "tui/ui").rglob("*.py")):
+        if named(path) in STYLES:
+            continue
+        tree = ast.parse(path.read_text())
+        sheets = {
+            id(node)
+            for assigned in ast.walk(tree)
+            if isinstance(assigned, ast.AnnAssign) and ast.unparse(assigned.target) == "DEFAULT_CSS"
+            for node in ast.walk(assigned)
+        }
+        found += [
+            f"{named(path)}:{node.lineno}: {node.value}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in sheets
+            if STYLE.match(node.value)
+        ]
+    assert found == []

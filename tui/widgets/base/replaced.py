@@ -3,7 +3,7 @@
 from textual.content import Content
 from textual.widget import Widget
 
-from tui.widgets.base.static_text import StaticText
+from tui.widgets.base.static_text import ERROR, StaticText
 
 
 class Replaced:
@@ -11,7 +11,7 @@ class Replaced:
 
     def __init__(self, widget: Widget, words: str) -> None:
         self.widget = widget
-        self._line = StaticText(Content.styled(words, "$error"), classes="replaced")
+        self._line = StaticText(Content.styled(words, ERROR), classes="replaced")
         widget.styles.height = 0
         widget.visible = False
         parent = widget.parent

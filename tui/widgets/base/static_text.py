@@ -15,8 +15,28 @@ from textual.widgets import Static
 from tui.core.sanitize import CHARACTERS_A_CELL
 from tui.widgets.base.guarded import Guarded
 
+# The styles of all text, in the variables of the theme; the stylesheets use the same variables.
+PLAIN = "$foreground"
+SOFT = "$foreground 80%"
 MUTED = "$foreground 55%"
 FAINT = "$foreground 35%"
+ASIDE = f"italic {MUTED}"
+BOLD = "bold"
+PRIMARY = "$primary"
+HEADING = "bold $primary"
+ACCENT = "$accent"
+SUCCESS = "$success"
+WARNING = "$warning"
+ERROR = "$error"
+ITALIC = "italic"
+STRIKE = "strike"
+INLINE_CODE = "$text-secondary"
+CODE = "$text"
+CODE_GROUND = "on $surface"
+FOUND = "on $accent 30%"
+FOUND_HERE = "bold on $accent 60%"
+"""Of search matches, and of the current match."""
+
 LINES_AT_MOST = 200
 CHARACTERS_AT_MOST = 8_000
 """Limits of a text outside the transcript's body: more than fits on a screen."""

@@ -11,7 +11,7 @@ from textual.content import Content
 from tui.config.keymap import hints
 from tui.config.keys import Scope
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import StaticText
+from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.focus.focus_transfer import has_messages
 from tui.widgets.status.footer import hint_line
@@ -30,7 +30,7 @@ class Confirm(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield StaticText(Content.styled(self._title, "bold"), classes="title")
+            yield StaticText(Content.styled(self._title, BOLD), classes="title")
             yield StaticText(self._text)
             yes, no = hints(Scope.CONFIRM, "answer(True)", "answer(False)")
             keys = hint_line((yes._replace(what=self._yes), no._replace(what=self._no)))

@@ -10,7 +10,7 @@ from textual.content import Content
 from tui.config.keymap import Keys, help_lines
 from tui.config.keys import EVERYWHERE, PARTS, Scope
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import MUTED, StaticText
+from tui.widgets.base.static_text import BOLD, HEADING, MUTED, SOFT, StaticText
 from tui.widgets.dialogs.dialog import Dialog
 
 TALL = 36
@@ -43,15 +43,13 @@ class Help(Dialog[None]):
             with VerticalScroll():
                 if self._server:
                     yield StaticText(Content.styled(f"{self._server}\n", MUTED))
-                yield StaticText(Content.styled(f"In {self._part}", "bold"), classes="title")
+                yield StaticText(Content.styled(f"In {self._part}", BOLD), classes="title")
                 yield StaticText(_list(help_lines(*PARTS[self._part])))
-                yield StaticText(Content.styled("\nEverywhere", "bold"), classes="title")
+                yield StaticText(Content.styled("\nEverywhere", BOLD), classes="title")
                 yield StaticText(_list(help_lines(*EVERYWHERE)))
-            yield StaticText(Content.assemble(("Esc", "bold"), (" close", MUTED)), classes="keys")
+            yield StaticText(Content.assemble(("Esc", BOLD), (" close", MUTED)), classes="keys")
 
 
 def _list(keys: Keys) -> Content:
     rows = ((f"  {hint.label:<{COLUMN}}", hint.what) for hint in keys)
-    return Content("\n").join(
-        Content.assemble((name, "bold $primary"), (what, "$foreground 80%")) for name, what in rows
-    )
+    return Content("\n").join(Content.assemble((name, HEADING), (what, SOFT)) for name, what in rows)

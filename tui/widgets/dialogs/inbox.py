@@ -23,7 +23,7 @@ from tui.core.sanitize import single_line
 from tui.core.store import Store
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.format import span
-from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, StaticText, spread
+from tui.widgets.base.static_text import ACCENT, AS_LAST_KNOWN, BOLD, MUTED, StaticText, spread
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.requests.request_ui_state import RequestUiState
@@ -136,8 +136,8 @@ class Inbox(Dialog[str | None]):
         if waiting:
             known, beyond = "" if up else AS_LAST_KNOWN, self._store.requests_not_loaded
             more = f" · the first {waiting:,} are listed" if beyond else ""
-            return Content.assemble((f"Inbox · {waiting + beyond:,} waiting", "bold"), (more + known, MUTED))
-        return Content.styled(f"Inbox · {NOBODY if up else NOT_KNOWN}", "bold")
+            return Content.assemble((f"Inbox · {waiting + beyond:,} waiting", BOLD), (more + known, MUTED))
+        return Content.styled(f"Inbox · {NOBODY if up else NOT_KNOWN}", BOLD)
 
     def _show_request(self) -> None:
         request = self._looked_at
@@ -160,7 +160,7 @@ class Inbox(Dialog[str | None]):
     def _row(self, request: Request) -> Content:
         age = span(self._now() - self._since(request))
         agent = self._agent(request)
-        left = Content.assemble(("? ", "$accent"), _about(request))
+        left = Content.assemble(("? ", ACCENT), _about(request))
         width = max(30, self._options.size.width - 2)
         names = _tail(self._names(request.session_id), width // 2 - len(agent))
         where = Content.assemble(names, (f" · {agent}" if agent else "", MUTED))

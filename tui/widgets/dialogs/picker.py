@@ -20,7 +20,7 @@ from tui.config.keys import Scope
 from tui.core.model import CatalogItem
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import MUTED, StaticText
+from tui.widgets.base.static_text import BOLD, MUTED, StaticText
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import hint_line
 
@@ -47,7 +47,7 @@ class Picker(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
-            yield StaticText(Content.styled(self._title, "bold"), classes="title")
+            yield StaticText(Content.styled(self._title, BOLD), classes="title")
             yield self._filter_box
             yield self._options
             yield self._more

@@ -15,7 +15,7 @@ from tui.config.keymap import hints
 from tui.config.keys import Scope
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import MUTED, StaticText, spread
+from tui.widgets.base.static_text import BOLD, MUTED, StaticText, spread
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import hint_line
 
@@ -37,7 +37,7 @@ class PromptHistory(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
-            yield StaticText(Content.styled("Earlier prompts", "bold"), classes="title")
+            yield StaticText(Content.styled("Earlier prompts", BOLD), classes="title")
             yield self._filter_box
             yield self._options
             yield StaticText(hint_line(hints(Scope.HISTORY, "take", "dismiss")), classes="keys")

@@ -25,7 +25,19 @@ from tui.core.session_state import SessionState
 from tui.core.store import Store
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.format import span
-from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, ONE_ROW, StaticText, spread
+from tui.widgets.base.static_text import (
+    ACCENT,
+    AS_LAST_KNOWN,
+    BOLD,
+    ERROR,
+    MUTED,
+    ONE_ROW,
+    PRIMARY,
+    SUCCESS,
+    WARNING,
+    StaticText,
+    spread,
+)
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import hint_line
 
@@ -40,15 +52,15 @@ SEARCHED = 1_000
 """Maximum characters of a title and of a folder that the filter searches."""
 
 STANDINGS = {
-    SessionState.WAITING: ("?", "$accent"),
-    SessionState.RETRYING: ("↻", "$warning"),
-    SessionState.STALLED: ("◐", "$warning"),
-    SessionState.RUNNING: ("●", "$success"),
-    SessionState.FAILED: ("✗", "$error"),
-    SessionState.INTERRUPTED: ("!", "$error"),
-    SessionState.UNREAD: ("✓", "$primary"),
+    SessionState.WAITING: ("?", ACCENT),
+    SessionState.RETRYING: ("↻", WARNING),
+    SessionState.STALLED: ("◐", WARNING),
+    SessionState.RUNNING: ("●", SUCCESS),
+    SessionState.FAILED: ("✗", ERROR),
+    SessionState.INTERRUPTED: ("!", ERROR),
+    SessionState.UNREAD: ("✓", PRIMARY),
     SessionState.IDLE: ("·", MUTED),
-    SessionState.GONE: ("■", "$warning"),
+    SessionState.GONE: ("■", WARNING),
 }
 """Glyph and colour of each state; the word alone is sufficient."""
 
@@ -114,7 +126,7 @@ class SessionPicker(Dialog[Open | New | None]):
         self._unreadable = 0
         self.more: Callable[[str, str | None], None] = lambda search, cursor: None
         """Requests a page of the sessions whose title contains `search`."""
-        self._title = StaticText(Content.styled("Sessions", "bold"), classes="title")
+        self._title = StaticText(Content.styled("Sessions", BOLD), classes="title")
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
 
@@ -155,9 +167,9 @@ class SessionPicker(Dialog[Open | New | None]):
         if self._unreadable:
             empty += f" · {self._unreadable} cannot be read"
         here = any(session.id == self._current for session in self._listed)
-        mark = Content.assemble(("   › ", "$primary"), ("is on the screen", MUTED)) if here else ""
+        mark = Content.assemble(("   › ", PRIMARY), ("is on the screen", MUTED)) if here else ""
         known = "" if self._line_up() else AS_LAST_KNOWN
-        self._title.show(Content.assemble((f"Sessions{empty}", "bold"), (known, MUTED), mark))
+        self._title.show(Content.assemble((f"Sessions{empty}", BOLD), (known, MUTED), mark))
         rows = [self._row(session) for session in self._listed]
         if [row.plain for row in rows] != [row.plain for row in self._drawn]:
             self._drawn = rows
@@ -256,7 +268,7 @@ class SessionPicker(Dialog[Open | New | None]):
         age = age if waited is None else span(waited)
         here = "› " if session.id == self._current else "  "
         child = "└ " if session.parent_id is not None else ""
-        left = Content.assemble((here, "$primary"), (child, MUTED), single_line(session.title) or "untitled")
+        left = Content.assemble((here, PRIMARY), (child, MUTED), single_line(session.title) or "untitled")
         place = f"{_tail(session.directory):>{PLACE_CELLS}}  " if width >= WIDE else ""
         right = Content.assemble((place, MUTED), (f"{glyph} {standing.value:<15}", colour), (f"{age:>7} ", MUTED))
         return spread(left, right, width)

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from tui.config.keymap import hints
 from tui.config.keys import Scope
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import StaticText
+from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import hint_line
 
@@ -29,7 +29,7 @@ class TextInputDialog(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield StaticText(Content.styled(self._title, "bold"), classes="title")
+            yield StaticText(Content.styled(self._title, BOLD), classes="title")
             yield Input(self._words, compact=True)
             confirm, cancel = hints(Scope.TEXT_INPUT, "take", "dismiss")
             keys = hint_line((confirm._replace(what=self._verb), cancel))

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from tui.core.model import CatalogItem
 from tui.core.sanitize import single_line
-from tui.widgets.base.static_text import MUTED, StaticText, spread
+from tui.widgets.base.static_text import BOLD, MUTED, PRIMARY, StaticText, spread
 
 ROWS = 6
 """Maximum rows shown..."""
@@ -117,8 +117,8 @@ class CompletionList(StaticText):
     def _row(self, row: int, offered: CatalogItem, width: int) -> Content:
         here = row == self._at
         left = Content.assemble(
-            (" › " if here else "   ", "$primary"),
-            (f"{self._word[:1]}{single_line(offered.name, ABOUT)}", "bold" if here else ""),
+            (" › " if here else "   ", PRIMARY),
+            (f"{self._word[:1]}{single_line(offered.name, ABOUT)}", BOLD if here else ""),
             (f"  {single_line(offered.about, ABOUT)}" if offered.about else "", MUTED),
         )
         count = f"{row + 1} of {len(self._fitting)} " if here and len(self._fitting) > self._rows else ""

@@ -15,7 +15,7 @@ from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Queued
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import MUTED, StaticText, spread
+from tui.widgets.base.static_text import BOLD, MUTED, PRIMARY, WARNING, StaticText, spread
 
 ROWS = 4
 """Maximum prompts shown, on a screen with enough rows."""
@@ -24,9 +24,9 @@ ROWS = 4
 def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True, unsaved: bool = False) -> Content:
     """Return why nothing is sent. `held`: why some, or `all_held`, are held. `unsaved`: saving failed."""
     if unsaved:
-        return Content.styled("· waiting until it can be saved", "$warning")
+        return Content.styled("· waiting until it can be saved", WARNING)
     if held:
-        return Content.styled(f"· {'' if all_held else 'some '}paused: {held}", "$warning")
+        return Content.styled(f"· {'' if all_held else 'some '}paused: {held}", WARNING)
     return Content.styled("· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED)
 
 
@@ -143,7 +143,7 @@ class QueueList(StaticText, can_focus=True):
     def _head(self, width: int) -> list[Content]:
         """Return the count, the reason and the release key, which always stays visible: in a second line if needed."""
         count = len(self._waiting)
-        why = Content.assemble((" 1 prompt " if count == 1 else f" {count} prompts ", "bold"), self._why)
+        why = Content.assemble((" 1 prompt " if count == 1 else f" {count} prompts ", BOLD), self._why)
         held = self._held and self._edited is None
         release = Content.styled(f"{key('release')} resume queue", MUTED) if held else Content("")
         reach = Content.styled("⇧Tab changes " if self._within_reach else "", MUTED)
@@ -160,7 +160,7 @@ class QueueList(StaticText, can_focus=True):
         first, *rest = queued.text.strip().split("\n")
         here = self.has_focus and row == self._cursor
         left = Content.assemble(
-            (f" {'›' if here else ' '} {row + 1} ", "$primary"), (single_line(first), "bold" if here else "")
+            (f" {'›' if here else ' '} {row + 1} ", PRIMARY), (single_line(first), BOLD if here else "")
         )
         lines = f"+{len(rest)} line{'s' if len(rest) > 1 else ''}" if rest else ""
         held = "paused" if queued.id in self._held and not self.all_held else ""

@@ -7,7 +7,7 @@ from textual.content import Content
 from tui.config.keymap import key
 from tui.core.changes import ReplyStatusChanged
 from tui.core.sanitize import single_line
-from tui.widgets.base.static_text import MUTED
+from tui.widgets.base.static_text import ERROR, MUTED, SUCCESS, WARNING
 
 
 def progress_text(fare: ReplyStatusChanged) -> Content:
@@ -17,18 +17,18 @@ def progress_text(fare: ReplyStatusChanged) -> Content:
         case "sending":
             return Content.styled(" sending…", MUTED)
         case "retrying":
-            return Content.styled(f" no answer from the server{because} · trying again", "$warning")
+            return Content.styled(f" no answer from the server{because} · trying again", WARNING)
         case "acknowledged":
-            return Content.styled(" ✓ the server has your answer", "$success")
+            return Content.styled(" ✓ the server has your answer", SUCCESS)
         case "allowed":
-            return Content.styled(" allowed · whether by your answer is not recorded", "$success")
+            return Content.styled(" allowed · whether by your answer is not recorded", SUCCESS)
         case "elsewhere":
-            return Content.styled(" answered elsewhere · your answer was not accepted", "$warning")
+            return Content.styled(" answered elsewhere · your answer was not accepted", WARNING)
         case "expired":
-            return Content.styled(f" expired: the server does not have this request any more{because}", "$warning")
+            return Content.styled(f" expired: the server does not have this request any more{because}", WARNING)
         case "refused":
-            return Content.styled(f" the server refused it{because} · change it and send it again", "$error")
+            return Content.styled(f" the server refused it{because} · change it and send it again", ERROR)
         case "stopped":
-            return Content.styled(f" not sent{because} · {key('retry')} after fixing it sends it", "$error")
+            return Content.styled(f" not sent{because} · {key('retry')} after fixing it sends it", ERROR)
         case _:
             assert_never(fare.state)

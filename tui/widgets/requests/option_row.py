@@ -7,7 +7,7 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 
-from tui.widgets.base.static_text import MUTED
+from tui.widgets.base.static_text import BOLD, MUTED
 from tui.widgets.text.blocks import Paragraph
 from tui.widgets.text.lines_view import LinesView
 
@@ -48,7 +48,7 @@ class OptionRow(LinesView):
         number = str(self.row + 1) if self.row < 9 else " "
         mark = f"{choice.mark} " if choice.mark else ""
         first = f" {'›' if cursor and marked else ' '} {number} {mark}"
-        label = Content.styled(choice.label, "bold" if choice.chosen or (cursor and marked) else "")
+        label = Content.styled(choice.label, BOLD if choice.chosen or (cursor and marked) else "")
         narrow = self.app.size.width < NARROW
         blank = "\n" if narrow else " " * max(2, column + 2 - label.cell_length)
         words = Content.assemble(label, (blank + choice.about, MUTED)) if choice.about else label

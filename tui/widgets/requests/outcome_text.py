@@ -12,10 +12,10 @@ from tui.config.keymap import key
 from tui.core.changes import ReplyStatusChanged, RequestClosed
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
 from tui.core.sanitize import excerpt, single_line
-from tui.widgets.base.static_text import MUTED
+from tui.widgets.base.static_text import ERROR, MUTED, SUCCESS, WARNING
 
-GIVEN = ("✓ ", "$success")
-REFUSED = ("× ", "$warning")
+GIVEN = ("✓ ", SUCCESS)
+REFUSED = ("× ", WARNING)
 REPLIES: dict[PermissionReply, str] = {
     "once": "allowed once",
     "always": "allowed always",
@@ -53,7 +53,7 @@ class Outcomes:
                 if request_id not in self._theirs:
                     return None
                 what = f"! the {_kind(change.request)} was withdrawn; whether your answer was accepted is not known"
-                return Content.styled(f"{what}{because} · {key('retry')} after fixing it asks", "$warning")
+                return Content.styled(f"{what}{because} · {key('retry')} after fixing it asks", WARNING)
             case "acknowledged":
                 ours = self._ours.get(request_id, Content.assemble(GIVEN, "the server has your answer"))
                 return self._tell(request_id, ours)
@@ -67,10 +67,10 @@ class Outcomes:
                 return self._tell(request_id, Content.assemble(words, (" · your answer was not accepted", MUTED)))
             case "expired":
                 late = f"! expired: the server does not have this request any more{because}"
-                return self._tell(request_id, Content.styled(f"{late} · your answer was not accepted", "$warning"))
+                return self._tell(request_id, Content.styled(f"{late} · your answer was not accepted", WARNING))
             case "refused":
                 self._ours.pop(request_id, None)
-                return Content.styled(f"! the server refused the answer{because} · it is still open", "$error")
+                return Content.styled(f"! the server refused the answer{because} · it is still open", ERROR)
             case _:
                 assert_never(change.state)
 

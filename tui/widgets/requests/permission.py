@@ -16,7 +16,7 @@ from tui.core.answer_draft import PermissionDraft
 from tui.core.model import PermissionReply, PermissionRequest
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import MUTED
+from tui.widgets.base.static_text import BOLD, MUTED
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.requests.custom_answer import CustomAnswerForm, Field, KeyOwner
 from tui.widgets.requests.option_row import Choice, OptionRow, label_column
@@ -173,7 +173,7 @@ class PermissionForm(CustomAnswerForm):
 
 def detail(request: PermissionRequest) -> list[TextBlock]:
     """Return what the call would do: its command or diff, or else its patterns."""
-    wants = Content.assemble(("Allow ", ""), (single_line(request.action), "bold"), "?")
+    wants = Content.assemble(("Allow ", ""), (single_line(request.action), BOLD), "?")
     pieces: list[TextBlock] = [Paragraph(wants, " ", " ", gap=0)]
     text = request.detail or "\n".join(request.patterns)
     if text:

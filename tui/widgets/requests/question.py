@@ -17,7 +17,7 @@ from tui.core.answer_draft import AnswerDraft, Step
 from tui.core.model import Question
 from tui.core.sanitize import excerpt, single_line
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import MUTED, StaticText
+from tui.widgets.base.static_text import BOLD, MUTED, SUCCESS, WARNING, StaticText
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.requests.custom_answer import CustomAnswerForm, Field, KeyOwner
 from tui.widgets.requests.option_row import Choice, OptionRow, label_column
@@ -205,7 +205,7 @@ class QuestionForm(CustomAnswerForm):
         if tab == len(questions):
             return Content(" Review ")
         header = single_line(questions[tab].header, HEADER_AT_MOST) or f"Question {tab + 1}"
-        return Content.assemble(f" {header}", (" ✓ " if self.draft.answered(tab) else " ", "$success"))
+        return Content.assemble(f" {header}", (" ✓ " if self.draft.answered(tab) else " ", SUCCESS))
 
     def _question_pieces(self) -> list[TextBlock]:
         question = self.draft.question
@@ -214,7 +214,7 @@ class QuestionForm(CustomAnswerForm):
             return [
                 Paragraph(
                     Content.assemble(
-                        (excerpt(question.text, lines=TEXT_LINES, characters=TEXT_SHOWN), "bold"),
+                        (excerpt(question.text, lines=TEXT_LINES, characters=TEXT_SHOWN), BOLD),
                         (f"   {how}" if how else "", MUTED),
                     ),
                     " ",
@@ -227,7 +227,7 @@ class QuestionForm(CustomAnswerForm):
         questions = self.draft.request.questions[:REVIEWED]
         column = label_column([single_line(asked.header or asked.text) for asked in questions])
         for asked, answer in zip(questions, answers, strict=False):
-            words = Content(excerpt(", ".join(answer))) if answer else Content.styled("not answered", "$warning")
+            words = Content(excerpt(", ".join(answer))) if answer else Content.styled("not answered", WARNING)
             name = single_line(asked.header or asked.text)
             lines.append(Paragraph(Content.assemble((name.ljust(column), MUTED), "  ", words), "   ", "     ", gap=0))
         more = len(answers) - len(questions)

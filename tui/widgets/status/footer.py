@@ -5,7 +5,7 @@ from textual.style import Style
 
 from tui.config.keymap import Hint, Keys, hints
 from tui.config.keys import Scope
-from tui.widgets.base.static_text import MUTED, StaticText
+from tui.widgets.base.static_text import BOLD, MUTED, StaticText
 
 
 def everywhere(waiting: int) -> Keys:
@@ -41,7 +41,7 @@ def fitting(keys: Keys, width: int) -> Content:
 
 
 def _hint(hint: Hint) -> Content:
-    words = Content.assemble((hint.label, "bold"), (f" {hint.what}", MUTED))
+    words = Content.assemble((hint.label, BOLD), (f" {hint.what}", MUTED))
     if not hint.pressed:
         return words
     return words.stylize(Style.from_meta({"@click": f"app.press({', '.join(map(repr, hint.pressed))})"}))

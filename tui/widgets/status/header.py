@@ -17,7 +17,7 @@ from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.sanitize import single_line
 from tui.widgets.base.format import span
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.base.static_text import FAINT, MUTED, spread, strip_of
+from tui.widgets.base.static_text import ERROR, FAINT, HEADING, MUTED, PLAIN, SUCCESS, WARNING, spread, strip_of
 
 BARS = "▁▂▃▅▇"
 NAME_SHORTEST = 22
@@ -59,9 +59,9 @@ def connection_text(line: ConnectionStatus, room: int = 1000, *, ever_up: bool =
             state = "↻ lost" if ever_up else "↻ not connected"
             told = single_line(line.reason)
             reason = told if ever_up else told.removeprefix("cannot connect: ")
-            return _down(state, "$warning", reason, f" · {when} · {key('retry')} now", room)
+            return _down(state, WARNING, reason, f" · {when} · {key('retry')} now", room)
         case ConnectionState.STOPPED:
-            return _down("■ stopped", "$error", single_line(line.reason), f" · {key('retry')} after fixing it", room)
+            return _down("■ stopped", ERROR, single_line(line.reason), f" · {key('retry')} after fixing it", room)
         case _:
             assert_never(line.state)
 
@@ -69,7 +69,7 @@ def connection_text(line: ConnectionStatus, room: int = 1000, *, ever_up: bool =
 def _alive(line: ConnectionStatus) -> Content:
     age = span(line.age or 0.0)
     late = line.state is ConnectionState.QUIET
-    state = (f"◐ quiet {age}", "$warning") if late else (f"● live {age}", "$success")
+    state = (f"◐ quiet {age}", WARNING) if late else (f"● live {age}", SUCCESS)
     trip = "" if line.round_trip is None else f"  {_milliseconds(line.round_trip)}"
     beats = sparkline(line.gaps, line.interval)
     return Content.assemble(state, (trip, MUTED), (f" {beats}" if beats else "", MUTED))
@@ -108,10 +108,10 @@ def spent(heading: Heading) -> str:
 def names(heading: Heading, room: int = 1000) -> Content:
     """Return the left side of the header. If it exceeds `room` cells, whole parts are dropped from the end."""
     named = [name for name in (heading.title, heading.agent) if name]
-    brand = Content.assemble((" holdfast", "bold $primary"), "  ")
-    left = Content.assemble(brand, (" · ".join(named), "$foreground"), (spent(heading), MUTED))
+    brand = Content.assemble((" holdfast", HEADING), "  ")
+    left = Content.assemble(brand, (" · ".join(named), PLAIN), (spent(heading), MUTED))
     while left.cell_length > room and named:
-        left = Content.assemble(brand, (" · ".join(named), "$foreground"))
+        left = Content.assemble(brand, (" · ".join(named), PLAIN))
         named.pop()
     return left
 

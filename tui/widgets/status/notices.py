@@ -5,7 +5,7 @@ from textual.content import Content
 
 from tui.core.changes import Notice
 from tui.core.sanitize import excerpt
-from tui.widgets.base.static_text import MUTED, StaticText
+from tui.widgets.base.static_text import ERROR, MUTED, PLAIN, WARNING, StaticText
 
 SHOWN_AT_ONCE = 3
 SMALL = 20
@@ -14,7 +14,7 @@ KEPT = 20
 """Maximum number of temporary notices kept; the oldest are dropped."""
 LASTS = {"information": 6.0, "warning": 10.0, "error": 15.0}
 """Seconds that a notice is shown, by severity, unless it is sticky."""
-COLOURS = {"information": "$foreground", "warning": "$warning", "error": "$error"}
+COLOURS = {"information": PLAIN, "warning": WARNING, "error": ERROR}
 
 
 class Notices(StaticText):

@@ -12,18 +12,18 @@ from textual.content import Content
 from tui.config.keymap import key
 from tui.core.model import Todo
 from tui.core.sanitize import single_line
-from tui.widgets.base.static_text import MUTED, StaticText, spread
+from tui.widgets.base.static_text import MUTED, PLAIN, PRIMARY, StaticText, spread
 
 SHOWN_AT_MOST = 12
 """Lines of the expanded plan; the rest is counted."""
 
 MARKS = {
     "completed": ("✓", MUTED),
-    "in_progress": ("▸", "$primary"),
+    "in_progress": ("▸", PRIMARY),
     "cancelled": ("×", MUTED),
 }
 """By the server's status; any other status counts as open."""
-TO_DO = ("·", "$foreground")
+TO_DO = ("·", PLAIN)
 ENDED = ("completed", "cancelled")
 
 
@@ -109,4 +109,4 @@ class Plan(StaticText):
 
 
 def _colour(todo: Todo) -> str:
-    return MUTED if todo.status in ENDED else "$foreground"
+    return MUTED if todo.status in ENDED else PLAIN

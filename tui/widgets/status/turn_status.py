@@ -17,7 +17,7 @@ from tui.core.sanitize import excerpt, single_line
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 from tui.widgets.base.format import clock, ordinal, span
-from tui.widgets.base.static_text import MUTED, StaticText, bounded
+from tui.widgets.base.static_text import ACCENT, ERROR, MUTED, PLAIN, SUCCESS, WARNING, StaticText, bounded
 
 PADS_ARE_FRESH = 60.0
 """Seconds. Padding newer than this proves that the prompt's request is still connected."""
@@ -41,23 +41,23 @@ def turn_text(
 
     `now` is the turn's clock, `server_now` the server's time in epoch seconds.
     """
-    elapsed = Content.styled(f"turn {_lasted(turn, now)}", "$foreground")
+    elapsed = Content.styled(f"turn {_lasted(turn, now)}", PLAIN)
     if abort is not None:
-        return Content.assemble(elapsed, (f" · {_aborting(abort, line)}", "$warning"))
+        return Content.assemble(elapsed, (f" · {_aborting(abort, line)}", WARNING))
     if turn.state is TurnState.SENDING:
         return Content.assemble("sending… ", (span(now - turn.started), MUTED))
     if trouble is not None and line.up:
         return _amiss(trouble, turn, line, elapsed)
     if turn.state is TurnState.UNKNOWN and line.up:
         why = f" ({single_line(turn.reason)})" if turn.reason else ""
-        return Content.assemble(elapsed, (f" · unknown: its request failed{why} · checking its status…", "$warning"))
+        return Content.assemble(elapsed, (f" · unknown: its request failed{why} · checking its status…", WARNING))
     held = _held(turn, line, now)
     if not line.up:
         return Content.assemble(elapsed, _while_down(turn, now, held))
     match turn.state:
         case TurnState.WAITING if not turn.unwatched:
             lasts = "" if turn.waiting_since is None else f" {span(now - turn.waiting_since)}"
-            return Content.assemble(elapsed, (held, MUTED), (f" · waiting for you{lasts}", "$accent"))
+            return Content.assemble(elapsed, (held, MUTED), (f" · waiting for you{lasts}", ACCENT))
         case TurnState.RETRYING:
             return _retrying(turn, server_now)
         case TurnState.RUNNING | TurnState.WAITING:
@@ -108,22 +108,22 @@ def _held(turn: Turn, line: ConnectionStatus, now: float) -> str:
 
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
     if turn.post.held and turn.post.last_padding is not None and now - turn.post.last_padding < PADS_ARE_FRESH:
-        return f"{held} · text follows after the reconnect", "$warning"
+        return f"{held} · text follows after the reconnect", WARNING
     if turn.cancels_on_disconnect is not False:
         does = "ends" if turn.cancels_on_disconnect else "may end"
-        return f" · unknown while disconnected; this server {does} a turn when its client disconnects", "$warning"
-    return " · unknown while disconnected; it continues if the server is up", "$warning"
+        return f" · unknown while disconnected; this server {does} a turn when its client disconnects", WARNING
+    return " · unknown while disconnected; it continues if the server is up", WARNING
 
 
 def _retrying(turn: Turn, server_now: float) -> Content:
     retry = turn.retry
     if retry is None:
-        return Content.styled("model provider error · the server retries", "$warning")
+        return Content.styled("model provider error · the server retries", WARNING)
     message = single_line(retry.message)
     why = f": {message}" if "(" in message else f" ({message})" if message else ""
     wait = "" if retry.next_at is None else f" in {span(retry.next_at - server_now)}"
     attempt = f" ({ordinal(retry.attempt)})" if retry.attempt else ""
-    return Content.styled(f"model provider error{why} · the server retries{wait}{attempt}", "$warning")
+    return Content.styled(f"model provider error{why} · the server retries{wait}{attempt}", WARNING)
 
 
 def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Content) -> Content:
@@ -151,7 +151,7 @@ def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Cont
             advice = f"Perhaps {lost}. Wait, or abort with Esc Esc."
         case _:
             assert_never(trouble.kind)
-    return Content.assemble(elapsed, (f" · {what}", "$warning"), (f"\n{advice}", MUTED))
+    return Content.assemble(elapsed, (f" · {what}", WARNING), (f"\n{advice}", MUTED))
 
 
 def end_text(turn: Turn, *, begun: bool = True) -> Content:
@@ -165,24 +165,24 @@ def end_text(turn: Turn, *, begun: bool = True) -> Content:
     because = f": {excerpt(turn.reason)}" if turn.reason else ""
     match turn.state:
         case TurnState.FINISHED:
-            return Content.assemble(("✓ finished", "$success"), (f"{took and f' in {took}'}{because}", MUTED))
+            return Content.assemble(("✓ finished", SUCCESS), (f"{took and f' in {took}'}{because}", MUTED))
         case TurnState.FAILED:
-            return Content.styled(f"✗ failed{because}", "$error")
+            return Content.styled(f"✗ failed{because}", ERROR)
         case TurnState.ABORTED if not begun:
-            return Content.assemble(("■ aborted before it began", "$warning"), (because, MUTED))
+            return Content.assemble(("■ aborted before it began", WARNING), (because, MUTED))
         case TurnState.ABORTED:
-            return Content.assemble(("■ aborted", "$warning"), (f"{took and f' after {took}'}{because}", MUTED))
+            return Content.assemble(("■ aborted", WARNING), (f"{took and f' after {took}'}{because}", MUTED))
         case TurnState.INTERRUPTED:
-            return Content.assemble((f"! interrupted{because}", "$error"), (" · send again to continue", MUTED))
+            return Content.assemble((f"! interrupted{because}", ERROR), (" · send again to continue", MUTED))
         case TurnState.CANCELLED:
             why = "the server aborted it when its connection broke"
             if turn.cancels_on_disconnect:
                 why = "this server ends a turn when its client disconnects"
             reason = f" ({single_line(turn.reason)})" if turn.reason else ""
-            return Content.assemble((f"! cancelled: {why}", "$error"), (f"{reason} · send again to continue", MUTED))
+            return Content.assemble((f"! cancelled: {why}", ERROR), (f"{reason} · send again to continue", MUTED))
         case TurnState.NOT_SENT:
             what = "it" if turn.prompt is None else f"“{single_line(turn.prompt.text, PROMPT_QUOTED)}”"
-            return Content.assemble((f"↩ not sent{because}", "$error"), (f" · {what} went back to the prompt", MUTED))
+            return Content.assemble((f"↩ not sent{because}", ERROR), (f" · {what} went back to the prompt", MUTED))
         case TurnState.SENDING | TurnState.UNKNOWN | TurnState.RUNNING | TurnState.WAITING | TurnState.RETRYING:
             return Content("")
         case _:
@@ -194,17 +194,17 @@ def recorded_text(end: RecordedEnd) -> Content:
     match end.how:
         case "finished":
             took = "" if end.took is None else f" in {clock(end.took)}"
-            return Content.assemble(("✓ finished", "$success"), (took, MUTED))
+            return Content.assemble(("✓ finished", SUCCESS), (took, MUTED))
         case "together":
-            return Content.assemble(("✓ finished", "$success"), (": answered together with a later prompt", MUTED))
+            return Content.assemble(("✓ finished", SUCCESS), (": answered together with a later prompt", MUTED))
         case "rejected":
-            return Content.assemble(("■ aborted", "$warning"), (": a request was rejected", MUTED))
+            return Content.assemble(("■ aborted", WARNING), (": a request was rejected", MUTED))
         case "between steps":
-            return Content.styled("! interrupted: it ended between two steps; the server gives no reason", "$error")
+            return Content.styled("! interrupted: it ended between two steps; the server gives no reason", ERROR)
         case "early":
             return Content.styled("· ended early: the server does not say why", MUTED)
         case "stopped":
-            return Content.styled("! interrupted: the server stopped in mid-answer", "$error")
+            return Content.styled("! interrupted: the server stopped in mid-answer", ERROR)
         case "unanswered":
             return Content.styled("· no answer: the server has none on record", MUTED)
         case "undated":
@@ -223,7 +223,7 @@ def gone_text(line: ConnectionStatus, *, readable: bool = True, unknown: str = "
         if unknown
         else "■ this session no longer exists on the server: deleted, or its storage was lost"
     )
-    lost = Content.styled(what, "$error")
+    lost = Content.styled(what, ERROR)
     then = "sending starts a new session" if line.up else "what you write is kept until the connection is back"
     here = f"It can still be read here; {then}" if readable else then[0].upper() + then[1:]
     return Content.assemble(lost, (f"\n{here}.", MUTED))
@@ -233,7 +233,7 @@ def undone_text(prompts: int) -> Content:
     """Return the text for a session whose newest messages are undone on the server; they are not drawn."""
     what = "1 prompt and what followed is" if prompts == 1 else f"{prompts} prompts and what followed are"
     return Content.assemble(
-        (f"↩ {what} undone", "$warning"),
+        (f"↩ {what} undone", WARNING),
         ("\nThe next prompt removes them for good; Redo (^P) brings them back.", MUTED),
     )
 
@@ -247,9 +247,9 @@ def quiet_text(line: ConnectionStatus) -> Content:
             return Content.styled("connecting…", MUTED)
         case ConnectionState.RECONNECTING:
             why = f": {single_line(line.reason).removeprefix('cannot connect: ')}" if line.reason else ""
-            return Content.styled(f"not connected{why} · prompts wait here", "$warning")
+            return Content.styled(f"not connected{why} · prompts wait here", WARNING)
         case ConnectionState.STOPPED:
-            return Content.styled(single_line(line.hint) or f"Fix it, then press {key('retry')}.", "$error")
+            return Content.styled(single_line(line.hint) or f"Fix it, then press {key('retry')}.", ERROR)
         case _:
             assert_never(line.state)
 

@@ -11,9 +11,8 @@ import msgspec
 from rich.cells import chop_cells
 from textual.content import Content, Span
 
-from tui.widgets.base.static_text import FAINT
+from tui.widgets.base.static_text import BOLD, CODE_GROUND, FAINT
 
-CODE_GROUND = "on $surface"
 COLUMN_GAP = "  "
 NARROWEST_COLUMN = 6
 CELL_AT_MOST = 2_000
@@ -178,7 +177,7 @@ class Table(msgspec.Struct, frozen=True):
         lines: list[Content] = []
         more = max(map(len, self.rows)) - len(widths)
         if not self.goes_on:
-            lines += _row_lines(tuple(cell.stylize("bold") for cell in self.rows[0]), widths)
+            lines += _row_lines(tuple(cell.stylize(BOLD) for cell in self.rows[0]), widths)
             lines.append(Content.styled(COLUMN_GAP.join("─" * column for column in widths), FAINT))
         for row in self.rows if self.goes_on else self.rows[1:]:
             lines += _row_lines(row, widths)

@@ -15,6 +15,8 @@ from typing import Any
 
 from textual.content import Content, Span
 
+from tui.widgets.base.static_text import CODE
+
 log = logging.getLogger(__name__)
 
 SHORT = 60
@@ -101,7 +103,7 @@ def _coloured(code: str, language: str, budget: float) -> tuple[Content, ...]:
         if style := styles.get(kind):
             spans.append(Span(at, at + len(token), style))
         at += len(token)
-    text = Content("\n".join(code.splitlines()), spans=spans).stylize_before("$text")
+    text = Content("\n".join(code.splitlines()), spans=spans).stylize_before(CODE)
     lines = tuple(text.split("\n", allow_blank=True))
     return lines if [line.plain for line in lines] == [line.plain for line in plain] else plain
 

@@ -16,14 +16,9 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.base.static_text import strip_of
+from tui.widgets.base.static_text import FOUND, FOUND_HERE, strip_of
 from tui.widgets.text.blocks import Code, TextBlock
 from tui.widgets.text.copying import Row, rows_of, selected
-
-FOUND = "on $accent 30%"
-FOUND_HERE = "bold on $accent 60%"
-"""Style of search matches, and of the current match."""
-
 
 STRIPS_KEPT = 500
 WRAPPED_AT_ONCE = 20_000

@@ -14,7 +14,7 @@ from textual.content import Content, Span
 from textual.style import Style
 
 from tui.core.sanitize import sanitize
-from tui.widgets.base.static_text import MUTED
+from tui.widgets.base.static_text import BOLD, HEADING, INLINE_CODE, ITALIC, MUTED, STRIKE
 from tui.widgets.text.blocks import Code, Paragraph, Rule, Table, TextBlock
 from tui.widgets.text.highlighting import Highlights, plain_lines
 
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 HIGHLIGHTS = Highlights()
 
-MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
-INLINE_CODE = "$text-secondary"
-HEADING = "bold $primary"
+MARKS = {"strong": BOLD, "em": ITALIC, "s": STRIKE}
 COLUMNS_READ = 200
 """Maximum columns of a table whose text is read: more than fit on a screen."""
 CELLS_READ = 10_000

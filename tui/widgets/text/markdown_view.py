@@ -14,7 +14,7 @@ from textual.content import Content
 
 from tui.core.model import Progress
 from tui.core.sanitize import sanitize
-from tui.widgets.base.static_text import MUTED
+from tui.widgets.base.static_text import ASIDE, WARNING
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 from tui.widgets.text.incremental_markdown import IncrementalMarkdown, is_quick
 from tui.widgets.text.lines_view import LinesView
@@ -27,10 +27,10 @@ DENSE_AT_ONCE = 1_000
 SHOWN_AT_MOST = 1_000_000
 """Maximum characters of a text that are shown, to limit memory."""
 
-PARTIAL = Paragraph(Content.styled("… text may be missing until the server sends all of it", f"italic {MUTED}"), gap=1)
-TORN = Paragraph(Content.styled("… the server does not have the rest of this text", f"italic {MUTED}"), gap=1)
+PARTIAL = Paragraph(Content.styled("… text may be missing until the server sends all of it", ASIDE), gap=1)
+TORN = Paragraph(Content.styled("… the server does not have the rest of this text", ASIDE), gap=1)
 BROKEN = Paragraph(
-    Content.styled("↻ interrupted: model provider error; restarting", "$warning"),
+    Content.styled("↻ interrupted: model provider error; restarting", WARNING),
     gap=1,
 )
 BELOW: dict[Progress, Sequence[TextBlock]] = {"partial": (PARTIAL,), "broken": (BROKEN,)}
@@ -39,7 +39,7 @@ BELOW_ENDED: dict[Progress, Sequence[TextBlock]] = {"partial": (TORN,), "broken"
 
 def omitted_text(characters: int) -> Paragraph:
     """Return the paragraph shown below a text that is too long."""
-    return Paragraph(Content.styled(f"… {characters} more characters: too long to be shown", f"italic {MUTED}"))
+    return Paragraph(Content.styled(f"… {characters} more characters: too long to be shown", ASIDE))
 
 
 def at_once(text: str, begun: int) -> int:

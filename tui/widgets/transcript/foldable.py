@@ -18,7 +18,7 @@ from tui.config.keys import Scope
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.base.static_text import MUTED, spread
+from tui.widgets.base.static_text import ACCENT, BOLD, MUTED, spread
 from tui.widgets.text.blocks import TextBlock
 from tui.widgets.text.lines_view import LinesView
 
@@ -27,7 +27,7 @@ MARGIN = 16
 BLANKS = re.compile(r" {3,}")
 NAME = 10
 """Width in cells of a name in the margin."""
-YOU = Content.assemble((" ▌", "$accent"), (" you", "bold"))
+YOU = Content.assemble((" ▌", ACCENT), (" you", BOLD))
 """Margin label of the user's messages."""
 
 

@@ -21,7 +21,7 @@ from tui.core.model import (
     ToolPart,
 )
 from tui.core.sanitize import excerpt, single_line
-from tui.widgets.base.static_text import MUTED, SkipsCoveredBackground
+from tui.widgets.base.static_text import BOLD, ERROR, MUTED, PRIMARY, WARNING, SkipsCoveredBackground
 from tui.widgets.text.blocks import Paragraph, TextBlock, paragraphs
 from tui.widgets.text.lines_view import LinesView
 from tui.widgets.text.markdown_view import SHOWN_AT_MOST, MarkdownView, omitted_text
@@ -41,7 +41,7 @@ SLACK = 50
 
 def agent_label(agent: str) -> Content:
     name = Content(f" {single_line(agent, MARGIN) or 'agent'}").truncate(MARGIN - 3)
-    return Content.assemble((" ▌", "$primary"), name.stylize("bold"))
+    return Content.assemble((" ▌", PRIMARY), name.stylize(BOLD))
 
 
 class MessageView(Vertical, SkipsCoveredBackground):
@@ -303,12 +303,12 @@ class MessageView(Vertical, SkipsCoveredBackground):
         if failure is None:
             return
         if failure.kind == "aborted":
-            words = Content.styled("■ aborted", "$warning")
+            words = Content.styled("■ aborted", WARNING)
         elif failure.kind == "interrupted":
-            words = Content.styled(f"! interrupted: {excerpt(failure.message)}", "$error")
+            words = Content.styled(f"! interrupted: {excerpt(failure.message)}", ERROR)
         else:
             status = f" ({failure.status})" if failure.status else ""
-            words = Content.styled(f"✗ failed{status}: {excerpt(failure.message)}", "$error")
+            words = Content.styled(f"✗ failed{status}: {excerpt(failure.message)}", ERROR)
         if self._failure is None:
             self._failure = NoteLine(words, classes="ending")
             self.mount(self._failure, before=self._first_end())

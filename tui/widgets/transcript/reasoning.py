@@ -4,7 +4,7 @@ from textual.content import Content
 
 from tui.core.model import ReasoningPart
 from tui.core.sanitize import single_line
-from tui.widgets.base.static_text import MUTED
+from tui.widgets.base.static_text import ASIDE, MUTED
 from tui.widgets.text.blocks import Paragraph, TextBlock, paragraphs
 from tui.widgets.transcript.foldable import SHOWN_AT_MOST, Foldable, Headline, begins, more_words
 
@@ -39,7 +39,7 @@ class ReasoningView(Foldable):
 def detail_of(part: ReasoningPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
     """Return the detail of the expanded line, at most `limit` lines."""
     beginning, more = begins(part.text.strip(), limit)
-    pieces: list[TextBlock] = [*paragraphs(beginning, f"italic {MUTED}")]
+    pieces: list[TextBlock] = [*paragraphs(beginning, ASIDE)]
     return [*pieces, Paragraph(more_words(more))] if more else pieces
 
 

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from tui.config.keys import Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.base.static_text import MUTED, StaticText
+from tui.widgets.base.static_text import MUTED, PRIMARY, StaticText
 from tui.widgets.transcript.search_targets import SEARCHED_LINES
 
 
@@ -52,7 +52,7 @@ class SearchBar(Horizontal, Guarded):
         self._count = StaticText()
 
     def compose(self) -> ComposeResult:
-        yield StaticText(Content.styled("/ ", "$primary"))
+        yield StaticText(Content.styled("/ ", PRIMARY))
         yield self._input
         yield self._count
 

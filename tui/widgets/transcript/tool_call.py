@@ -10,7 +10,7 @@ from tui.core.model import ToolPart
 from tui.core.sanitize import single_line
 from tui.core.store import ENDED
 from tui.widgets.base.format import took
-from tui.widgets.base.static_text import MUTED
+from tui.widgets.base.static_text import ERROR, MUTED, PRIMARY, SUCCESS, WARNING
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock, paragraphs
 from tui.widgets.text.highlighting import plain_lines
 from tui.widgets.transcript.foldable import NAME, SHOWN_AT_MOST, Foldable, Headline, begins, more_words
@@ -44,7 +44,7 @@ class ToolCall(Foldable):
         headline = headline_of(self.part)
         if self._alive or self.part.state in ENDED:
             return headline
-        return replace(headline, outcome=Content.styled("! interrupted", "$warning"))
+        return replace(headline, outcome=Content.styled("! interrupted", WARNING))
 
     def detail(self) -> list[TextBlock]:
         return detail_of(self.part, self._limit)
@@ -76,7 +76,7 @@ def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
         pieces.append(Code(_cut(_input_text(part), limit)))
     if part.error:
         error, more = begins(part.error, limit)
-        pieces += paragraphs(error, "$error", gap=1)
+        pieces += paragraphs(error, ERROR, gap=1)
         pieces += [Paragraph(more_words(more), gap=0)] if more else []
     if part.output and not part.diff:
         pieces.append(Code(_cut(part.output, limit)))
@@ -97,12 +97,12 @@ def _outcome(part: ToolPart) -> Content:
     time = took(part.ended - part.started) if part.ended is not None and part.started is not None else ""
     match part.state:
         case "completed":
-            return Content.assemble((time, MUTED), (" ✓ done", "$success"))
+            return Content.assemble((time, MUTED), (" ✓ done", SUCCESS))
         case "error":
-            glyph, colour = ("✗", "$error") if part.why == "failed" else ("×", "$warning")
+            glyph, colour = ("✗", ERROR) if part.why == "failed" else ("×", WARNING)
             return Content.assemble((time, MUTED), (f" {glyph} {part.why}", colour))
         case "running":
-            return Content.styled("… running", "$primary")
+            return Content.styled("… running", PRIMARY)
         case "pending":
             return Content.styled("· pending", MUTED)
 
@@ -142,10 +142,10 @@ def diff_lines(diff: str) -> Iterable[Content]:
         if line.startswith(("+++ ", "--- ")):
             yield Content.styled(line, MUTED)
         elif line.startswith("+"):
-            yield Content.styled(line, "$success")
+            yield Content.styled(line, SUCCESS)
         elif line.startswith("-"):
-            yield Content.styled(line, "$error")
+            yield Content.styled(line, ERROR)
         elif line.startswith("@@"):
-            yield Content.styled(line, "$primary")
+            yield Content.styled(line, PRIMARY)
         else:
             yield Content(line)

@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from tui.config.keymap import key
-from tui.widgets.base.static_text import MUTED, StaticText
+from tui.widgets.base.static_text import ERROR, MUTED, StaticText
 
 
 class Top(StaticText):
@@ -31,12 +31,12 @@ class Top(StaticText):
         if doing == "newest" and not loaded:
             words = Content.styled(f"loading messages…{come}", MUTED)
         elif failed:
-            words = Content.styled(f"✗ messages could not be loaded: {failed} · {key('retry')} retry", "$error")
+            words = Content.styled(f"✗ messages could not be loaded: {failed} · {key('retry')} retry", ERROR)
         elif doing == "older":
             words = Content.styled(f"loading older messages…{come}", MUTED)
         elif more and failed_older:
             reason = f"✗ older messages could not be loaded: {failed_older} · scroll up to retry"
-            words = Content.styled(reason, "$error")
+            words = Content.styled(reason, ERROR)
         elif more:
             words = Content.styled("↑ older messages", MUTED)
         elif dropped:
