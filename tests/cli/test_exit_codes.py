@@ -25,7 +25,9 @@ def test_codes_are_those_that_scripts_rely_on() -> None:
         "ELSEWHERE": 9,
         "EXPIRED": 10,
         "NOT_TAKEN": 11,
+        "OUTPUT": 74,
         "TIMEOUT": 124,
         "CTRL_C": 130,
+        "TERMINATED": 143,
     }
     assert all(code.text for code in ExitCode)

@@ -112,6 +112,7 @@ def test_turn_and_its_end() -> None:
     result = Result(session="ses_1", prompt="msg_1", outcome="failed", reason="401", started=10.0, ended=195.0)
     turns = [turn("running"), turn("waiting"), turn("failed", "401")]
     assert printed(*turns, EndEvent(time=0, result=result)) == [
+        "session ses_1",
         "turn running",
         "turn needs your answer",
         "turn failed in 3 min 5 s: 401",

@@ -49,6 +49,7 @@ __all__ = [
     "ConnectionEvent",
     "EndEvent",
     "Event",
+    "FileNotInProject",
     "KeyInUse",
     "KeyNotKept",
     "NoticeEvent",

@@ -1,6 +1,7 @@
 """`connect` and `Connection`: what programs use of Holdfast. They stand on `tui.client.Client` and the journal."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_state_path
 
-from tui.api.errors import CannotConnect, PromptNotSent, RequestNotFound, SessionNotFound
+from tui.api.errors import CannotConnect, FileNotInProject, PromptNotSent, RequestNotFound, SessionNotFound
 from tui.api.event_feed import ConnectionFeed, EventFeed
 from tui.api.pending import pending_request
 from tui.api.running_turn import OnRequest, RunningTurn, send_reply
 from tui.api.values import AnswerOutcome, AnswerState, Event, PendingRequest, Reply, Result
 from tui.client.client import Client
 from tui.client.prompt_dispatcher import NotFetched, NotSaved
+from tui.client.recorded_turn import is_persons
 from tui.config.http_factory import open_transport
 from tui.config.settings import Settings, load_settings
 from tui.core import changes as c
@@ -78,6 +80,7 @@ class Connection:
         title: str = "",
         agent: str | None = None,
         model: str | None = None,
+        files: Sequence[str] = (),
         key: str = "",
         on_request: OnRequest = "wait",
         on_event: Callable[[Event], None] = lambda event: None,
@@ -90,6 +93,7 @@ class Connection:
             title=title,
             agent=agent,
             model=model,
+            files=files,
             key=key,
             on_request=on_request,
             on_event=on_event,
@@ -105,6 +109,7 @@ class Connection:
         title: str = "",
         agent: str | None = None,
         model: str | None = None,
+        files: Sequence[str] = (),
         key: str = "",
         on_request: OnRequest = "wait",
         on_event: Callable[[Event], None] = lambda event: None,
@@ -112,19 +117,21 @@ class Connection:
         """Send a prompt and return its turn.
 
         It goes to a new session with this `title`; or to `session`, once that is idle; or (`resume`) to the session
-        used last. `agent`, `model`: by the server's names; None: its defaults. `key`: the journal binds the name to
+        used last. `agent`, `model`: by the server's names; None: its defaults. `files`: of the project on the server,
+        which the prompt then mentions at its end. `key`: the journal binds the name to
         the prompt, so that a second call with it joins the turn or returns the finished one, and never sends twice.
         `on_event` is called with the turn's events.
 
-        Raises `SessionNotFound`, `PromptNotSent`, `KeyInUse`, `KeyNotKept` or `CannotConnect`.
+        Raises `SessionNotFound`, `FileNotInProject`, `PromptNotSent`, `KeyInUse`, `KeyNotKept` or `CannotConnect`.
         """
+        prompt = await self._with_files(session or "", prompt, files)
         session_id = await self._session(session, resume=resume, title=title)
         self.client.choices.choose(session_id, agent=agent, model=model)
         deadline = self.client.now() + SEND_WITHIN
         while True:
             await self._until(lambda: self.client.prompts.may_send_now(session_id) or session_id in self._deleted)
             if session_id in self._deleted:
-                raise SessionNotFound(f"session {session_id} no longer exists on the server")
+                raise SessionNotFound(f"session {session_id} does not exist on the server")
             try:
                 turn = self.client.prompts.send_now(session_id, prompt)
             except (NotFetched, NotSaved) as error:
@@ -133,6 +140,29 @@ class Connection:
                 await self._pause(TRY_AGAIN)
             else:
                 return RunningTurn(self.client, turn, on_request=on_request, on_event=on_event)
+
+    async def take_up(
+        self,
+        session: str,
+        prompt: str | None = None,
+        *,
+        on_request: OnRequest = "wait",
+        on_event: Callable[[Event], None] = lambda event: None,
+    ) -> RunningTurn:
+        """The turn of a prompt that was sent before, running or ended; None: the session's newest prompt.
+
+        Raises `SessionNotFound` if the server has no such session, or no such prompt in it, or `CannotConnect`.
+        """
+        await self.client.open_session(session)
+        await self._until(lambda: session in self._deleted or self._is_loaded(session))
+        if session in self._deleted:
+            raise SessionNotFound(f"session {session} does not exist on the server")
+        if prompt is None:
+            prompt = self._newest_prompt(session)
+            if prompt is None:
+                raise SessionNotFound(f"session {session} has no prompt")
+        turn = self.client.turns.take_up(session, prompt)
+        return RunningTurn(self.client, turn, on_request=on_request, on_event=on_event)
 
     async def events(self) -> AsyncIterator[Event]:
         """All events of the server from now on: first the connection and each request that is open.
@@ -199,13 +229,45 @@ class Connection:
 
     async def _session(self, session: str | None, *, resume: bool, title: str) -> str:
         """The id of the session for a prompt, opened. Raises as `start`."""
-        session_id = session or (self.client.journal.last_session() if resume else None)
+        session_id = session or ((self.client.journal.last_session() or self._newest()) if resume else None)
         if session_id is None:
             if resume:
-                raise SessionNotFound("no session was used before on this server", "Leave --continue out.")
+                raise SessionNotFound("the server has no session to continue")
             session_id = (await self._new_session(title)).id
         await self.client.open_session(session_id)
         return session_id
+
+    def _newest(self) -> str | None:
+        """The session that changed last, among those that were listed at the connection."""
+        sessions = self.client.store.sessions.values()
+        newest = max((one for one in sessions if one.parent_id is None), key=lambda one: one.updated, default=None)
+        return newest.id if newest is not None else None
+
+    def _is_loaded(self, session_id: str) -> bool:
+        transcript = self.client.store.transcript(session_id)
+        return transcript is not None and transcript.loaded
+
+    def _newest_prompt(self, session_id: str) -> str | None:
+        """The newest prompt that a user wrote, among the loaded messages."""
+        transcript = self.client.store.transcript(session_id)
+        messages = transcript.ordered() if transcript is not None else []
+        for one in reversed(messages):
+            if one.role == "user" and transcript is not None and is_persons(transcript.parts_of(one.id)):
+                return one.id
+        return None
+
+    async def _with_files(self, session_id: str, prompt: str, files: Sequence[str]) -> str:
+        """The prompt with a mention of each file. Raises `FileNotInProject` or `PromptNotSent`."""
+        for name in files:
+            wanted = name.removeprefix("./")
+            try:
+                found = await self.client.choices.files(session_id, wanted)
+            except NetError as error:
+                raise PromptNotSent(f"{name} could not be looked up: {error.message}", error.hint) from error
+            if not any(one.name.rstrip("/") == wanted.rstrip("/") for one in found):
+                raise FileNotInProject(f"{name} is not in the server's project", "Name it relative to that folder.")
+            prompt += f"\n\n@{wanted}" if not re.search(r"\s", wanted) else f'\n\n@"{wanted}"'
+        return prompt
 
     async def _new_session(self, title: str) -> Session:
         while True:

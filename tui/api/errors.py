@@ -29,6 +29,10 @@ class SessionNotFound(RunError):
     """The server has no such session, or there is none to continue."""
 
 
+class FileNotInProject(RunError):
+    """The server's project has no file of this name."""
+
+
 class RequestNotFound(RunError):
     """No open request has this id, or several begin with it."""
 

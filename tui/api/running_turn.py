@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from tui.api.errors import CannotConnect
 from tui.api.event_feed import EventFeed
 from tui.api.values import (
@@ -46,6 +48,15 @@ OUTCOMES: dict[TurnState, Outcome] = {
     TurnState.CANCELLED: "cancelled",
     TurnState.NOT_SENT: "not sent",
 }
+
+
+class TurnStatus(msgspec.Struct, frozen=True):
+    """A turn at one moment. `seconds` since it started; `heartbeats` on the request that holds it, if it has any."""
+
+    connection: str
+    state: str
+    seconds: float
+    heartbeats: int
 
 
 class RunningTurn:
@@ -93,6 +104,13 @@ class RunningTurn:
         """Whether the server has the prompt."""
         return not self._turn.may_arrive and self._turn.state is not TurnState.NOT_SENT
 
+    def status(self) -> TurnStatus:
+        """The turn at this moment."""
+        now, turn = self._client.now(), self._turn
+        return TurnStatus(
+            self._client.line().state.value, turn.state.value, max(0.0, now - turn.started), turn.post.padding_bytes
+        )
+
     def abort(self) -> None:
         """Abort the turn, retried until the server has done so; `result` then returns."""
         self._client.abort(self.session)
@@ -131,6 +149,8 @@ class RunningTurn:
         return next((one for one in waiting if one.id in self._failing), None)
 
     def _so_far(self, outcome: Outcome, reason: str) -> Result:
+        if self.stored and self._turn.prompt is not None:  # nothing is lost: no later client needs to look for it
+            self._client.journal.clear_in_flight(self._turn.prompt.message_id)
         return self._result(outcome, reason, self._stored_here())
 
     def _ended(self, record: RecordedTurn) -> Result:

@@ -23,6 +23,7 @@ Outcome: TypeAlias = Literal[
     "not sent",
     "timeout",
     "detached",
+    "cannot connect",
 ]
 """How a run ended.
 
@@ -30,7 +31,7 @@ Outcome: TypeAlias = Literal[
 of it was denied. *failed*: the provider or the server failed. *waiting*: it waits for an answer, and this client was
 told not to wait. *aborted*: by a user. *interrupted*: the server ended it without an answer. *cancelled*: the server
 ended it because a connection broke. *not sent*: the server does not have the prompt. *timeout*, *detached*: the turn
-goes on, and this client left.
+goes on, and this client left. *cannot connect*: the server cannot be reached; a turn that was sent goes on.
 """
 
 

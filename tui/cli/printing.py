@@ -45,9 +45,14 @@ class Printer:
         self._status = ""
         """The status line as it is on the terminal."""
         self._was_lost = False
+        self._session = ""
+        self.running_tool = ""
+        """What runs now, "" if nothing does."""
 
     def event(self, event: Event) -> None:
         """Print what changed."""
+        if isinstance(event, ToolEvent):
+            self.running_tool = f"{event.tool} {event.title}".strip() if event.state == "running" else ""
         for line in self._lines(event):
             self.line(line)
 
@@ -72,6 +77,10 @@ class Printer:
         match event:
             case ConnectionEvent():
                 yield from self._connection(event)
+            case TurnEvent(session=session) if session != self._session:
+                self._session = session
+                yield f"session {session}"
+                yield from self._lines(event)
             case TurnEvent(state=state) if state in ENDED:
                 pass  # the end of the run says so
             case ToolEvent(state="pending"):
@@ -185,7 +194,8 @@ def reply_text(reply: Reply | None) -> str:
 def end_line(result: Result) -> str:
     """How the run ended, and how long the turn took."""
     took = f" in {seconds_text(result.ended - result.started)}" if result.started and result.ended else ""
-    return with_reason(f"turn {result.outcome}{took}", result.reason)
+    left = {"waiting": "turn needs your answer", "timeout": "left the turn", "detached": "left the turn"}
+    return with_reason(left.get(result.outcome, f"turn {result.outcome}{took}"), result.reason)
 
 
 def seconds_text(seconds: float) -> str:

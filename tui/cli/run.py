@@ -1,26 +1,19 @@
-"""`holdfast run`: sends one prompt and stays until its turn ends, for scripts and jobs.
-
-The answer is written to standard output and everything else to standard error.
-"""
+"""`holdfast run`: sends one prompt and stays until its turn ends, for scripts and jobs."""
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from tui.api.connection import connection_for
-from tui.api.errors import CannotConnect, PromptNotSent, RunError
-from tui.api.values import Event, TextEvent
-from tui.cli.exit_codes import OUTCOME_CODES, ExitCode
-from tui.cli.options import HELP, SESSION_ID, URL, server_options, settings_for
-from tui.cli.printing import Printer
-from tui.config.settings import Settings
-
-if TYPE_CHECKING:
-    from tui.net.http_client import Http
+from tui.api.connection import Connection
+from tui.api.running_turn import OnRequest, RunningTurn
+from tui.api.values import Event
+from tui.cli.options import HELP, SESSION_ID, URL, server_options
+from tui.cli.turn_command import TurnCommand
+from tui.cli.turn_options import server_of, turn_options, turn_options_of
 
 
 @click.command(context_settings=HELP)
@@ -30,7 +23,10 @@ if TYPE_CHECKING:
 @click.option("--continue", "resume", is_flag=True, help="Send it to the session that was used last.")
 @click.option("--title", default="", help="The title of the new session.")
 @click.option("--agent", help="The agent, by the server's name.")
-@click.option("--model", help="The model, as provider/model.")
+@click.option("--model", help="The model, by the server's name, such as provider/model.")
+@click.option("--file", "files", multiple=True, metavar="PATH", help="A file of the server's project; repeatable.")
+@click.option("--detach", is_flag=True, help="Return once the server has the prompt, and print the ids.")
+@turn_options
 @server_options
 def command(
     prompt: str | None,
@@ -40,49 +36,57 @@ def command(
     title: str,
     agent: str | None,
     model: str | None,
+    files: tuple[str, ...],
+    detach: bool,
     directory: str | None,
     family: str | None,
     ca_file: Path | None,
+    **shared: Any,
 ) -> None:
     """Send one prompt and wait until its turn ends.
 
-    PROMPT is the text, or - to read it from standard input.
+    PROMPT is the text; - or nothing reads it from standard input. The answer is written to standard output, all else
+    to standard error. The exit codes are listed in docs/commands.md.
     """
-    if session and resume:
-        raise click.UsageError("--session and --continue both name a session: use only one")
+    if session and (resume or title):
+        raise click.UsageError("--session names a session: use it without --continue and --title")
+    if resume and title:
+        raise click.UsageError("--title is for a new session: use it without --continue")
     if session is not None and not SESSION_ID.fullmatch(session):
         raise click.UsageError(f"{session!r} is not a session id")
-    if prompt is None or not prompt.strip():
-        raise click.UsageError("no prompt: give it as an argument, or - to read it from standard input")
-    settings, open_http, users = settings_for(url, directory, family, ca_file)
-    options = {"session": session, "resume": resume, "title": title, "agent": agent, "model": model}
-    sys.exit(asyncio.run(_run(prompt, settings, open_http, users, options)))
+    if url is None and prompt is not None and prompt.startswith(("http://", "https://")) and not sys.stdin.isatty():
+        prompt, url = None, prompt
+    options = turn_options_of(detach=detach, **shared)
+    settings, open_http, users = server_of(url, directory, family, ca_file)
+    text = read_prompt(prompt)
+
+    async def start(connection: Connection, on_request: OnRequest, on_event: Callable[[Event], None]) -> RunningTurn:
+        return await connection.start(
+            text,
+            session=session,
+            resume=resume,
+            title=title,
+            agent=agent,
+            model=model,
+            files=files,
+            on_request=on_request,
+            on_event=on_event,
+        )
+
+    sys.exit(asyncio.run(TurnCommand(settings, open_http, users, options).run(start)))
 
 
-async def _run(
-    prompt: str,
-    settings: Settings,
-    open_http: "Callable[[str], Http]",
-    users: Sequence[str],
-    options: Mapping[str, Any],
-) -> ExitCode:
-    printer = Printer(lambda text: click.echo(text, err=True, nl=False))
-
-    def show(event: Event) -> None:
-        if isinstance(event, TextEvent):
-            click.echo(event.text, nl=False)
-        printer.event(event)
-
-    try:
-        async with connection_for(settings, open_http, users, on_event=show) as connection:
-            result = await connection.run(prompt, on_event=show, **options)
-    except CannotConnect as error:
-        printer.line(f"Error: {error.message}\n{error.hint}")
-        return ExitCode.CANNOT_CONNECT
-    except PromptNotSent as error:
-        printer.line(f"Error: {error.message}\n{error.hint}")
-        return ExitCode.NOT_SENT
-    except RunError as error:
-        printer.line(f"Error: {error.message}\n{error.hint}")
-        return ExitCode.USAGE
-    return OUTCOME_CODES[result.outcome]
+def read_prompt(argument: str | None) -> str:
+    """The prompt: the argument, or all of standard input. Raises `UsageError` if there is none."""
+    if argument is None and sys.stdin.isatty():
+        raise click.UsageError("no prompt: give it as an argument, or pipe it into standard input")
+    if argument is None or argument == "-":
+        try:
+            argument = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError as error:
+            raise click.UsageError(f"the prompt on standard input is not UTF-8 (byte {error.start})") from None
+        except OSError as error:
+            raise click.UsageError(f"standard input cannot be read: {error.strerror}") from None
+    if not argument.strip():
+        raise click.UsageError("the prompt is empty")
+    return argument

@@ -50,7 +50,7 @@ def recorded_turn(messages: Sequence[FullMessage], prompt_id: str) -> RecordedTu
     for full in messages[at + 1 :]:
         if full.message.role != "user":
             continue
-        if not _is_persons(full.parts):
+        if not is_persons(full.parts):
             prompts.add(full.message.id)
             answers = _answers(messages, prompts, at)
         elif answers:
@@ -74,7 +74,7 @@ def _answers(messages: Sequence[FullMessage], prompts: set[str], after: int) -> 
     return [full for full in rest if full.message.role == "assistant" and full.message.parent_id in prompts]
 
 
-def _is_persons(parts: Sequence[Part]) -> bool:
+def is_persons(parts: Sequence[Part]) -> bool:
     """Whether a user wrote the prompt, not the server."""
     return any(isinstance(one, FilePart) or (isinstance(one, TextPart) and not one.synthetic) for one in parts)
 

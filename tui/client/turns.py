@@ -152,6 +152,12 @@ class TurnTracker:
         self._add(turn)
         return turn
 
+    def take_up(self, session_id: str, prompt_id: str) -> Turn:
+        """The turn of a stored prompt, followed from now on; a poll finds whether it runs."""
+        turn = self.find(session_id, prompt_id) or self.follow(session_id, prompt_id)
+        self.poller.poll(turn)
+        return turn
+
     def abortable(self, session_id: str) -> list[Turn]:
         """The turns that an abort of the session would end now.
 

@@ -1,0 +1,250 @@
+"""`holdfast run` and `holdfast wait` on a stub server: output, exit codes, and what they refuse."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from server_stub.domain.profiles import PROFILES
+from tests.end_to_end.stub import Stub, running_stub
+from tests.processes import clean_environment
+from tests.waiting import PATIENCE
+
+HOLDFAST = [sys.executable, "-m", "tui"]
+PLAIN = "Done. Nothing to call, **all** is well.\n"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs commands with a home of their own."""
+
+    stub: Stub
+    home: Path
+
+    def environment(self) -> dict[str, str]:
+        return clean_environment(self.home) | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def run(self, *args: str, stdin: bytes | None = b"", env: Mapping[str, str] | None = None) -> Done:
+        done = subprocess.run(
+            [*HOLDFAST, *args],
+            input=stdin,
+            capture_output=True,
+            env=self.environment() | dict(env or {}),
+            cwd=self.home,
+            timeout=PATIENCE * 4,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def begin(self, *args: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [*HOLDFAST, *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment(),
+            cwd=self.home,
+            text=True,
+        )
+
+
+@pytest.fixture
+def profile() -> str:
+    return "opencode"
+
+
+@pytest.fixture
+def shell(tmp_path: Path, profile: str) -> Iterator[Shell]:
+    home = tmp_path / "home"
+    with running_stub(home, profile=profile) as stub:
+        yield Shell(stub, home)
+
+
+def until_line(process: "subprocess.Popen[str]", words: str) -> None:
+    """Read standard error up to a line that begins with `words`."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        if line.startswith(words):
+            return
+        lines.append(line)
+    raise AssertionError(f"no line {words!r} in {lines}")
+
+
+def ended(process: "subprocess.Popen[str]") -> Done:
+    out, err = process.communicate(timeout=PATIENCE * 2)
+    return Done(process.returncode, out, err)
+
+
+@pytest.mark.parametrize("profile", list(PROFILES))
+def test_each_family_ends_with_its_answer_or_its_failure(shell: Shell) -> None:
+    finished = shell.run("run", "PLAIN", shell.stub.address)
+    assert (finished.code, finished.out) == (0, PLAIN)
+    assert finished.err.splitlines()[0].startswith("session ")
+    assert finished.err.splitlines()[-1].startswith("turn finished")
+    failed = shell.run("run", "FAIL 401", shell.stub.address)
+    assert (failed.code, failed.out) == (1, "")
+    assert "Unauthorized" in failed.err
+
+
+def test_prompt_is_read_from_standard_input(shell: Shell) -> None:
+    for words in (["-", shell.stub.address], [shell.stub.address]):
+        assert shell.run("run", *words, stdin=b"PLAIN\n").out == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("args", "stdin", "said"),
+    [
+        ([], b"", "the prompt is empty"),
+        (["-"], b" \n", "the prompt is empty"),
+        (["-"], b"\xff", "not UTF-8 (byte 0)"),
+        (["hello", "http://127.0.0.1:1", "--session", "../x"], b"", "'../x' is not a session id"),
+        (["hello", "--session", "ses_1", "--continue"], b"", "use it without --continue"),
+        (["hello", "--continue", "--title", "x"], b"", "use it without --continue"),
+        (["hello", "--json", "--final"], b"", "exclude each other"),
+        (["hello", "--abort-on-timeout"], b"", "needs --timeout"),
+        (["hello", "--timeout", "nan"], b"", "not a number of seconds"),
+        (["hello", "ftp://host"], b"", "ftp"),
+    ],
+)
+def test_invalid_command_line_ends_with_2(tmp_path: Path, args: list[str], stdin: bytes, said: str) -> None:
+    done = Shell(Stub("", 0, None), tmp_path).run("run", *args, stdin=stdin)  # type: ignore[arg-type]
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_session_and_file_that_do_not_exist_end_with_2(shell: Shell) -> None:
+    unknown = shell.run("run", "PLAIN", shell.stub.address, "--session", "ses_none")
+    assert (unknown.code, "session ses_none does not exist" in unknown.err) == (2, True)
+    missing = shell.run("run", "PLAIN", shell.stub.address, "--file", "nope.txt")
+    assert (missing.code, "nope.txt is not in the server's project" in missing.err) == (2, True)
+    assert shell.stub.http.get("/session").json() == []
+
+
+def test_no_server_ends_with_4(tmp_path: Path) -> None:
+    shell = Shell(Stub("", 0, None), tmp_path)  # type: ignore[arg-type]
+    done = shell.run("run", "PLAIN", "http://127.0.0.1:1", "--connect-timeout", "0.5", "--json")
+    assert (done.code, json.loads(done.out)["outcome"]) == (4, "cannot connect")
+    assert "connection refused" in done.err
+
+
+def test_final_prints_the_last_text_only(shell: Shell) -> None:
+    assert shell.run("run", "TOOLS", shell.stub.address, "--final").out == "Done. The tests pass.\n"
+
+
+def test_open_request_ends_with_3_and_a_rejected_one_with_8(shell: Shell) -> None:
+    waiting = shell.run("run", "ASK1", shell.stub.address, "--on-request", "fail")
+    assert waiting.code == 3
+    assert "answer with: holdfast answer que_" in waiting.err
+    denied = shell.run("run", "SHELL x", shell.stub.address, "--on-request", "reject")
+    assert denied.code == 8
+    assert "denied by --on-request" in denied.err
+
+
+def test_time_limit_leaves_or_aborts_the_turn(shell: Shell) -> None:
+    left = shell.run("run", "LONG", shell.stub.address, "--timeout", "2", "--json")
+    result = json.loads(left.out)
+    assert (left.code, result["outcome"]) == (124, "timeout")
+    assert shell.stub.http.get("/session/status").json()[result["session"]]["type"] == "busy"
+    aborted = shell.run("run", "LONG", shell.stub.address, "--timeout", "2", "--abort-on-timeout", "--json")
+    result = json.loads(aborted.out)
+    assert (aborted.code, result["outcome"]) == (124, "aborted")
+    assert result["session"] not in shell.stub.http.get("/session/status").json()
+
+
+def test_first_ctrl_c_aborts_the_turn(shell: Shell) -> None:
+    process = shell.begin("run", "LONG", shell.stub.address)
+    until_line(process, "turn running")
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    assert done.code == 130
+    assert "turn aborted" in done.err
+    assert shell.stub.http.get("/session/status").json() == {}
+
+
+def test_second_ctrl_c_leaves_at_once(shell: Shell) -> None:
+    number = shell.stub.arm("hang", target="/abort")
+    process = shell.begin("run", "LONG", shell.stub.address)
+    until_line(process, "turn running")
+    process.send_signal(signal.SIGINT)
+    until_line(process, "aborting the turn")
+    process.send_signal(signal.SIGINT)
+    assert ended(process).code == 130
+    shell.stub.disarm(number)
+
+
+def test_sigterm_detaches_and_wait_takes_the_turn_up(shell: Shell) -> None:
+    process = shell.begin("run", "SLOW", shell.stub.address, "--json")
+    until_line(process, "turn running")
+    process.send_signal(signal.SIGTERM)
+    done = ended(process)
+    result = json.loads(done.out)
+    assert (done.code, result["outcome"]) == (143, "detached")
+    waited = shell.run("wait", result["session"], shell.stub.address, "--json")
+    assert (waited.code, json.loads(waited.out)["prompt"]) == (0, result["prompt"])
+
+
+def test_detached_turn_is_waited_for(shell: Shell) -> None:
+    done = shell.run("run", "SLOW", shell.stub.address, "--detach")
+    assert done.code == 0
+    session, prompt = done.out.split()
+    waited = shell.run("wait", session, shell.stub.address)
+    assert (waited.code, waited.out) == (0, "".join(f"word{i} " for i in range(40)) + "\n")
+    again = shell.run("wait", session, shell.stub.address, "--prompt", prompt)
+    assert (again.code, again.out) == (0, waited.out)
+    assert (
+        len([one for one in shell.stub.http.get(f"/session/{session}/message").json() if one["info"]["role"] == "user"])
+        == 1
+    )
+
+
+@pytest.mark.parametrize("profile", ["mimo", "mimo-cancel"])
+def test_detach_is_refused_only_where_turns_may_end_with_their_client(shell: Shell, profile: str) -> None:
+    done = shell.run("run", "SLOW", shell.stub.address, "--detach")
+    if profile == "mimo":
+        assert done.code == 0
+    else:
+        assert (done.code, "may end a turn when its client leaves" in done.err) == (7, True)
+        assert shell.stub.http.get("/session").json() == []
+
+
+def test_closed_pipe_ends_with_74_and_the_turn_goes_on(shell: Shell) -> None:
+    process = shell.begin("run", "TOOLS", shell.stub.address)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    said = process.stderr.read()
+    assert process.wait(PATIENCE) == 74
+    assert "standard output cannot be written: Broken pipe" in said
+    assert "to take it up: holdfast wait ses_" in said
+    process.stderr.close()
+
+
+def test_full_disk_ends_with_74(shell: Shell) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*HOLDFAST, "run", "PLAIN", shell.stub.address],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=shell.environment(),
+            cwd=shell.home,
+            check=False,
+            timeout=PATIENCE * 2,
+        )
+    assert done.returncode == 74
+    assert b"No space left on device" in done.stderr

@@ -1,0 +1,105 @@
+"""The options that `run` and `wait` share."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from tui.cli.exit_codes import ExitCode
+from tui.cli.options import F, settings_for
+from tui.cli.turn_command import TurnOptions
+from tui.cli.turn_output import Format
+from tui.config.settings import Settings
+
+if TYPE_CHECKING:
+    from tui.net.http_client import Http
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not (0 <= value < math.inf):
+        raise click.BadParameter(f"{value} is not a number of seconds")
+    return value
+
+
+def turn_options(command: F) -> F:
+    """Output, requests and time limits."""
+    for option in reversed(
+        (
+            click.option("--final", is_flag=True, help="Print only the last text of the answer, at the end."),
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end."),
+            click.option("--stream-json", is_flag=True, help="Print each event as one line of JSON."),
+            click.option(
+                "--on-request",
+                type=click.Choice(["wait", "fail", "reject"]),
+                default="wait",
+                show_default=True,
+                help="What to do at a question or permission: wait for an answer, exit with 3, or reject it.",
+            ),
+            click.option(
+                "--timeout", type=float, callback=_seconds, metavar="SECONDS", help="Exit with 124 after this time."
+            ),
+            click.option("--abort-on-timeout", is_flag=True, help="Abort the turn when --timeout is over."),
+            click.option(
+                "--connect-timeout",
+                type=float,
+                callback=_seconds,
+                default=10.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="How long to try the first connection.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def turn_options_of(
+    *,
+    final: bool,
+    as_json: bool,
+    stream_json: bool,
+    on_request: Literal["wait", "fail", "reject"],
+    timeout: float | None,
+    abort_on_timeout: bool,
+    connect_timeout: float,
+    detach: bool = False,
+) -> TurnOptions:
+    """The options as one value. Raises `UsageError`."""
+    chosen = [
+        form
+        for form, is_chosen in ((Format.FINAL, final), (Format.JSON, as_json), (Format.STREAM, stream_json))
+        if is_chosen
+    ]
+    if len(chosen) > 1:
+        raise click.UsageError("--final, --json and --stream-json exclude each other")
+    if abort_on_timeout and timeout is None:
+        raise click.UsageError("--abort-on-timeout needs --timeout")
+    if abort_on_timeout and detach:
+        raise click.UsageError("--detach leaves the turn: use it without --abort-on-timeout")
+    return TurnOptions(
+        form=chosen[0] if chosen else Format.TEXT,
+        on_request=on_request,
+        timeout=timeout,
+        abort_on_timeout=abort_on_timeout,
+        detach=detach,
+        connect_within=connect_timeout,
+    )
+
+
+class InvalidSetting(click.ClickException):
+    """A setting is invalid: exits with the code for usage errors."""
+
+    exit_code = int(ExitCode.USAGE)
+
+
+def server_of(
+    url: str | None, directory: str | None, family: str | None, ca_file: Path | None
+) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
+    """As `settings_for`; an invalid setting exits with the code for usage errors."""
+    try:
+        return settings_for(url, directory, family, ca_file)
+    except click.ClickException as error:
+        raise InvalidSetting(error.message) from None
