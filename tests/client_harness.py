@@ -27,40 +27,40 @@ from tui.net.credentials import BasicAuth
 from tui.net.http_client import Http
 
 
-class Meeting:
+class ClientHarness:
     """A client and a server, with the requests sent and the changes reported."""
 
     def __init__(self, server: StubServer) -> None:
         self.server = server
-        self.told: list[c.Change] = []
-        self.asked: list[tuple[str, str]] = []
+        self.changes: list[c.Change] = []
+        self.requests_sent: list[tuple[str, str]] = []
         self.session_id = ""
         loop = asyncio.get_running_loop()
         address = f"http://127.0.0.1:{server.port}"
         self.http = httpx.AsyncClient(base_url=address, trust_env=False, timeout=PATIENCE)
 
         def open_http(user: str) -> Http:
-            self.asked.append(("OPEN", user))
-            return Watched(self.asked, address, credentials=BasicAuth(user, "secret"))
+            self.requests_sent.append(("OPEN", user))
+            return RecordingHttp(self.requests_sent, address, credentials=BasicAuth(user, "secret"))
 
         epoch = time.time()
         clocks = Clocks(loop.time, lambda: epoch + loop.time(), asyncio.sleep, lambda: 0.5)
         self.client = Client(address, open_http, clocks=clocks)
-        self.client.subscribe(self._hear)
-        self._news = asyncio.Event()
+        self.client.subscribe(self._on_change)
+        self._changed = asyncio.Event()
 
-    def _hear(self, change: c.Change) -> None:
-        self.told.append(change)
-        self._news.set()
+    def _on_change(self, change: c.Change) -> None:
+        self.changes.append(change)
+        self._changed.set()
 
     async def until(self, condition: Callable[[], object], within: float = 5, what: str = "") -> None:
         """Check after each change; `tests.waiting` would check a hundred times a second, and an hour has many."""
         deadline = self.client.now() + within
         while not condition():
             assert self.client.now() < deadline, f"still waiting after {within:g} s: {what or condition}"
-            self._news.clear()
+            self._changed.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), 0.5)
+                await asyncio.wait_for(self._changed.wait(), 0.5)
             except TimeoutError:
                 continue
 
@@ -96,7 +96,7 @@ class Meeting:
         ends = ("acknowledged", "allowed", "elsewhere", "expired", "refused", "stopped")
 
         def ended() -> list[c.ReplyStatusChanged]:
-            changes = [one for one in self.told if isinstance(one, c.ReplyStatusChanged)]
+            changes = [one for one in self.changes if isinstance(one, c.ReplyStatusChanged)]
             return [one for one in changes if one.request.id == request_id and one.state in ends]
 
         await self.until(ended, within=60, what="an outcome")
@@ -104,7 +104,7 @@ class Meeting:
 
     def replies(self) -> int:
         """How often an answer was posted."""
-        return sum(path.endswith("/reply") for _, path in self.asked)
+        return sum(path.endswith("/reply") for _, path in self.requests_sent)
 
     def transcript(self) -> Transcript:
         transcript = self.client.store.transcript(self.session_id)
@@ -128,7 +128,7 @@ class Meeting:
     async def prompts_stored(self) -> list[str]:
         return [one["info"]["id"] for one in await self.stored() if one["info"]["role"] == "user"]
 
-    async def agrees(self) -> bool:
+    async def matches_server(self) -> bool:
         """Whether the client's transcript equals the server's."""
         theirs = Transcript()
         for full in map(full_message, await self.stored()):
@@ -143,47 +143,49 @@ class Meeting:
         return found
 
 
-class Watched(Http):
+class RecordingHttp(Http):
     """Records the requests it sends."""
 
-    def __init__(self, asked: list[tuple[str, str]], *args: Any, **options: Any) -> None:
+    def __init__(self, requests_sent: list[tuple[str, str]], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._asked = asked
+        self._requests_sent = requests_sent
 
     async def call(self, method: str, path: str, **options: Any) -> Any:
-        self._asked.append((method, path))
+        self._requests_sent.append((method, path))
         return await super().call(method, path, **options)
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **options: Any) -> AsyncIterator[Any]:
-        self._asked.append((method, path))
+        self._requests_sent.append((method, path))
         async with super().stream(method, path, **options) as stream:
             yield stream
 
 
-Story = Callable[..., Coroutine[Any, Any, None]]
+TestFunction = Callable[..., Coroutine[Any, Any, None]]
 
 
-def virtually(usual: str = "opencode", *, connected: bool = True) -> Callable[[Story], Callable[..., None]]:
-    """Run a test on virtual time with a `Meeting`, by default connected and with an open session.
+def on_virtual_time(
+    usual: str = "opencode", *, connected: bool = True
+) -> Callable[[TestFunction], Callable[..., None]]:
+    """Run a test on virtual time with a `ClientHarness`, by default connected and with an open session.
 
     The server has the profile `usual`, or the one that the test takes as `profile`.
     """
 
-    def decorate(test: Story) -> Callable[..., None]:
+    def decorate(test: TestFunction) -> Callable[..., None]:
         @functools.wraps(test)
-        def played(**given: Any) -> None:
+        def wrapper(**given: Any) -> None:
             async def main(loop: VirtualTime) -> None:
                 server = StubServer(PROFILES[given.get("profile", usual)], time.time())
                 server.start()
-                meeting = Meeting(server)
+                harness = ClientHarness(server)
                 try:
                     if connected:
-                        await meeting.connect()
-                    await test(meeting, **given)
+                        await harness.connect()
+                    await test(harness, **given)
                 finally:
-                    await meeting.client.close()
-                    await meeting.http.aclose()
+                    await harness.client.close()
+                    await harness.http.aclose()
                     await server.close()
                 assert loop.broken == []
                 await wait_until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, what="every task to end")
@@ -191,9 +193,9 @@ def virtually(usual: str = "opencode", *, connected: bool = True) -> Callable[[S
             run(main)
 
         signature = inspect.signature(test)
-        fixtures = [one for name, one in signature.parameters.items() if name != "meeting"]
-        played.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
-        return played
+        fixtures = [one for name, one in signature.parameters.items() if name != "harness"]
+        wrapper.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
+        return wrapper
 
     return decorate
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.contract_harness import WITHIN, Attached, attached, newcomer
+from tests.contract_harness import WITHIN, ContractHarness, connected_harness, new_backend
 from tui.backends.base import HasCatalog, SessionEditing, Undoing
 from tui.core.changes import RequestClosed
 from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, ReasoningPart
@@ -21,295 +21,297 @@ from tui.net.clocks import Clocks
 from tui.net.errors import HttpStatusError
 from tui.storage.journal import Journal
 
-Story: TypeAlias = Callable[[Attached, Clocks | None], Awaitable[None]]
+ContractFunction: TypeAlias = Callable[[ContractHarness, Clocks | None], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class ContractTest:
     """`alone`: it leaves the server in a state that others do not expect."""
 
-    play: Story
+    play: ContractFunction
     alone: bool = False
 
     def __str__(self) -> str:
         return self.play.__name__
 
 
-WALKS: list[Walk] = []
+CONTRACT: list[ContractTest] = []
 
 
-def walk(story: Story) -> Story:
+def contract_test(function: ContractFunction) -> ContractFunction:
     """Run this on every family."""
-    WALKS.append(Walk(story))
-    return story
+    CONTRACT.append(ContractTest(function))
+    return function
 
 
-def walk_alone(story: Story) -> Story:
+def contract_test_alone(function: ContractFunction) -> ContractFunction:
     """Run this on every family, on a separate server."""
-    WALKS.append(Walk(story, alone=True))
-    return story
+    CONTRACT.append(ContractTest(function, alone=True))
+    return function
 
 
-@walk
-async def a_prompt_is_answered_and_the_store_is_what_a_newcomer_gets(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("THINK")
-    turn = await here.over("THINK")
+@contract_test
+async def a_prompt_is_answered_and_the_store_equals_the_server(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("THINK")
+    turn = await harness.over("THINK")
     assert (turn.state, turn.reason) == (TurnState.FINISHED, "")
-    assert here.words() == "THINKDone. Nothing to call, **all** is well."
-    assert any("thought19" in part.text for part in here.parts() if isinstance(part, ReasoningPart))
-    assert here.held()[-1].message.usage is not None
-    await here.is_true()
+    assert harness.words() == "THINKDone. Nothing to call, **all** is well."
+    assert any("thought19" in part.text for part in harness.parts() if isinstance(part, ReasoningPart))
+    assert harness.held()[-1].message.usage is not None
+    await harness.matches_server()
 
 
-@walk
-async def both_questions_are_answered(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("ASK")
-    question = await here.asked()
+@contract_test
+async def both_questions_are_answered(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("ASK")
+    question = await harness.open_request()
     assert isinstance(question, QuestionRequest)
     assert [(one.header, one.multiple) for one in question.questions] == [("DB", False), ("Feat", True)]
-    assert here.turns("ASK")[-1].state is TurnState.WAITING
+    assert harness.turns("ASK")[-1].state is TurnState.WAITING
     given: Answers = (("SQLite",), ("auth", "search"))
-    here.client.answer(question, given)
-    assert (await here.over("ASK")).state is TurnState.FINISHED
-    [tool] = here.tools()
+    harness.client.answer(question, given)
+    assert (await harness.over("ASK")).state is TurnState.FINISHED
+    [tool] = harness.tools()
     assert (tool.state, tool.answers) == ("completed", given)
-    assert "SQLite" in here.words()
-    assert here.client.store.requests == {}
-    await here.is_true()
+    assert "SQLite" in harness.words()
+    assert harness.client.store.requests == {}
+    await harness.matches_server()
 
 
-@walk
-async def a_question_is_answered_in_own_words(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("ASK1")
-    here.client.answer(await here.asked(), (("my own, words",),))
-    assert (await here.over("ASK1")).state is TurnState.FINISHED
-    [tool] = here.tools()
+@contract_test
+async def a_question_gets_a_custom_answer(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("ASK1")
+    harness.client.answer(await harness.open_request(), (("my own, words",),))
+    assert (await harness.over("ASK1")).state is TurnState.FINISHED
+    [tool] = harness.tools()
     assert tool.answers == (("my own, words",),)
-    assert "my own, words" in here.words()
+    assert "my own, words" in harness.words()
 
 
-@walk
-async def a_question_is_rejected(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("ASK1")
-    here.client.reject(await here.asked())
-    turn = await here.over("ASK1")
+@contract_test
+async def a_question_is_rejected(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("ASK1")
+    harness.client.reject(await harness.open_request())
+    turn = await harness.over("ASK1")
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "you rejected a request")
-    [tool] = here.tools()
+    [tool] = harness.tools()
     assert (tool.state, tool.answers) == ("error", None)
-    assert here.client.store.requests == {}
-    await here.is_true()
+    assert harness.client.store.requests == {}
+    await harness.matches_server()
 
 
-@walk
-async def a_question_is_rejected_elsewhere(here: Attached, clocks: Clocks | None) -> None:
+@contract_test
+async def a_question_is_rejected_by_another_client(harness: ContractHarness, clocks: Clocks | None) -> None:
     """Servers differ in which comes first: the event, or the end of the POST of the turn."""
-    here.prompt("ASK1")
-    question = await here.asked()
+    harness.prompt("ASK1")
+    question = await harness.open_request()
     closed: list[RequestClosed] = []
-    here.client.subscribe(lambda change: closed.append(change) if isinstance(change, RequestClosed) else None)
-    async with newcomer(here.server) as somebody:
-        assert await somebody.reject(question.id, directory=here.client.store.sessions[here.session_id].directory)
-    turn = await here.over("ASK1")
+    harness.client.subscribe(lambda change: closed.append(change) if isinstance(change, RequestClosed) else None)
+    async with new_backend(harness.server) as somebody:
+        assert await somebody.reject(question.id, directory=harness.client.store.sessions[harness.session_id].directory)
+    turn = await harness.over("ASK1")
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request was rejected elsewhere")
     assert [one.how for one in closed] == ["rejected"]
-    await here.is_true()
+    await harness.matches_server()
 
 
-@walk
-async def a_permission_is_rejected_elsewhere(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("SHELL rejected.txt")
-    permission = await here.asked()
-    directory = here.client.store.sessions[here.session_id].directory
-    async with newcomer(here.server) as somebody:
+@contract_test
+async def a_permission_is_rejected_by_another_client(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("SHELL rejected.txt")
+    permission = await harness.open_request()
+    directory = harness.client.store.sessions[harness.session_id].directory
+    async with new_backend(harness.server) as somebody:
         assert await somebody.reply(permission.id, "reject", "", directory=directory)
-    turn = await here.over("SHELL rejected.txt")
+    turn = await harness.over("SHELL rejected.txt")
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request was rejected elsewhere")
-    await here.is_true()
+    await harness.matches_server()
 
 
-@walk
-async def a_command_runs_once_it_is_allowed(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("SHELL made.txt")
-    permission = await here.asked()
+@contract_test
+async def a_command_runs_once_it_is_allowed(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("SHELL made.txt")
+    permission = await harness.open_request()
     assert isinstance(permission, PermissionRequest)
     assert (permission.detail or " ".join(permission.patterns)) == "touch made.txt"
-    here.client.reply(permission, "once")
-    assert (await here.over("SHELL made.txt")).state is TurnState.FINISHED
-    [tool] = here.tools()
+    harness.client.reply(permission, "once")
+    assert (await harness.over("SHELL made.txt")).state is TurnState.FINISHED
+    [tool] = harness.tools()
     assert tool.state == "completed"
-    await here.is_true()
-    here.prompt("SHELL other.txt")
-    again = await here.asked()
+    await harness.matches_server()
+    harness.prompt("SHELL other.txt")
+    again = await harness.open_request()
     assert again.id != permission.id
-    here.client.reply(again, "once")
-    await here.over("SHELL other.txt")
+    harness.client.reply(again, "once")
+    await harness.over("SHELL other.txt")
 
 
-@walk_alone
-async def a_command_that_is_always_allowed_asks_once(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("SHELL one.txt")
-    permission = await here.asked()
+@contract_test_alone
+async def an_always_allowed_command_asks_once(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("SHELL one.txt")
+    permission = await harness.open_request()
     assert isinstance(permission, PermissionRequest)
     assert permission.always
-    here.client.reply(permission, "always")
-    assert (await here.over("SHELL one.txt")).state is TurnState.FINISHED
-    assert here.client.store.requests == {}
-    here.prompt("SHELL two.txt")
-    assert (await here.over("SHELL two.txt")).state is TurnState.FINISHED
+    harness.client.reply(permission, "always")
+    assert (await harness.over("SHELL one.txt")).state is TurnState.FINISHED
+    assert harness.client.store.requests == {}
+    harness.prompt("SHELL two.txt")
+    assert (await harness.over("SHELL two.txt")).state is TurnState.FINISHED
 
 
-@walk
-async def a_command_that_is_refused_does_not_run(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("SHELL made.txt")
-    here.client.reply(await here.asked(), "reject")
-    await here.over("SHELL made.txt")
-    [tool] = here.tools()
+@contract_test
+async def a_refused_command_does_not_run(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("SHELL made.txt")
+    harness.client.reply(await harness.open_request(), "reject")
+    await harness.over("SHELL made.txt")
+    [tool] = harness.tools()
     assert tool.state == "error"
-    assert here.client.store.requests == {}
-    await here.is_true()
+    assert harness.client.store.requests == {}
+    await harness.matches_server()
 
 
-@walk
-async def a_turn_is_cancelled(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("SLOW")
-    await here.said("word2")
-    here.client.abort(here.session_id)
-    turn = await here.over("SLOW")
+@contract_test
+async def a_turn_is_cancelled(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("SLOW")
+    await harness.said("word2")
+    harness.client.abort(harness.session_id)
+    turn = await harness.over("SLOW")
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
-    assert "word39" not in here.words()
-    await here.until(lambda: isinstance(here.client.store.status(here.session_id), Idle), "idle")
-    here.prompt("hello")
-    assert (await here.over("hello")).state is TurnState.FINISHED
-    await here.is_true()
+    assert "word39" not in harness.words()
+    await harness.until(lambda: isinstance(harness.client.store.status(harness.session_id), Idle), "idle")
+    harness.prompt("hello")
+    assert (await harness.over("hello")).state is TurnState.FINISHED
+    await harness.matches_server()
 
 
-@walk
-async def a_cancelled_question_leaves_no_ghost(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("ASK1")
-    await here.asked()
-    here.client.abort(here.session_id)
-    assert (await here.over("ASK1")).state is TurnState.ABORTED
-    assert here.client.store.requests == {}
-    async with newcomer(here.server) as backend:
-        session = here.client.store.sessions[here.session_id]
-        await here.until(lambda: not here.client.store.requests, "no request")
-        assert (await backend.resync([session.directory])).statuses.get(here.session_id) is None
+@contract_test
+async def a_cancelled_question_leaves_no_stale_request(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("ASK1")
+    await harness.open_request()
+    harness.client.abort(harness.session_id)
+    assert (await harness.over("ASK1")).state is TurnState.ABORTED
+    assert harness.client.store.requests == {}
+    async with new_backend(harness.server) as backend:
+        session = harness.client.store.sessions[harness.session_id]
+        await harness.until(lambda: not harness.client.store.requests, "no request")
+        assert (await backend.resync([session.directory])).statuses.get(harness.session_id) is None
 
 
-@walk
-async def a_model_s_error_ends_the_turn_with_its_reason(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("FAIL 400")
-    turn = await here.over("FAIL 400")
+@contract_test
+async def a_model_error_ends_the_turn_with_its_reason(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("FAIL 400")
+    turn = await harness.over("FAIL 400")
     assert turn.state is TurnState.FAILED
     assert turn.failure is not None
     assert turn.failure.status == 400 or "400" in turn.reason  # if the server's text begins with it, it is shown
-    await here.is_true()
+    await harness.matches_server()
 
 
-@walk
-async def a_gap_in_the_stream_loses_nothing_and_doubles_nothing(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("SLOW")
+@contract_test
+async def a_gap_in_the_stream_loses_and_duplicates_nothing(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("SLOW")
     for word in ("word3", "word12", "word25"):
-        await here.said(word)
-        here.relay.sever("reset", "events")
-        await here.until(lambda: here.client.line().state.name != "LIVE", "the loss")
-        await here.live()
-    assert (await here.over("SLOW")).state is TurnState.FINISHED
-    assert here.words() == "SLOW" + "".join(f"word{i} " for i in range(40))
-    await here.is_true()
+        await harness.said(word)
+        harness.relay.sever("reset", "events")
+        await harness.until(lambda: harness.client.line().state.name != "LIVE", "the loss")
+        await harness.live()
+    assert (await harness.over("SLOW")).state is TurnState.FINISHED
+    assert harness.words() == "SLOW" + "".join(f"word{i} " for i in range(40))
+    await harness.matches_server()
 
 
-@walk
-async def a_cut_of_everything_ends_the_turn_only_where_the_family_says_so(
-    here: Attached, clocks: Clocks | None
+@contract_test
+async def cutting_all_connections_ends_the_turn_only_by_the_trait(
+    harness: ContractHarness, clocks: Clocks | None
 ) -> None:
-    here.prompt("SLOW")
-    await here.said("word3")
-    await here.cut()
-    turn = await here.over("SLOW")
+    harness.prompt("SLOW")
+    await harness.said("word3")
+    await harness.cut()
+    turn = await harness.over("SLOW")
     ends = turn.state is TurnState.CANCELLED
     assert turn.state in (TurnState.CANCELLED, TurnState.FINISHED)
-    assert ("word39" in here.words()) is not ends
-    assert here.traits.cancels_on_disconnect is ends  # known before, or learned now
-    await here.is_true()
+    assert ("word39" in harness.words()) is not ends
+    assert harness.traits.cancels_on_disconnect is ends  # known before, or learned now
+    await harness.matches_server()
 
 
-@walk
-async def a_question_that_waited_through_a_gap_is_still_one_question(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("ASK1")
-    question = await here.asked()
-    here.relay.sever("reset", "events")
-    await here.lost()
-    await here.live()
-    assert await here.asked() == question
-    here.client.answer(question, (("SQLite",),))
-    assert (await here.over("ASK1")).state is TurnState.FINISHED
-    assert len(here.tools()) == 1
+@contract_test
+async def a_question_open_during_a_gap_is_still_one_question(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("ASK1")
+    question = await harness.open_request()
+    harness.relay.sever("reset", "events")
+    await harness.lost()
+    await harness.live()
+    assert await harness.open_request() == question
+    harness.client.answer(question, (("SQLite",),))
+    assert (await harness.over("ASK1")).state is TurnState.FINISHED
+    assert len(harness.tools()) == 1
 
 
-@walk
-async def who_comes_later_sees_the_turn_and_answers_its_question(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("ASK1")
-    question = await here.asked()
-    async with attached(here.server, session=here.session_id, clocks=clocks) as other:
-        seen = await other.asked()
+@contract_test
+async def a_later_client_sees_the_turn_and_answers_its_question(
+    harness: ContractHarness, clocks: Clocks | None
+) -> None:
+    harness.prompt("ASK1")
+    question = await harness.open_request()
+    async with connected_harness(harness.server, session=harness.session_id, clocks=clocks) as other:
+        seen = await other.open_request()
         assert seen.id == question.id
-        await other.until(lambda: other.client.turn(here.session_id), "the turn that others began")
+        await other.until(lambda: other.client.turn(harness.session_id), "the turn that others began")
         other.client.answer(seen, (("Postgres",),))
-        assert (await here.over("ASK1")).state is TurnState.FINISHED
+        assert (await harness.over("ASK1")).state is TurnState.FINISHED
         await other.until(lambda: "Postgres" in other.words(), "the answer")
-    assert here.client.store.requests == {}
+    assert harness.client.store.requests == {}
 
 
-@walk
-async def a_server_that_is_killed_interrupts_its_turn(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("hello")
-    await here.over("hello")
-    here.prompt("SLOW")
-    await here.said("word3")
-    here.server.crash()
-    await here.lost()
-    await here.server.restart()
-    here.client.retry_now()
-    await here.live()
-    turn = await here.over("SLOW")
+@contract_test
+async def killing_the_server_interrupts_its_turn(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("hello")
+    await harness.over("hello")
+    harness.prompt("SLOW")
+    await harness.said("word3")
+    harness.server.crash()
+    await harness.lost()
+    await harness.server.restart()
+    harness.client.retry_now()
+    await harness.live()
+    turn = await harness.over("SLOW")
     assert turn.state in (TurnState.INTERRUPTED, TurnState.CANCELLED)
     assert turn.reason
-    assert len(here.prompts()) == 2
-    here.prompt("and on we go")
-    assert (await here.over("and on we go")).state is TurnState.FINISHED
-    await here.is_true()
+    assert len(harness.prompts()) == 2
+    harness.prompt("and on we go")
+    assert (await harness.over("and on we go")).state is TurnState.FINISHED
+    await harness.matches_server()
 
 
-@walk
-async def a_question_dies_with_its_server(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("ASK1")
-    await here.asked()
-    here.server.crash()
-    await here.lost()
-    await here.server.restart()
-    here.client.retry_now()
-    await here.until(lambda: not here.client.store.requests, "the ghost to go")
-    assert (await here.over("ASK1")).state in (TurnState.INTERRUPTED, TurnState.CANCELLED)
+@contract_test
+async def a_question_is_lost_with_its_server(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("ASK1")
+    await harness.open_request()
+    harness.server.crash()
+    await harness.lost()
+    await harness.server.restart()
+    harness.client.retry_now()
+    await harness.until(lambda: not harness.client.store.requests, "the ghost to go")
+    assert (await harness.over("ASK1")).state in (TurnState.INTERRUPTED, TurnState.CANCELLED)
 
 
-@walk
-async def sessions_are_listed_named_copied_and_deleted(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("hello")
-    await here.over("hello")
-    async with newcomer(here.server) as backend:
-        assert here.session_id in [one.id for one in await backend.sessions()]
-        assert (await backend.session(here.session_id)).title == "a walk"
+@contract_test
+async def sessions_are_listed_renamed_copied_and_deleted(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("hello")
+    await harness.over("hello")
+    async with new_backend(harness.server) as backend:
+        assert harness.session_id in [one.id for one in await backend.sessions()]
+        assert (await backend.session(harness.session_id)).title == "contract test"
         assert await backend.sessions(search="no such title") == ()
-        assert await backend.children(here.session_id) == ()
+        assert await backend.children(harness.session_id) == ()
         assert backend.traits.edits_sessions is isinstance(backend, SessionEditing)
         assert backend.traits.undoes is isinstance(backend, Undoing)
         assert isinstance(backend, SessionEditing)
-        assert (await backend.rename(here.session_id, "a talk")).title == "a talk"
+        assert (await backend.rename(harness.session_id, "a talk")).title == "a talk"
         assert [one.title for one in await backend.sessions(search="talk")] == ["a talk"]
-        copy = await backend.fork(here.session_id)
+        copy = await backend.fork(harness.session_id)
         theirs = (await backend.messages(copy.id)).messages
-        assert [full.message.role for full in theirs] == [full.message.role for full in here.held()]
+        assert [full.message.role for full in theirs] == [full.message.role for full in harness.held()]
         await backend.delete(copy.id)
         assert copy.id not in [one.id for one in await backend.sessions()]
         with pytest.raises(HttpStatusError) as refused:
@@ -317,48 +319,50 @@ async def sessions_are_listed_named_copied_and_deleted(here: Attached, clocks: C
         assert refused.value.status == 404
 
 
-@walk
-async def what_is_offered_is_taken(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("hello")
-    await here.over("hello")
-    choices = here.client.choices
-    agents = [one.name for one in await choices.agents(here.session_id)]
-    models = [one.name for one in await choices.models(here.session_id)]
-    usual = here.held()[-1].message.model
+@contract_test
+async def catalog_items_can_be_selected(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("hello")
+    await harness.over("hello")
+    choices = harness.client.choices
+    agents = [one.name for one in await choices.agents(harness.session_id)]
+    models = [one.name for one in await choices.models(harness.session_id)]
+    usual = harness.held()[-1].message.model
     assert "plan" in agents
-    assert [one for one in await choices.commands(here.session_id) if one.name == "init"]
-    choices.choose(here.session_id, agent="plan", model=next(one for one in models if one.endswith(usual)))
-    here.prompt("hello again")
-    assert (await here.over("hello again")).state is TurnState.FINISHED
-    assert here.held()[-1].message.agent in ("plan", "")
-    async with newcomer(here.server) as backend:
+    assert [one for one in await choices.commands(harness.session_id) if one.name == "init"]
+    choices.choose(harness.session_id, agent="plan", model=next(one for one in models if one.endswith(usual)))
+    harness.prompt("hello again")
+    assert (await harness.over("hello again")).state is TurnState.FINISHED
+    assert harness.held()[-1].message.agent in ("plan", "")
+    async with new_backend(harness.server) as backend:
         assert isinstance(backend, HasCatalog)
 
 
-@walk
-async def a_prompt_that_arrived_though_nobody_said_so_is_not_sent_twice(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("hello")
-    await here.over("hello")
-    here.relay.cut_after(0, "prompt")
-    here.prompt("hello")
-    await here.until(lambda: len(here.turns("hello")) == 2, "the second turn")
-    second = await here.over("hello")
-    assert second.state is (TurnState.CANCELLED if here.traits.cancels_on_disconnect else TurnState.FINISHED)
-    await here.is_true()
-    assert len(here.prompts()) == 2
+@contract_test
+async def a_delivered_prompt_without_acknowledgement_is_not_sent_twice(
+    harness: ContractHarness, clocks: Clocks | None
+) -> None:
+    harness.prompt("hello")
+    await harness.over("hello")
+    harness.relay.cut_after(0, "prompt")
+    harness.prompt("hello")
+    await harness.until(lambda: len(harness.turns("hello")) == 2, "the second turn")
+    second = await harness.over("hello")
+    assert second.state is (TurnState.CANCELLED if harness.traits.cancels_on_disconnect else TurnState.FINISHED)
+    await harness.matches_server()
+    assert len(harness.prompts()) == 2
 
 
-@walk
-async def a_client_that_ended_within_a_turn_finds_out_what_became_of_it(here: Attached, clocks: Clocks | None) -> None:
+@contract_test
+async def a_restarted_client_finds_the_result_of_its_turn(harness: ContractHarness, clocks: Clocks | None) -> None:
     def journal() -> Journal:
         return Journal(folder / "journal.db", "the server", wall=time.time)
 
     with TemporaryDirectory() as name:
         folder = Path(name)
-        async with attached(here.server, journal(), here.session_id, clocks) as first:
+        async with connected_harness(harness.server, journal(), harness.session_id, clocks) as first:
             first.prompt("SLOW")
             await first.said("word3")
-        async with attached(here.server, journal(), here.session_id, clocks) as second:
+        async with connected_harness(harness.server, journal(), harness.session_id, clocks) as second:
             turn = await second.over("SLOW")
             if turn.state is TurnState.CANCELLED:
                 assert second.traits.cancels_on_disconnect
@@ -367,47 +371,45 @@ async def a_client_that_ended_within_a_turn_finds_out_what_became_of_it(here: At
                 assert turn.state is TurnState.FINISHED
                 assert second.words() == "SLOW" + "".join(f"word{i} " for i in range(40))
             assert len(second.prompts()) == 1
-            await second.is_true()
+            await second.matches_server()
 
 
-@walk
-async def a_refusal_carries_its_reason_where_the_family_has_a_place_for_it(
-    here: Attached, clocks: Clocks | None
-) -> None:
-    here.prompt("SHELL made.txt")
-    here.client.reply(await here.asked(), "reject", "use another name")
-    await here.over("SHELL made.txt")
-    [tool] = here.tools()
+@contract_test
+async def a_denial_has_a_reason_if_the_family_supports_it(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("SHELL made.txt")
+    harness.client.reply(await harness.open_request(), "reject", "use another name")
+    await harness.over("SHELL made.txt")
+    [tool] = harness.tools()
     assert tool.state == "error"
-    assert ("use another name" in tool.error) is here.traits.reject_with_reason
+    assert ("use another name" in tool.error) is harness.traits.reject_with_reason
 
 
-@walk
-async def a_second_prompt_waits_where_the_family_has_a_queue(here: Attached, clocks: Clocks | None) -> None:
-    here.prompt("SLOW")
-    await here.said("word2")
-    here.client.prompts.send_now(here.session_id, "and then this")
-    if here.traits.queues_prompts:
-        second = await here.over("and then this")
+@contract_test
+async def a_second_prompt_is_queued_if_the_family_has_a_queue(harness: ContractHarness, clocks: Clocks | None) -> None:
+    harness.prompt("SLOW")
+    await harness.said("word2")
+    harness.client.prompts.send_now(harness.session_id, "and then this")
+    if harness.traits.queues_prompts:
+        second = await harness.over("and then this")
         assert second.state is TurnState.FINISHED
-        assert (await here.over("SLOW")).state is TurnState.FINISHED
-        assert len(here.prompts()) == 2
+        assert (await harness.over("SLOW")).state is TurnState.FINISHED
+        assert len(harness.prompts()) == 2
     else:
-        second = await here.over("and then this")
+        second = await harness.over("and then this")
         assert (second.state, bool(second.reason)) == (TurnState.NOT_SENT, True)
-        assert (await here.over("SLOW")).state is TurnState.FINISHED
-        assert len(here.prompts()) == 1
-    await here.is_true()
+        assert (await harness.over("SLOW")).state is TurnState.FINISHED
+        assert len(harness.prompts()) == 1
+    await harness.matches_server()
 
 
-@walk
-async def a_client_that_beats_is_seen(here: Attached, clocks: Clocks | None) -> None:
+@contract_test
+async def a_client_with_heartbeats_is_registered(harness: ContractHarness, clocks: Clocks | None) -> None:
     """A heartbeat is refused by a server that does not ask for one, without any other effect."""
-    async with newcomer(here.server) as backend:
-        await backend.messages(here.session_id)
+    async with new_backend(harness.server) as backend:
+        await backend.messages(harness.session_id)
         if backend.traits.client_heartbeat:
-            await backend.heartbeat(here.session_id)
+            await backend.heartbeat(harness.session_id)
         assert await backend.ping() < WITHIN
-        await backend.leave(here.session_id)
-    here.prompt("hello")
-    assert (await here.over("hello")).state is TurnState.FINISHED
+        await backend.leave(harness.session_id)
+    harness.prompt("hello")
+    assert (await harness.over("hello")).state is TurnState.FINISHED

@@ -37,7 +37,7 @@ class Server(Protocol):
     async def restart(self) -> None: ...
 
 
-class Attached:
+class ContractHarness:
     def __init__(self, client: Client, server: Server, relay: Relay, session_id: str) -> None:
         self.client = client
         self.server = server
@@ -90,7 +90,7 @@ class Attached:
     async def said(self, word: str) -> None:
         await self.until(lambda: f"{word} " in self.words(), word)
 
-    async def asked(self) -> Request:
+    async def open_request(self) -> Request:
         """The only open request."""
         await self.until(lambda: self.client.store.requests, "a request")
         [request] = self.client.store.requests.values()
@@ -109,9 +109,9 @@ class Attached:
         self.client.retry_now()
         await self.live()
 
-    async def is_true(self) -> None:
+    async def matches_server(self) -> None:
         """Wait until the client has the same session as a newly started one."""
-        async with newcomer(self.server) as backend:
+        async with new_backend(self.server) as backend:
             theirs: tuple[FullMessage, ...] = ()
             for _ in range(int(WITHIN)):
                 theirs = await _whole(backend, self.session_id)
@@ -122,13 +122,13 @@ class Attached:
 
 
 @asynccontextmanager
-async def attached(
+async def connected_harness(
     server: Server,
     journal: Journal | None = None,
     session: str = "",
     clocks: Clocks | None = None,
     directory: str | None = None,
-) -> AsyncIterator[Attached]:
+) -> AsyncIterator[ContractHarness]:
     """Attach to `session`, or to a new one; `directory`: the one that the user named."""
     relay = Relay(server.port)
     relay.accept()
@@ -144,16 +144,16 @@ async def attached(
     client.start()
     try:
         await wait_until(lambda: client.line().state is ConnectionState.LIVE, within=WITHIN, what="the line")
-        session = session or (await client.new_session("a walk")).id
+        session = session or (await client.new_session("contract test")).id
         await client.open_session(session)
-        yield Attached(client, server, relay, session)
+        yield ContractHarness(client, server, relay, session)
     finally:
         await client.close()
         relay.close()
 
 
 @asynccontextmanager
-async def newcomer(server: Server) -> AsyncIterator[Backend]:
+async def new_backend(server: Server) -> AsyncIterator[Backend]:
     """A client without any state, without a relay."""
     address = f"http://127.0.0.1:{server.port}"
     backend, _ = await detect_backend(lambda user: Http(address))

@@ -9,7 +9,7 @@ from server_stub.domain.profiles import PROFILES
 from tests.chaos import families as fault_suite
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
-from tests.contract_harness import newcomer
+from tests.contract_harness import new_backend
 from tui.backends import FAMILIES
 from tui.cli.main import main
 
@@ -33,7 +33,7 @@ def test_the_family_of_every_profile_is_detected(profile: str) -> None:
         server = StubServer(PROFILES[profile], time.time())
         server.start()
         try:
-            async with newcomer(server) as backend:
+            async with new_backend(server) as backend:
                 assert backend.traits.family == family_of(profile)
         finally:
             await server.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from server_stub.domain.profiles import PROFILES
-from tests.client_harness import Meeting, virtually
+from tests.client_harness import ClientHarness, on_virtual_time
 from tui.api import (
     CannotConnect,
     Connection,
@@ -23,7 +23,7 @@ from tui.api import (
 all_profiles = pytest.mark.parametrize("profile", list(PROFILES))
 
 
-async def connected(meeting: Meeting) -> Connection:
+async def connected(meeting: ClientHarness) -> Connection:
     connection = Connection(meeting.client)
     await connection.open()
     return connection
@@ -33,14 +33,14 @@ def listed(kind: type[Event], events: list[Event]) -> list[Event]:
     return [one for one in events if isinstance(one, kind)]
 
 
-async def when(meeting: Meeting, condition: Callable[[], object], work: "asyncio.Task[Result]") -> None:
+async def when(meeting: ClientHarness, condition: Callable[[], object], work: "asyncio.Task[Result]") -> None:
     await meeting.until(lambda: condition() or work.done(), within=60)
     assert not work.done(), work.result()
 
 
 @all_profiles
-@virtually(connected=False)
-async def test_run_returns_stored_answer(meeting: Meeting, profile: str) -> None:
+@on_virtual_time(connected=False)
+async def test_run_returns_stored_answer(meeting: ClientHarness, profile: str) -> None:
     connection, events = await connected(meeting), list[Event]()
     result = await connection.run("TOOLS", title="a job", on_event=events.append)
     assert (result.outcome, result.reason) == ("finished", "")
@@ -53,16 +53,16 @@ async def test_run_returns_stored_answer(meeting: Meeting, profile: str) -> None
 
 
 @all_profiles
-@virtually(connected=False)
-async def test_run_reports_provider_failure(meeting: Meeting, profile: str) -> None:
+@on_virtual_time(connected=False)
+async def test_run_reports_provider_failure(meeting: ClientHarness, profile: str) -> None:
     result = await (await connected(meeting)).run("FAIL 401")
     assert (result.outcome, result.text) == ("failed", "")
     assert "Unauthorized" in result.reason
 
 
 @all_profiles
-@virtually(connected=False)
-async def test_question_of_a_run_is_answered(meeting: Meeting, profile: str) -> None:
+@on_virtual_time(connected=False)
+async def test_question_of_a_run_is_answered(meeting: ClientHarness, profile: str) -> None:
     connection, events = await connected(meeting), list[Event]()
     work = asyncio.create_task(connection.run("ASK1", on_event=events.append))
     await when(meeting, lambda: listed(RequestEvent, events), work)
@@ -81,8 +81,8 @@ async def test_question_of_a_run_is_answered(meeting: Meeting, profile: str) -> 
 
 
 @all_profiles
-@virtually(connected=False)
-async def test_run_ends_at_open_request_when_told_to(meeting: Meeting, profile: str) -> None:
+@on_virtual_time(connected=False)
+async def test_run_ends_at_open_request_when_told_to(meeting: ClientHarness, profile: str) -> None:
     connection = await connected(meeting)
     result = await connection.run("SHELL made.txt", on_request="fail")
     assert (result.outcome, result.requests[0].state) == ("waiting", "open")
@@ -91,15 +91,15 @@ async def test_run_ends_at_open_request_when_told_to(meeting: Meeting, profile: 
 
 
 @all_profiles
-@virtually(connected=False)
-async def test_rejected_request_makes_a_run_denied(meeting: Meeting, profile: str) -> None:
+@on_virtual_time(connected=False)
+async def test_rejected_request_makes_a_run_denied(meeting: ClientHarness, profile: str) -> None:
     result = await (await connected(meeting)).run("SHELL made.txt", on_request="reject")
     assert result.outcome == "denied"
     assert [(one.state, one.by) for one in result.requests] == [("denied", "on-request")]
 
 
-@virtually(connected=False)
-async def test_unknown_request_and_session(meeting: Meeting) -> None:
+@on_virtual_time(connected=False)
+async def test_unknown_request_and_session(meeting: ClientHarness) -> None:
     connection = await connected(meeting)
     assert (await connection.answer("que_none", Reply())).state == "expired"
     with pytest.raises(SessionNotFound):
@@ -108,8 +108,8 @@ async def test_unknown_request_and_session(meeting: Meeting) -> None:
         await connection.run("PLAIN", resume=True)
 
 
-@virtually(connected=False)
-async def test_request_is_found_by_unique_prefix_only(meeting: Meeting) -> None:
+@on_virtual_time(connected=False)
+async def test_request_is_found_by_unique_prefix_only(meeting: ClientHarness) -> None:
     connection = await connected(meeting)
     turns = [await connection.start("ASK1") for _ in range(2)]
     await meeting.until(lambda: len(meeting.client.store.requests) == 2, within=60)
@@ -119,15 +119,15 @@ async def test_request_is_found_by_unique_prefix_only(meeting: Meeting) -> None:
     assert {turn.session for turn in turns} == {one.session for one in await connection.pending()}
 
 
-@virtually(connected=False)
-async def test_server_that_is_down_is_given_up_after_a_time(meeting: Meeting) -> None:
+@on_virtual_time(connected=False)
+async def test_server_that_is_down_is_given_up_after_a_time(meeting: ClientHarness) -> None:
     meeting.server.crash()
     with pytest.raises(CannotConnect):
         await Connection(meeting.client).open(within=5)
 
 
-@virtually(connected=False)
-async def test_events_report_each_open_request_once(meeting: Meeting) -> None:
+@on_virtual_time(connected=False)
+async def test_events_report_each_open_request_once(meeting: ClientHarness) -> None:
     connection, seen = await connected(meeting), list[Event]()
 
     async def watch() -> None:

@@ -31,10 +31,10 @@ FLOOD = "FLOOD 300 5"
 TOO_LATE_UNSENT = "The turn ended by itself before the abort reached the server."
 BEHIND = AbortProgress("unsent", "the server is running an earlier prompt")
 
-Story = Callable[..., Coroutine[None, None, None]]
+TestFunction = Callable[..., Coroutine[None, None, None]]
 
 
-class Here:
+class AbortHarness:
     """A user whose client reaches the stub through a relay, and another client that reaches it directly."""
 
     def __init__(self, server: StubServer, profile: str, folder: Path) -> None:
@@ -121,7 +121,7 @@ class Here:
         await wait_until(lambda: not self.person.client.line().up, what="the loss")
 
 
-def through_a_relay(test: Story) -> Callable[..., None]:
+def through_relay(test: TestFunction) -> Callable[..., None]:
     """Run a test on virtual time, with a connected client that has a session open."""
 
     @functools.wraps(test)
@@ -131,302 +131,304 @@ def through_a_relay(test: Story) -> Callable[..., None]:
             server.start()
             folder = tmp_path / "journal"
             folder.mkdir()
-            here = Here(server, profile, folder)
+            harness = AbortHarness(server, profile, folder)
             try:
-                await here.sit_down()
-                await test(here, **given)
-                assert here.person.trouble == []
+                await harness.sit_down()
+                await test(harness, **given)
+                assert harness.person.trouble == []
             finally:
-                await here.person.killed()
-                for relay in here.person.relays:
+                await harness.person.killed()
+                for relay in harness.person.relays:
                     relay.close()
-                await here.http.aclose()
+                await harness.http.aclose()
                 await server.close()
             assert loop.broken == []
 
         run(main)
 
-    names = [one for name, one in inspect.signature(test).parameters.items() if name != "here"]
+    names = [one for name, one in inspect.signature(test).parameters.items() if name != "harness"]
     mine = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("tmp_path", "profile")]
     played.__signature__ = inspect.Signature([*mine, *names])  # type: ignore[attr-defined]
     return pytest.mark.parametrize("profile", ["opencode", "mimo", "qwen"])(played)
 
 
-@through_a_relay
-async def test_an_abort_during_a_stall_is_delivered_after_reconnecting(here: Here) -> None:
-    sent = await here.running()
-    here.person.relay.stall()
-    here.person.abort()
+@through_relay
+async def test_an_abort_during_a_stall_is_delivered_after_reconnecting(harness: AbortHarness) -> None:
+    sent = await harness.running()
+    harness.person.relay.stall()
+    harness.person.abort()
     await asyncio.sleep(12)
-    assert here.progress() is not None
-    here.person.relay.sever("reset")
-    here.person.relay.flow()
-    turn = await here.over(sent, within=8)
+    assert harness.progress() is not None
+    harness.person.relay.sever("reset")
+    harness.person.relay.flow()
+    turn = await harness.over(sent, within=8)
     assert turn.state in (TurnState.ABORTED, TurnState.CANCELLED)
-    assert here.progress() is None
+    assert harness.progress() is None
 
 
-@through_a_relay
-async def test_an_abort_while_disconnected_is_unsent_until_reconnected(here: Here) -> None:
-    sent = await here.running()
-    await here.lose_the_connection()
-    here.person.abort()
+@through_relay
+async def test_an_abort_while_disconnected_is_unsent_until_reconnected(harness: AbortHarness) -> None:
+    sent = await harness.running()
+    await harness.lose_the_connection()
+    harness.person.abort()
     await asyncio.sleep(3)
-    assert here.progress() == AbortProgress("unsent", "no connection")
-    assert here.aborts_sent() == 0
-    here.person.relay.accept()
-    turn = await here.over(sent, within=15)
+    assert harness.progress() == AbortProgress("unsent", "no connection")
+    assert harness.aborts_sent() == 0
+    harness.person.relay.accept()
+    turn = await harness.over(sent, within=15)
     assert turn.state in (TurnState.ABORTED, TurnState.CANCELLED)
 
 
-@through_a_relay
-async def test_an_abort_is_resent_after_a_restart_of_the_client(here: Here) -> None:
-    sent = await here.running()
-    await here.lose_the_connection()
-    here.person.abort()
+@through_relay
+async def test_an_abort_is_resent_after_a_restart_of_the_client(harness: AbortHarness) -> None:
+    sent = await harness.running()
+    await harness.lose_the_connection()
+    harness.person.abort()
     await asyncio.sleep(1)
-    await here.person.killed()
+    await harness.person.killed()
     sent.turn = None
-    await here.sit_down()
-    turn = await here.over(sent, within=15)
+    await harness.sit_down()
+    turn = await harness.over(sent, within=15)
     assert turn.state in (TurnState.ABORTED, TurnState.CANCELLED)
-    await wait_until(lambda: here.person.client.journal.adopt_aborts() == [], what="the journal to forget it")
+    await wait_until(lambda: harness.person.client.journal.adopt_aborts() == [], what="the journal to forget it")
 
 
-@through_a_relay
-async def test_an_abort_of_another_clients_turn_survives_a_restart(here: Here) -> None:
-    await here.somebody.send(here.person.session_id, FLOOD)
-    client = here.person.client
-    await wait_until(lambda: client.turns.running_in(here.person.session_id), within=20, what="their turn")
-    await here.lose_the_connection()
-    here.person.abort()
-    await here.person.killed()
-    await here.sit_down()
-    client = here.person.client
+@through_relay
+async def test_an_abort_of_another_clients_turn_survives_a_restart(harness: AbortHarness) -> None:
+    await harness.somebody.send(harness.person.session_id, FLOOD)
+    client = harness.person.client
+    await wait_until(lambda: client.turns.running_in(harness.person.session_id), within=20, what="their turn")
+    await harness.lose_the_connection()
+    harness.person.abort()
+    await harness.person.killed()
+    await harness.sit_down()
+    client = harness.person.client
     await wait_until(lambda: client.line().up, within=20, what="the line")
-    await wait_until(lambda: not client.turns.running_in(here.person.session_id), within=15, what="its end")
-    assert [turn.state for turn in client.turns.of(here.person.session_id)] == [TurnState.ABORTED]
-    assert here.aborts_sent() == 1
+    await wait_until(lambda: not client.turns.running_in(harness.person.session_id), within=15, what="its end")
+    assert [turn.state for turn in client.turns.of(harness.person.session_id)] == [TurnState.ABORTED]
+    assert harness.aborts_sent() == 1
 
 
-@through_a_relay
-async def test_an_abort_never_ends_a_later_turn(here: Here) -> None:
+@through_relay
+async def test_an_abort_never_ends_a_later_turn(harness: AbortHarness) -> None:
     """The turn ends and another client starts one while the connection is lost: that one continues."""
-    sent = await here.running("FLOOD 20 5")
-    await here.lose_the_connection()
-    here.person.abort()
+    sent = await harness.running("FLOOD 20 5")
+    await harness.lose_the_connection()
+    harness.person.abort()
     await asyncio.sleep(8)
-    await here.somebody.send(here.person.session_id, FLOOD)
+    await harness.somebody.send(harness.person.session_id, FLOOD)
     await asyncio.sleep(1)
-    here.person.relay.accept()
-    await wait_until(lambda: here.person.client.line().up, within=30, what="the connection")
-    await wait_until(lambda: here.progress() is None, within=30, what="the abort to be dropped")
-    assert here.aborts_sent() == 0
-    assert here.notices == [TOO_LATE_UNSENT]
-    await here.over(sent)
+    harness.person.relay.accept()
+    await wait_until(lambda: harness.person.client.line().up, within=30, what="the connection")
+    await wait_until(lambda: harness.progress() is None, within=30, what="the abort to be dropped")
+    assert harness.aborts_sent() == 0
+    assert harness.notices == [TOO_LATE_UNSENT]
+    await harness.over(sent)
 
-    await wait_until(here.newest_is_whole, within=90, what="the whole of their answer")
+    await wait_until(harness.newest_is_whole, within=90, what="the whole of their answer")
 
 
-@through_a_relay
-async def test_a_prompt_sent_after_an_abort_is_posted_once_the_aborted_turn_is_over(here: Here) -> None:
-    sent = await here.running()
-    await here.lose_the_connection()
-    here.person.abort()
-    here.person.send("PLAIN", queued=False)
-    (later,) = [one for one in here.person.sent.values() if one is not sent]
+@through_relay
+async def test_a_prompt_sent_after_an_abort_is_posted_once_the_aborted_turn_is_over(harness: AbortHarness) -> None:
+    sent = await harness.running()
+    await harness.lose_the_connection()
+    harness.person.abort()
+    harness.person.send("PLAIN", queued=False)
+    (later,) = [one for one in harness.person.sent.values() if one is not sent]
     await asyncio.sleep(1)
-    here.person.relay.accept()
-    assert (await here.over(later)).state is TurnState.FINISHED
-    assert (await here.over(sent)).state in (TurnState.ABORTED, TurnState.CANCELLED)
+    harness.person.relay.accept()
+    assert (await harness.over(later)).state is TurnState.FINISHED
+    assert (await harness.over(sent)).state in (TurnState.ABORTED, TurnState.CANCELLED)
 
 
-@through_a_relay
-async def test_a_temporarily_failed_abort_is_retried(here: Here) -> None:
-    sent = await here.running()
-    here.server.arm(parse(f"429={here.abort_route},times=2"))
-    here.person.abort()
-    turn = await here.over(sent, within=10)
+@through_relay
+async def test_a_temporarily_failed_abort_is_retried(harness: AbortHarness) -> None:
+    sent = await harness.running()
+    harness.server.arm(parse(f"429={harness.abort_route},times=2"))
+    harness.person.abort()
+    turn = await harness.over(sent, within=10)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
 
 
-@through_a_relay
-async def test_an_abort_without_acknowledgement_is_still_attributed_to_us(here: Here) -> None:
-    sent = await here.running()
-    here.server.arm(parse(f"cut={here.abort_route},at=headers"))
-    here.person.abort()
-    turn = await here.over(sent, within=10)
+@through_relay
+async def test_an_abort_without_acknowledgement_is_still_attributed_to_us(harness: AbortHarness) -> None:
+    sent = await harness.running()
+    harness.server.arm(parse(f"cut={harness.abort_route},at=headers"))
+    harness.person.abort()
+    turn = await harness.over(sent, within=10)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
 
 
-@through_a_relay
-async def test_a_refused_abort_is_reported(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = await here.running()
+@through_relay
+async def test_a_refused_abort_is_reported(harness: AbortHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = await harness.running()
 
     async def refuse(session_id: str) -> None:
         raise HttpStatusError(403, "Forbidden", "Not for you.")
 
-    monkeypatch.setattr(here.person.client._connection.backend(), "abort", refuse)
-    here.person.abort()
-    await wait_until(lambda: here.notices, what="a notice")
-    assert here.notices[0].startswith("The server refused the abort: ")
-    assert here.person.client.journal.adopt_aborts() == []
-    assert here.progress() is None
+    monkeypatch.setattr(harness.person.client._connection.backend(), "abort", refuse)
+    harness.person.abort()
+    await wait_until(lambda: harness.notices, what="a notice")
+    assert harness.notices[0].startswith("The server refused the abort: ")
+    assert harness.person.client.journal.adopt_aborts() == []
+    assert harness.progress() is None
     assert sent.turn is not None
     assert (sent.turn.over, sent.turn.stops.abort_requested) == (False, False)
 
 
-@through_a_relay
-async def test_an_unauthorized_abort_is_sent_after_a_manual_retry(here: Here) -> None:
-    sent = await here.running()
-    here.server.arm(parse(f"401={here.abort_route},times=1"))
-    here.person.abort()
-    await wait_until(lambda: stopped(here.progress()), what="the abort to stop")
-    here.person.retry_now()
-    assert (await here.over(sent, within=10)).state is TurnState.ABORTED
+@through_relay
+async def test_an_unauthorized_abort_is_sent_after_a_manual_retry(harness: AbortHarness) -> None:
+    sent = await harness.running()
+    harness.server.arm(parse(f"401={harness.abort_route},times=1"))
+    harness.person.abort()
+    await wait_until(lambda: stopped(harness.progress()), what="the abort to stop")
+    harness.person.retry_now()
+    assert (await harness.over(sent, within=10)).state is TurnState.ABORTED
 
 
 def stopped(progress: AbortProgress | None) -> bool:
     return progress is not None and progress.state == "stopped"
 
 
-@through_a_relay
-async def test_another_clients_abort_is_attributed_to_it_while_ours_is_unsent(here: Here) -> None:
-    sent = await here.running()
-    await here.lose_the_connection()
-    here.person.abort()
-    await here.somebody.abort(here.person.session_id)
-    here.person.relay.accept()
-    turn = await here.over(sent, within=30)
+@through_relay
+async def test_another_clients_abort_is_attributed_to_it_while_ours_is_unsent(harness: AbortHarness) -> None:
+    sent = await harness.running()
+    await harness.lose_the_connection()
+    harness.person.abort()
+    await harness.somebody.abort(harness.person.session_id)
+    harness.person.relay.accept()
+    turn = await harness.over(sent, within=30)
     assert turn.reason != ""
-    assert here.aborts_sent() == 0
+    assert harness.aborts_sent() == 0
 
 
-@through_a_relay
-async def test_a_turn_finished_before_its_unsent_abort_pauses_the_queue(here: Here) -> None:
-    sent = await here.running("FLOOD 20 5")
-    here.person.send("PLAIN", queued=True)
-    await here.lose_the_connection()
-    here.person.abort()
+@through_relay
+async def test_a_turn_finished_before_its_unsent_abort_pauses_the_queue(harness: AbortHarness) -> None:
+    sent = await harness.running("FLOOD 20 5")
+    harness.person.send("PLAIN", queued=True)
+    await harness.lose_the_connection()
+    harness.person.abort()
     await asyncio.sleep(8)
-    here.person.relay.accept()
-    turn = await here.over(sent)
+    harness.person.relay.accept()
+    turn = await harness.over(sent)
     assert turn.state in (TurnState.FINISHED, TurnState.CANCELLED)
-    assert here.person.client.prompts.held(here.person.session_id)
-    await wait_until(lambda: here.progress() is None, what="the abort to be dropped")
-    assert here.notices == ([TOO_LATE_UNSENT] if turn.state is TurnState.FINISHED else [])
+    assert harness.person.client.prompts.held(harness.person.session_id)
+    await wait_until(lambda: harness.progress() is None, what="the abort to be dropped")
+    assert harness.notices == ([TOO_LATE_UNSENT] if turn.state is TurnState.FINISHED else [])
 
 
-@through_a_relay
-async def test_an_abort_after_the_end_is_reported_as_too_late(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = await here.running("FLOOD 20 5")
+@through_relay
+async def test_an_abort_after_the_end_is_reported_as_too_late(
+    harness: AbortHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await harness.running("FLOOD 20 5")
 
     async def take(session_id: str) -> None:
         """As on a server that accepts an abort of a just ended turn."""
 
-    monkeypatch.setattr(here.person.client._connection.backend(), "abort", take)
-    here.person.abort()
-    assert (await here.over(sent, within=30)).state is TurnState.FINISHED
-    await wait_until(lambda: here.notices, what="a notice")
-    assert here.notices == ["The turn ended by itself before it could be aborted."]
+    monkeypatch.setattr(harness.person.client._connection.backend(), "abort", take)
+    harness.person.abort()
+    assert (await harness.over(sent, within=30)).state is TurnState.FINISHED
+    await wait_until(lambda: harness.notices, what="a notice")
+    assert harness.notices == ["The turn ended by itself before it could be aborted."]
 
 
-@through_a_relay
-async def test_a_prompt_written_after_an_abort_is_sent_when_the_turn_has_ended(here: Here) -> None:
-    sent = await here.running()
-    prompts, session_id = here.person.client.prompts, here.person.session_id
-    here.person.send("PLAIN before", queued=True)
-    here.person.abort()
-    here.person.send("PLAIN after", queued=True)
-    assert (await here.over(sent, within=30)).state is TurnState.ABORTED
-    before, after = [*here.person.sent.values()][1:]
-    assert (await here.over(after, within=30)).state is TurnState.FINISHED
+@through_relay
+async def test_a_prompt_written_after_an_abort_is_sent_when_the_turn_has_ended(harness: AbortHarness) -> None:
+    sent = await harness.running()
+    prompts, session_id = harness.person.client.prompts, harness.person.session_id
+    harness.person.send("PLAIN before", queued=True)
+    harness.person.abort()
+    harness.person.send("PLAIN after", queued=True)
+    assert (await harness.over(sent, within=30)).state is TurnState.ABORTED
+    before, after = [*harness.person.sent.values()][1:]
+    assert (await harness.over(after, within=30)).state is TurnState.FINISHED
     assert before.turn is None
     assert prompts.held(session_id) == "an earlier turn was aborted"
 
 
-@through_a_relay
-async def test_a_refused_abort_does_not_pause_the_queue(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+@through_relay
+async def test_a_refused_abort_does_not_pause_the_queue(harness: AbortHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(session_id: str) -> None:
         raise HttpStatusError(403, "Forbidden", "Not for you.")
 
-    monkeypatch.setattr(here.person.client._connection.backend(), "abort", refuse)
-    sent = await here.running("FLOOD 20 5")
-    here.person.send("PLAIN", queued=True)
-    here.person.abort()
-    await wait_until(lambda: here.progress() is None, within=10, what="the refusal")
-    assert here.person.client.prompts.held(here.person.session_id) == ""
-    assert (await here.over(sent, within=60)).state is TurnState.FINISHED
-    later = [*here.person.sent.values()][1]
-    assert (await here.over(later, within=30)).state is TurnState.FINISHED
+    monkeypatch.setattr(harness.person.client._connection.backend(), "abort", refuse)
+    sent = await harness.running("FLOOD 20 5")
+    harness.person.send("PLAIN", queued=True)
+    harness.person.abort()
+    await wait_until(lambda: harness.progress() is None, within=10, what="the refusal")
+    assert harness.person.client.prompts.held(harness.person.session_id) == ""
+    assert (await harness.over(sent, within=60)).state is TurnState.FINISHED
+    later = [*harness.person.sent.values()][1]
+    assert (await harness.over(later, within=30)).state is TurnState.FINISHED
 
 
-@through_a_relay
-async def test_a_prompt_aborted_before_posting_is_a_draft_and_does_not_block_others(here: Here) -> None:
+@through_relay
+async def test_a_prompt_aborted_before_posting_is_a_draft_and_does_not_block_others(harness: AbortHarness) -> None:
     """The abort waits for the server to show the prompt: the prompt must not wait for the abort."""
-    here.person.send("SLOW", queued=False)
-    here.person.abort()
-    (sent,) = here.person.sent.values()
-    turn = await here.over(sent, within=5)
+    harness.person.send("SLOW", queued=False)
+    harness.person.abort()
+    (sent,) = harness.person.sent.values()
+    turn = await harness.over(sent, within=5)
     assert (turn.state, turn.reason) == (TurnState.NOT_SENT, ABORTED_UNSENT)
-    here.person.send("PLAIN", queued=False)
-    assert (await here.over([*here.person.sent.values()][1], within=15)).state is TurnState.FINISHED
-    assert (here.progress(), here.aborts_sent(), len(here.server.begun)) == (None, 0, 1)
+    harness.person.send("PLAIN", queued=False)
+    assert (await harness.over([*harness.person.sent.values()][1], within=15)).state is TurnState.FINISHED
+    assert (harness.progress(), harness.aborts_sent(), len(harness.server.begun)) == (None, 0, 1)
 
 
-@through_a_relay
-async def test_a_lost_prompt_with_a_pending_abort_is_not_posted_again(here: Here) -> None:
-    here.person.relay.stall("prompt")
-    here.person.send("SLOW", queued=False)
+@through_relay
+async def test_a_lost_prompt_with_a_pending_abort_is_not_posted_again(harness: AbortHarness) -> None:
+    harness.person.relay.stall("prompt")
+    harness.person.send("SLOW", queued=False)
     await asyncio.sleep(1)
-    here.person.abort()
-    here.person.relay.sever("reset", "prompt")
-    here.person.relay.flow()
-    (sent,) = here.person.sent.values()
-    assert (await here.over(sent, within=30)).state is TurnState.NOT_SENT
-    here.person.send("PLAIN", queued=False)
-    assert (await here.over([*here.person.sent.values()][1], within=15)).state is TurnState.FINISHED
-    assert (here.progress(), here.aborts_sent(), len(here.server.begun)) == (None, 0, 1)
+    harness.person.abort()
+    harness.person.relay.sever("reset", "prompt")
+    harness.person.relay.flow()
+    (sent,) = harness.person.sent.values()
+    assert (await harness.over(sent, within=30)).state is TurnState.NOT_SENT
+    harness.person.send("PLAIN", queued=False)
+    assert (await harness.over([*harness.person.sent.values()][1], within=15)).state is TurnState.FINISHED
+    assert (harness.progress(), harness.aborts_sent(), len(harness.server.begun)) == (None, 0, 1)
 
 
-@through_a_relay
-async def test_an_abort_waits_for_the_end_of_an_earlier_untargeted_turn(here: Here) -> None:
+@through_relay
+async def test_an_abort_waits_for_the_end_of_an_earlier_untargeted_turn(harness: AbortHarness) -> None:
     """Another client's turn, not shown when the user aborted their own, which is queued after it."""
-    client = here.person.client
-    sent = await here.aborted_behind_another()
+    client = harness.person.client
+    sent = await harness.aborted_behind_another()
     if client.traits is not None and client.traits.queues_prompts:
-        await wait_until(lambda: here.progress() == BEHIND, within=10, what="the abort to wait")
-    await here.over(sent, within=60)
-    await wait_until(here.first_is_whole, within=60, what="the whole of their answer")
-    assert [found for _, found in here.server.aborted if ELSEWHERE in found] == []
+        await wait_until(lambda: harness.progress() == BEHIND, within=10, what="the abort to wait")
+    await harness.over(sent, within=60)
+    await wait_until(harness.first_is_whole, within=60, what="the whole of their answer")
+    assert [found for _, found in harness.server.aborted if ELSEWHERE in found] == []
 
 
-@through_a_relay
-async def test_a_repeated_abort_includes_the_earlier_turn(here: Here) -> None:
-    client = here.person.client
+@through_relay
+async def test_a_repeated_abort_includes_the_earlier_turn(harness: AbortHarness) -> None:
+    client = harness.person.client
     if client.traits is None or not client.traits.queues_prompts:
         return  # prompts are never queued during a turn there
-    sent = await here.aborted_behind_another()
-    await wait_until(lambda: here.progress() == BEHIND, within=10, what="the abort to wait")
-    here.person.abort()
-    await wait_until(lambda: here.server.aborted, within=5, what="the abort of their turn")
-    assert ELSEWHERE in here.server.aborted[0][1]
-    assert (await here.over(sent, within=30)).state is TurnState.ABORTED
+    sent = await harness.aborted_behind_another()
+    await wait_until(lambda: harness.progress() == BEHIND, within=10, what="the abort to wait")
+    harness.person.abort()
+    await wait_until(lambda: harness.server.aborted, within=5, what="the abort of their turn")
+    assert ELSEWHERE in harness.server.aborted[0][1]
+    assert (await harness.over(sent, within=30)).state is TurnState.ABORTED
 
 
-@through_a_relay
-async def test_a_prompt_that_the_server_never_starts_can_be_aborted(here: Here) -> None:
+@through_relay
+async def test_a_prompt_that_the_server_never_starts_can_be_aborted(harness: AbortHarness) -> None:
     """It keeps the request open without running anything: if that lasts, an abort is sent nevertheless."""
-    client = here.person.client
+    client = harness.person.client
     if client.traits is None or not client.traits.holds_post:
         return  # there it would be listed as running
-    here.server.arm(parse("wedged"))
-    here.person.send("SLOW", queued=False)
+    harness.server.arm(parse("wedged"))
+    harness.person.send("SLOW", queued=False)
     await asyncio.sleep(10)
-    here.person.abort()
-    here.person.send("PLAIN", queued=False)
-    sent, later = here.person.sent.values()
-    turn = await here.over(sent, within=60)
+    harness.person.abort()
+    harness.person.send("PLAIN", queued=False)
+    sent, later = harness.person.sent.values()
+    turn = await harness.over(sent, within=60)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
-    assert here.aborts_sent() == 1
+    assert harness.aborts_sent() == 1
     await wait_until(lambda: later.turn and not client.turns.waits_for_abort(later.turn), what="the next prompt")

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.client_harness import Meeting, virtually
+from tests.client_harness import ClientHarness, on_virtual_time
 from tui.core import events as e
 from tui.core.model import Busy, PermissionRequest
 from tui.core.open_requests import OpenRequests
 
 
-@virtually()
+@on_virtual_time()
 async def test_requests_over_the_limit_are_fetched_once_there_is_room(
-    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+    harness: ClientHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, session_id, asked = meeting.client, meeting.session_id, 0
+    client, session_id, asked = harness.client, harness.session_id, 0
     waiting = {f"per_{at}": PermissionRequest(f"per_{at}", session_id, "bash") for at in range(7)}
     monkeypatch.setattr(client.store, "_requests", OpenRequests(client.store._tree.lineage, kept=4))
 
@@ -32,6 +32,6 @@ async def test_requests_over_the_limit_are_fetched_once_there_is_room(
     for answered in ("per_0", "per_1"):
         del waiting[answered]
         client._apply(e.PermissionReplied(session_id, answered, "once"))
-    await meeting.until(lambda: client.store.requests_not_loaded == 1, what="those beyond")
+    await harness.until(lambda: client.store.requests_not_loaded == 1, what="those beyond")
     assert list(client.store.requests) == ["per_2", "per_3", "per_4", "per_5"]
     assert asked == 1

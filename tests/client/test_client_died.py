@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.client_harness import Meeting, virtually
+from tests.client_harness import ClientHarness, on_virtual_time
 from tui.backends.qwen.tool_calls import AGENT_GONE
 from tui.core.model import Idle
 from tui.core.turn_state import TurnState
@@ -10,104 +10,104 @@ from tui.core.turn_state import TurnState
 SAID = ["PLAIN", "Done. Nothing to call, **all** is well."]
 
 
-def loads(meeting: Meeting) -> int:
-    return meeting.asked.count(("POST", f"/session/{meeting.session_id}/load"))
+def loads(harness: ClientHarness) -> int:
+    return harness.requests_sent.count(("POST", f"/session/{harness.session_id}/load"))
 
 
-def streams(meeting: Meeting) -> int:
-    return meeting.asked.count(("GET", f"/session/{meeting.session_id}/events"))
+def streams(harness: ClientHarness) -> int:
+    return harness.requests_sent.count(("GET", f"/session/{harness.session_id}/events"))
 
 
-def meetings(meeting: Meeting) -> int:
+def meetings(harness: ClientHarness) -> int:
     """How often the connection was established."""
-    return meeting.asked.count(("GET", "/capabilities"))
+    return harness.requests_sent.count(("GET", "/capabilities"))
 
 
-async def followed(meeting: Meeting, *, by: int) -> None:
+async def followed(harness: ClientHarness, *, by: int) -> None:
     """Wait until the server has registered the `by`th stream, too."""
-    await meeting.until(lambda: streams(meeting) == by, what="the stream")
+    await harness.until(lambda: streams(harness) == by, what="the stream")
     for _ in range(50):
-        found = (await meeting.http.get("/daemon/status?detail=full")).json()["full"]["sessions"]
+        found = (await harness.http.get("/daemon/status?detail=full")).json()["full"]["sessions"]
         if [one["subscriberCount"] for one in found] == [1]:
             return
         await asyncio.sleep(0.1)
     raise AssertionError("the server knows of no stream")
 
 
-async def running(meeting: Meeting, after: str) -> None:
-    await meeting.until(lambda: after in " ".join(meeting.words()), what="its first words")
+async def running(harness: ClientHarness, after: str) -> None:
+    await harness.until(lambda: after in " ".join(harness.words()), what="its first words")
 
 
-@virtually("qwen")
-async def test_an_agent_crash_ends_the_turn_and_keeps_its_prompt(meeting: Meeting) -> None:
-    await meeting.over(meeting.send("PLAIN"))
-    turn = meeting.send("SLOW")
-    await running(meeting, "word3")
-    meeting.arm("agent-crash")
-    await meeting.over(turn)
+@on_virtual_time("qwen")
+async def test_an_agent_crash_ends_the_turn_and_keeps_its_prompt(harness: ClientHarness) -> None:
+    await harness.over(harness.send("PLAIN"))
+    turn = harness.send("SLOW")
+    await running(harness, "word3")
+    harness.arm("agent-crash")
+    await harness.over(turn)
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, AGENT_GONE.message)
-    await meeting.until(lambda: meeting.words() == [*SAID, "SLOW"], what="what the server has stored")
-    assert meeting.client.store.status(meeting.session_id) == Idle()
-    assert (await meeting.over(meeting.send("PLAIN"))).state is TurnState.FINISHED
-    assert meeting.words() == [*SAID, "SLOW", *SAID]
+    await harness.until(lambda: harness.words() == [*SAID, "SLOW"], what="what the server has stored")
+    assert harness.client.store.status(harness.session_id) == Idle()
+    assert (await harness.over(harness.send("PLAIN"))).state is TurnState.FINISHED
+    assert harness.words() == [*SAID, "SLOW", *SAID]
 
 
-@virtually("qwen")
-async def test_a_prompt_queued_on_the_server_is_returned_to_the_draft(meeting: Meeting) -> None:
-    meeting.send("SLOW")
-    await running(meeting, "word3")
-    waits = meeting.send("THINK")
-    await meeting.until(lambda: waits.prompt is not None and waits.prompt.server_id)
-    meeting.arm("agent-crash")
-    await meeting.over(waits)
+@on_virtual_time("qwen")
+async def test_a_prompt_queued_on_the_server_is_returned_to_the_draft(harness: ClientHarness) -> None:
+    harness.send("SLOW")
+    await running(harness, "word3")
+    waits = harness.send("THINK")
+    await harness.until(lambda: waits.prompt is not None and waits.prompt.server_id)
+    harness.arm("agent-crash")
+    await harness.over(waits)
     assert (waits.state, waits.reason) == (TurnState.NOT_SENT, "the server accepted it, and then lost it")
     assert waits.prompt is not None
     assert waits.prompt.text == "THINK"
 
 
-@virtually("qwen")
-async def test_prompts_queued_in_the_client_stay_queued_and_paused(meeting: Meeting) -> None:
-    turn = meeting.send("SLOW")
-    await running(meeting, "word3")
-    meeting.client.prompts.submit(meeting.session_id, "PLAIN")
-    meeting.arm("agent-crash")
-    await meeting.over(turn)
-    [queued] = meeting.client.prompts.waiting(meeting.session_id)
-    assert meeting.client.prompts.is_held(queued.id)
-    meeting.client.prompts.release(meeting.session_id)
-    await meeting.until(lambda: meeting.words() == ["SLOW", *SAID], within=30, what="the prompt that was held")
+@on_virtual_time("qwen")
+async def test_prompts_queued_in_the_client_stay_queued_and_paused(harness: ClientHarness) -> None:
+    turn = harness.send("SLOW")
+    await running(harness, "word3")
+    harness.client.prompts.submit(harness.session_id, "PLAIN")
+    harness.arm("agent-crash")
+    await harness.over(turn)
+    [queued] = harness.client.prompts.waiting(harness.session_id)
+    assert harness.client.prompts.is_held(queued.id)
+    harness.client.prompts.release(harness.session_id)
+    await harness.until(lambda: harness.words() == ["SLOW", *SAID], within=30, what="the prompt that was held")
 
 
-@virtually("qwen")
-async def test_requests_of_a_crashed_agent_are_removed(meeting: Meeting) -> None:
-    turn = meeting.send("ASK1")
-    await meeting.request()
-    meeting.arm("agent-crash")
-    await meeting.over(turn)
+@on_virtual_time("qwen")
+async def test_requests_of_a_crashed_agent_are_removed(harness: ClientHarness) -> None:
+    turn = harness.send("ASK1")
+    await harness.request()
+    harness.arm("agent-crash")
+    await harness.over(turn)
     assert turn.state is TurnState.INTERRUPTED
-    await meeting.until(lambda: not meeting.client.store.requests)
+    await harness.until(lambda: not harness.client.store.requests)
 
 
-@virtually("qwen")
-async def test_an_idle_session_is_still_followed_after_a_crash(meeting: Meeting) -> None:
-    await meeting.over(meeting.send("PLAIN"))
-    before = loads(meeting)
-    meeting.arm("agent-crash")
-    await meeting.until(lambda: loads(meeting) == before + 1, what="the session to be loaded again")
-    await meeting.http.post(
-        f"/session/{meeting.session_id}/prompt", json={"prompt": [{"type": "text", "text": "SHELL x"}]}
+@on_virtual_time("qwen")
+async def test_an_idle_session_is_still_followed_after_a_crash(harness: ClientHarness) -> None:
+    await harness.over(harness.send("PLAIN"))
+    before = loads(harness)
+    harness.arm("agent-crash")
+    await harness.until(lambda: loads(harness) == before + 1, what="the session to be loaded again")
+    await harness.http.post(
+        f"/session/{harness.session_id}/prompt", json={"prompt": [{"type": "text", "text": "SHELL x"}]}
     )
-    await meeting.until(lambda: "SHELL x" in meeting.words(), what="what somebody else says")
+    await harness.until(lambda: "SHELL x" in harness.words(), what="what somebody else says")
 
 
-@virtually("qwen")
-async def test_a_repeatedly_crashing_agent_is_not_restarted_at_once(meeting: Meeting) -> None:
-    await meeting.over(meeting.send("PLAIN"))
-    met = meetings(meeting)
-    meeting.arm("agent-crash")
-    await followed(meeting, by=2)
-    assert meetings(meeting) == met
-    meeting.arm("agent-crash")
-    await meeting.until(lambda: streams(meeting) > 2, within=30, what="its third life")
-    assert meetings(meeting) > met
-    assert (await meeting.over(meeting.send("PLAIN"))).state is TurnState.FINISHED
+@on_virtual_time("qwen")
+async def test_a_repeatedly_crashing_agent_is_not_restarted_at_once(harness: ClientHarness) -> None:
+    await harness.over(harness.send("PLAIN"))
+    met = meetings(harness)
+    harness.arm("agent-crash")
+    await followed(harness, by=2)
+    assert meetings(harness) == met
+    harness.arm("agent-crash")
+    await harness.until(lambda: streams(harness) > 2, within=30, what="its third life")
+    assert meetings(harness) > met
+    assert (await harness.over(harness.send("PLAIN"))).state is TurnState.FINISHED

@@ -6,65 +6,65 @@ from typing import Any
 import pytest
 
 from server_stub.faults.kinds import parse
-from tests.client_harness import Meeting, virtually
+from tests.client_harness import ClientHarness, on_virtual_time
 from tui.client.polling import CHECK_EVERY
 from tui.core import changes as c
 from tui.core.events import MessagesLoaded, Resynced
 from tui.core.turn_state import TurnState
 
 
-@virtually()
-async def test_a_session_opened_while_reconnecting_is_fetched_too(meeting: Meeting) -> None:
-    session = (await meeting.http.post("/session", json={})).json()["id"]
-    await meeting.http.post(f"/session/{session}/message", json={"parts": [{"type": "text", "text": "PLAIN"}]})
-    stall = parse(f"stall=/session/{meeting.session_id}/todo,at=request")
-    meeting.server.arm(stall)
-    meeting.arm("cut=events,at=json")
-    await meeting.until(lambda: ("GET", f"/session/{meeting.session_id}/todo") in meeting.asked[-1:], within=30)
-    await meeting.client.open_session(session)
-    meeting.server.disarm(stall)
-    await meeting.until(lambda: meeting.synced, within=30)
-    transcript = meeting.client.store.transcript(session)
+@on_virtual_time()
+async def test_a_session_opened_while_reconnecting_is_fetched_too(harness: ClientHarness) -> None:
+    session = (await harness.http.post("/session", json={})).json()["id"]
+    await harness.http.post(f"/session/{session}/message", json={"parts": [{"type": "text", "text": "PLAIN"}]})
+    stall = parse(f"stall=/session/{harness.session_id}/todo,at=request")
+    harness.server.arm(stall)
+    harness.arm("cut=events,at=json")
+    await harness.until(lambda: ("GET", f"/session/{harness.session_id}/todo") in harness.requests_sent[-1:], within=30)
+    await harness.client.open_session(session)
+    harness.server.disarm(stall)
+    await harness.until(lambda: harness.synced, within=30)
+    transcript = harness.client.store.transcript(session)
     assert transcript is not None
     assert len(transcript.messages) == 2
 
 
-@virtually()
-async def test_a_deleted_session_is_removed(meeting: Meeting) -> None:
-    assert meeting.session_id in meeting.client.store.sessions
-    meeting.arm("502=/global/health,times=2")
-    meeting.arm("cut=events,at=json")
-    await meeting.until(lambda: not meeting.synced, within=20)
-    await meeting.http.delete(f"/session/{meeting.session_id}")
-    await meeting.until(lambda: meeting.synced, within=30)
-    assert meeting.session_id not in meeting.client.store.sessions
+@on_virtual_time()
+async def test_a_deleted_session_is_removed(harness: ClientHarness) -> None:
+    assert harness.session_id in harness.client.store.sessions
+    harness.arm("502=/global/health,times=2")
+    harness.arm("cut=events,at=json")
+    await harness.until(lambda: not harness.synced, within=20)
+    await harness.http.delete(f"/session/{harness.session_id}")
+    await harness.until(lambda: harness.synced, within=30)
+    assert harness.session_id not in harness.client.store.sessions
 
 
-@virtually()
-async def test_older_messages_are_fetched_page_by_page(meeting: Meeting) -> None:
+@on_virtual_time()
+async def test_older_messages_are_fetched_page_by_page(harness: ClientHarness) -> None:
     for _ in range(30):
-        await meeting.over(meeting.send("PLAIN"))
-    meeting.client.close_session(meeting.session_id)
-    assert meeting.client.store.transcript(meeting.session_id) is None
-    await meeting.client.open_session(meeting.session_id)
-    assert len(meeting.transcript().messages) == 50
-    assert await meeting.client.load_older(meeting.session_id)
-    assert len(meeting.transcript().messages) == 60
-    assert not await meeting.client.load_older(meeting.session_id)
-    assert await meeting.agrees()
+        await harness.over(harness.send("PLAIN"))
+    harness.client.close_session(harness.session_id)
+    assert harness.client.store.transcript(harness.session_id) is None
+    await harness.client.open_session(harness.session_id)
+    assert len(harness.transcript().messages) == 50
+    assert await harness.client.load_older(harness.session_id)
+    assert len(harness.transcript().messages) == 60
+    assert not await harness.client.load_older(harness.session_id)
+    assert await harness.matches_server()
 
 
-@virtually()
+@on_virtual_time()
 async def test_an_older_page_leaves_no_gap_after_a_refetch_of_the_transcript(
-    meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+    harness: ClientHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(75):
-        await meeting.over(meeting.send("PLAIN"))
-    client, session_id = meeting.client, meeting.session_id
+        await harness.over(harness.send("PLAIN"))
+    client, session_id = harness.client, harness.session_id
     client.close_session(session_id)
     await client.open_session(session_id)
     await client.load_older(session_id)
-    assert len(meeting.transcript().messages) == 100
+    assert len(harness.transcript().messages) == 100
     fetch = client._connection.backend().messages
 
     async def read_anew_meanwhile(session_id: str, *, before: str, on_bytes: Any) -> MessagesLoaded:
@@ -77,61 +77,63 @@ async def test_an_older_page_leaves_no_gap_after_a_refetch_of_the_transcript(
     with monkeypatch.context() as patch:
         patch.setattr(client._connection.backend(), "messages", read_anew_meanwhile)
         await client.load_older(session_id)
-    assert len(meeting.transcript().messages) == 50
+    assert len(harness.transcript().messages) == 50
     assert await client.load_older(session_id)
     assert await client.load_older(session_id)
-    assert len(meeting.transcript().messages) == 150
-    assert await meeting.agrees()
+    assert len(harness.transcript().messages) == 150
+    assert await harness.matches_server()
 
 
-@virtually()
-async def test_a_session_with_a_running_turn_stays_open_until_its_end(meeting: Meeting) -> None:
-    turn = meeting.send("SLOW")
-    meeting.client.close_session(meeting.session_id)
-    assert meeting.client.store.transcript(meeting.session_id) is not None
-    await meeting.over(turn)
+@on_virtual_time()
+async def test_a_session_with_a_running_turn_stays_open_until_its_end(harness: ClientHarness) -> None:
+    turn = harness.send("SLOW")
+    harness.client.close_session(harness.session_id)
+    assert harness.client.store.transcript(harness.session_id) is not None
+    await harness.over(turn)
     assert turn.state is TurnState.FINISHED
 
 
-@virtually()
-async def test_sessions_are_listed_and_searched(meeting: Meeting) -> None:
-    other = await meeting.client.new_session("another thing")
-    assert [session.title for session in await meeting.client.list_sessions("another")] == ["another thing"]
-    assert {session.id for session in await meeting.client.list_sessions()} == {meeting.session_id, other.id}
-    assert c.SessionsChanged(other.id) in meeting.told
+@on_virtual_time()
+async def test_sessions_are_listed_and_searched(harness: ClientHarness) -> None:
+    other = await harness.client.new_session("another thing")
+    assert [session.title for session in await harness.client.list_sessions("another")] == ["another thing"]
+    assert {session.id for session in await harness.client.list_sessions()} == {harness.session_id, other.id}
+    assert c.SessionsChanged(other.id) in harness.changes
 
 
-@virtually()
-async def test_a_session_missing_on_the_server_is_reported_once_and_not_requested_again(meeting: Meeting) -> None:
-    meeting.server.forget(meeting.session_id)
-    await meeting.until(lambda: meeting.session_id in meeting.client.store.deleted, within=2 * CHECK_EVERY)
-    assert meeting.told.count(c.SessionsChanged(meeting.session_id)) >= 1
-    meeting.asked.clear()
-    meeting.told.clear()
+@on_virtual_time()
+async def test_a_session_missing_on_the_server_is_reported_once_and_not_requested_again(harness: ClientHarness) -> None:
+    harness.server.forget(harness.session_id)
+    await harness.until(lambda: harness.session_id in harness.client.store.deleted, within=2 * CHECK_EVERY)
+    assert harness.changes.count(c.SessionsChanged(harness.session_id)) >= 1
+    harness.requests_sent.clear()
+    harness.changes.clear()
     await asyncio.sleep(10 * CHECK_EVERY)  # virtual time
-    assert [path for _, path in meeting.asked if meeting.session_id in path] == []
-    assert c.SessionsChanged(meeting.session_id) not in meeting.told
+    assert [path for _, path in harness.requests_sent if harness.session_id in path] == []
+    assert c.SessionsChanged(harness.session_id) not in harness.changes
 
 
-@virtually()
+@on_virtual_time()
 async def test_prompts_queued_for_a_missing_session_are_found_on_reconnecting(
-    meeting: Meeting,
+    harness: ClientHarness,
 ) -> None:
-    meeting.client.journal.save_draft("ses_lost", "half")
-    meeting.client.prompts.submit(meeting.session_id, "hello")
-    meeting.server.crash()
-    await meeting.until(lambda: not meeting.client.line().up)
-    meeting.server.start()
-    await meeting.until(lambda: meeting.synced, within=60)
-    assert "ses_lost" in meeting.client.store.deleted
+    harness.client.journal.save_draft("ses_lost", "half")
+    harness.client.prompts.submit(harness.session_id, "hello")
+    harness.server.crash()
+    await harness.until(lambda: not harness.client.line().up)
+    harness.server.start()
+    await harness.until(lambda: harness.synced, within=60)
+    assert "ses_lost" in harness.client.store.deleted
 
 
-@virtually()
-async def test_the_most_recently_opened_sessions_stay_open(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+@on_virtual_time()
+async def test_the_most_recently_opened_sessions_stay_open(
+    harness: ClientHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tui.client.client.OPEN_KEPT", 2)
-    client = meeting.client
-    running, waits = meeting.session_id, (await client.new_session("waits")).id
-    turn = meeting.send("ASK1")
+    client = harness.client
+    running, waits = harness.session_id, (await client.new_session("waits")).id
+    turn = harness.send("ASK1")
     await client.open_session(waits)
     client.prompts.submit(waits, "later")
     client.prompts.submit(waits, "last")
@@ -140,35 +142,35 @@ async def test_the_most_recently_opened_sessions_stay_open(meeting: Meeting, mon
     for session_id in (*others, others[0], others[3]):
         await client.open_session(session_id)
     assert set(client.store.open_sessions()) == {running, waits, others[0], others[3]}
-    client.reject(await meeting.request())
-    await meeting.over(turn)
+    client.reject(await harness.request())
+    await harness.over(turn)
     await client.open_session(others[1])
     assert set(client.store.open_sessions()) == {waits, others[3], others[1]}
 
 
-@virtually()
-async def test_messages_can_be_undone_and_restored_until_the_next_prompt(meeting: Meeting) -> None:
-    store, session = meeting.client.store, meeting.session_id
+@on_virtual_time()
+async def test_messages_can_be_undone_and_restored_until_the_next_prompt(harness: ClientHarness) -> None:
+    store, session = harness.client.store, harness.session_id
     for _ in range(2):
-        await meeting.over(meeting.send("PLAIN"))
-    first, second = await meeting.prompts_stored()
-    await meeting.http.post(f"/session/{session}/revert", json={"messageID": second})  # another client
-    await meeting.until(lambda: store.undone(session), what="the undone messages")
+        await harness.over(harness.send("PLAIN"))
+    first, second = await harness.prompts_stored()
+    await harness.http.post(f"/session/{session}/revert", json={"messageID": second})  # another client
+    await harness.until(lambda: store.undone(session), what="the undone messages")
     assert second in store.undone(session)
     assert first not in store.undone(session)
-    await meeting.client.editing.redo(session)
+    await harness.client.editing.redo(session)
     assert store.undone(session) == set()
-    await meeting.client.editing.undo(session, second)
+    await harness.client.editing.undo(session, second)
     assert len(store.undone(session)) == 2
-    await meeting.over(meeting.send("PLAIN"))
+    await harness.over(harness.send("PLAIN"))
     assert store.undone(session) == set()
-    assert second not in await meeting.prompts_stored()
-    assert await meeting.agrees()
+    assert second not in await harness.prompts_stored()
+    assert await harness.matches_server()
 
 
-@virtually()
-async def test_sessions_past_the_first_hundred_are_found_by_paging_and_search(meeting: Meeting) -> None:
-    client = meeting.client
+@on_virtual_time()
+async def test_sessions_past_the_first_hundred_are_found_by_paging_and_search(harness: ClientHarness) -> None:
+    client = harness.client
     oldest = await client.new_session("the one that is looked for")
     for number in range(120):
         await client.new_session(f"session {number}")
@@ -179,33 +181,33 @@ async def test_sessions_past_the_first_hundred_are_found_by_paging_and_search(me
     assert [one.id for one in await client.list_sessions("looked")] == [oldest.id]
 
 
-@virtually()
-async def test_an_unreadable_status_list_is_reported_once(meeting: Meeting) -> None:
+@on_virtual_time()
+async def test_an_unreadable_status_list_is_reported_once(harness: ClientHarness) -> None:
     for _ in range(2):
-        meeting.client._apply(Resynced({}, (), frozenset(), problem="/session/status is no object"))
-    said = [one.text for one in meeting.told if isinstance(one, c.Notice)]
+        harness.client._apply(Resynced({}, (), frozenset(), problem="/session/status is no object"))
+    said = [one.text for one in harness.changes if isinstance(one, c.Notice)]
     assert len([one for one in said if "/session/status is no object" in one]) == 1
 
 
 @pytest.mark.parametrize("kept_by", ["opened", "a draft"])
-@virtually()
-async def test_a_session_answered_with_a_web_page_does_not_affect_others(meeting: Meeting, kept_by: str) -> None:
+@on_virtual_time()
+async def test_a_session_answered_with_a_web_page_does_not_affect_others(harness: ClientHarness, kept_by: str) -> None:
     """As opencode responds for an id with a slash; all other responses are unchanged."""
     if kept_by == "opened":
-        await meeting.client.open_session("x/y")
+        await harness.client.open_session("x/y")
     else:
-        meeting.client.journal.save_draft("x/y", "to be sent")
-    meeting.client.restart_line()
-    await meeting.until(lambda: not meeting.synced, what="the connection to go")
-    await meeting.until(lambda: meeting.synced, within=5, what="the connection")
-    assert (await meeting.over(meeting.send("PLAIN"))).state is TurnState.FINISHED
+        harness.client.journal.save_draft("x/y", "to be sent")
+    harness.client.restart_line()
+    await harness.until(lambda: not harness.synced, what="the connection to go")
+    await harness.until(lambda: harness.synced, within=5, what="the connection")
+    assert (await harness.over(harness.send("PLAIN"))).state is TurnState.FINISHED
 
 
-@virtually()
-async def test_only_a_session_on_the_server_is_saved_as_the_last_one(meeting: Meeting) -> None:
-    client = meeting.client
+@on_virtual_time()
+async def test_only_a_session_on_the_server_is_saved_as_the_last_one(harness: ClientHarness) -> None:
+    client = harness.client
     await client.open_session("ses_nope")
-    assert client.journal.last_session() == meeting.session_id
-    other = (await meeting.http.post("/session", json={})).json()["id"]
+    assert client.journal.last_session() == harness.session_id
+    other = (await harness.http.post("/session", json={})).json()["id"]
     await client.open_session(other)
     assert client.journal.last_session() == other

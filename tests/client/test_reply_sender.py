@@ -71,7 +71,7 @@ def posted(reply: PendingReply) -> Posted:
     return (reply.request.id, reply.answers, reply.permission, reply.message)
 
 
-class Desk:
+class SenderHarness:
     """A reply sender, its server, and the changes it reported."""
 
     def __init__(self, journal: Journal) -> None:
@@ -79,18 +79,18 @@ class Desk:
         self.store = Store()
         self.store.apply(e.RequestOpened(QUESTION))
         self.store.apply(e.RequestOpened(PERMISSION))
-        self.told: list[ReplyStatusChanged] = []
+        self.changes: list[ReplyStatusChanged] = []
         self.closed: list[RequestClosed] = []
         self.posted: list[Posted] = []
-        self.says: list[bool | NetError] = []
+        self.responses: list[bool | NetError] = []
         self.recorded: tuple[FullMessage, ...] | NetError = ()
         self.store.apply(e.StatusChanged("ses_1", Busy()))
         self.yes_is_proof = True
         self.looked_up = 0
-        self.heard_meanwhile: list[e.Event] = []
+        self.events_during_lookup: list[e.Event] = []
         self.journal = journal
         server = FakeServer(self, self.time)
-        self.outbox = ReplySender(
+        self.sender = ReplySender(
             self.store,
             journal,
             cast(Resync, SimpleNamespace(messages=self._messages)),
@@ -99,7 +99,7 @@ class Desk:
 
     def _tell(self, change: Change) -> None:
         assert isinstance(change, ReplyStatusChanged)
-        self.told.append(change)
+        self.changes.append(change)
 
     @property
     def traits(self) -> Traits:
@@ -116,15 +116,15 @@ class Desk:
 
     def _post(self, posted: Posted) -> bool:
         self.posted.append(posted)
-        said = self.says.pop(0) if len(self.says) > 1 else self.says[0]
-        if isinstance(said, NetError):
-            raise said
-        return said
+        response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(response, NetError):
+            raise response
+        return response
 
     async def _messages(self, session_id: str) -> Sequence[FullMessage]:
         assert session_id == "ses_1"
         self.looked_up += 1
-        for event in self.heard_meanwhile:
+        for event in self.events_during_lookup:
             self.deliver(event)
         if isinstance(self.recorded, NetError):
             raise self.recorded
@@ -134,26 +134,26 @@ class Desk:
         for change in self.store.apply(event):
             if isinstance(change, RequestClosed):
                 self.closed.append(change)
-                self.outbox.closed(change)
+                self.sender.closed(change)
 
-    async def send(self, reply: PendingReply, *says: bool | NetError) -> tuple[str, str]:
+    async def send(self, reply: PendingReply, *responses: bool | NetError) -> tuple[str, str]:
         """The final state, and its reason."""
-        self.says = list(says)
-        sending = asyncio.create_task(self.outbox.send(reply))
+        self.responses = list(responses)
+        sending = asyncio.create_task(self.sender.send(reply))
         await self.time.advance(120)
-        assert sending.done(), self.told
+        assert sending.done(), self.changes
         await sending
-        return self.told[-1].state, self.told[-1].reason
+        return self.changes[-1].state, self.changes[-1].reason
 
     @property
     def states(self) -> list[str]:
-        return [change.state for change in self.told]
+        return [change.state for change in self.changes]
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+async def harness() -> AsyncIterator[SenderHarness]:
     journal = Journal(None, "http://server", wall=lambda: 1.0)
-    yield Desk(journal)
+    yield SenderHarness(journal)
     journal.close()
 
 
@@ -166,58 +166,58 @@ async def desk() -> AsyncIterator[Desk]:
     ],
 )
 async def test_an_accepted_reply_is_acknowledged_and_closes_the_request(
-    desk: Desk, reply: PendingReply, closed: RequestClosed
+    harness: SenderHarness, reply: PendingReply, closed: RequestClosed
 ) -> None:
-    assert await desk.send(reply, True) == ("acknowledged", "")
-    assert desk.told == [
+    assert await harness.send(reply, True) == ("acknowledged", "")
+    assert harness.changes == [
         ReplyStatusChanged(reply.request, "sending", given=reply.given),
         ReplyStatusChanged(reply.request, "acknowledged"),
     ]
-    assert desk.posted == [posted(reply)]
-    assert desk.closed == [closed]
-    assert desk.looked_up == 0
+    assert harness.posted == [posted(reply)]
+    assert harness.closed == [closed]
+    assert harness.looked_up == 0
 
 
-async def test_an_answer_is_retried_until_the_server_has_it(desk: Desk) -> None:
+async def test_an_answer_is_retried_until_the_server_has_it(harness: SenderHarness) -> None:
     errors: list[NetError] = [ConnectionLost("reset"), ConnectFailed("connection refused"), HttpStatusError(502)]
-    assert await desk.send(ANSWER, *errors, True) == ("acknowledged", "")
-    assert desk.states == ["sending", "retrying", "retrying", "retrying", "acknowledged"]
-    assert [change.reason for change in desk.told[1:4]] == [error.message for error in errors]
-    assert desk.posted == [posted(ANSWER)] * 4
+    assert await harness.send(ANSWER, *errors, True) == ("acknowledged", "")
+    assert harness.states == ["sending", "retrying", "retrying", "retrying", "acknowledged"]
+    assert [change.reason for change in harness.changes[1:4]] == [error.message for error in errors]
+    assert harness.posted == [posted(ANSWER)] * 4
 
 
-async def test_retries_back_off(desk: Desk) -> None:
-    desk.says = [ConnectionLost("reset")]
-    sending = asyncio.create_task(desk.outbox.send(ANSWER))
-    await desk.time.advance(3.4)
-    assert len(desk.posted) == 3  # at once, after 0.5 s, after another 1 s
-    await desk.time.advance(600)
-    assert len(desk.posted) < 30
+async def test_retries_back_off(harness: SenderHarness) -> None:
+    harness.responses = [ConnectionLost("reset")]
+    sending = asyncio.create_task(harness.sender.send(ANSWER))
+    await harness.time.advance(3.4)
+    assert len(harness.posted) == 3  # at once, after 0.5 s, after another 1 s
+    await harness.time.advance(600)
+    assert len(harness.posted) < 30
     sending.cancel()
 
 
-async def test_retry_after_is_respected(desk: Desk) -> None:
-    desk.says = [HttpStatusError(429, retry_after=60), True]
-    sending = asyncio.create_task(desk.outbox.send(ANSWER))
-    await desk.time.advance(59)
-    assert len(desk.posted) == 1
-    await desk.time.advance(2)
+async def test_retry_after_is_respected(harness: SenderHarness) -> None:
+    harness.responses = [HttpStatusError(429, retry_after=60), True]
+    sending = asyncio.create_task(harness.sender.send(ANSWER))
+    await harness.time.advance(59)
+    assert len(harness.posted) == 1
+    await harness.time.advance(2)
     assert sending.done()
-    assert desk.states[-1] == "acknowledged"
+    assert harness.states[-1] == "acknowledged"
 
 
-async def test_the_same_answer_twice_is_sent_once(desk: Desk) -> None:
-    desk.says = [ConnectionLost("reset")]
-    first = asyncio.create_task(desk.outbox.send(ANSWER))
+async def test_the_same_answer_twice_is_sent_once(harness: SenderHarness) -> None:
+    harness.responses = [ConnectionLost("reset")]
+    first = asyncio.create_task(harness.sender.send(ANSWER))
     await settle()
-    await desk.outbox.send(PendingReply(QUESTION, answers=(("B",),)))
-    assert desk.posted == [posted(ANSWER)]
-    assert desk.states.count("sending") == 1
+    await harness.sender.send(PendingReply(QUESTION, answers=(("B",),)))
+    assert harness.posted == [posted(ANSWER)]
+    assert harness.states.count("sending") == 1
     first.cancel()
     await settle()
-    desk.says = [True]
-    await desk.outbox.send(ANSWER)  # the first one was cancelled, so a new one may be sent
-    assert desk.states[-1] == "acknowledged"
+    harness.responses = [True]
+    await harness.sender.send(ANSWER)  # the first one was cancelled, so a new one may be sent
+    assert harness.states[-1] == "acknowledged"
 
 
 @pytest.mark.parametrize("not_open", [HttpStatusError(404), HttpStatusError(409), HttpStatusError(410), False])
@@ -230,66 +230,68 @@ async def test_the_same_answer_twice_is_sent_once(desk: Desk) -> None:
     ],
 )
 async def test_a_lost_acknowledgement_is_recovered_from_the_servers_record(
-    desk: Desk, not_open: HttpStatusError | bool, recorded: Answers | None, outcome: tuple[str, str]
+    harness: SenderHarness, not_open: HttpStatusError | bool, recorded: Answers | None, outcome: tuple[str, str]
 ) -> None:
-    desk.recorded = transcript(recorded)
-    assert await desk.send(ANSWER, ConnectionLost("reset"), not_open) == outcome
-    assert desk.posted == [posted(ANSWER)] * 2
-    assert "que_1" not in desk.store.requests
+    harness.recorded = transcript(recorded)
+    assert await harness.send(ANSWER, ConnectionLost("reset"), not_open) == outcome
+    assert harness.posted == [posted(ANSWER)] * 2
+    assert "que_1" not in harness.store.requests
 
 
-async def test_only_the_record_of_the_requesting_call_counts(desk: Desk) -> None:
-    desk.recorded = transcript(OURS, call_id="call_other")
-    assert await desk.send(ANSWER, HttpStatusError(404)) == ("expired", "")
+async def test_only_the_record_of_the_requesting_call_counts(harness: SenderHarness) -> None:
+    harness.recorded = transcript(OURS, call_id="call_other")
+    assert await harness.send(ANSWER, HttpStatusError(404)) == ("expired", "")
 
 
-async def test_a_request_removed_without_a_result_is_looked_up(desk: Desk) -> None:
+async def test_a_request_removed_without_a_result_is_looked_up(harness: SenderHarness) -> None:
     """The connection broke with the acknowledgement; after reconnecting, the resync shows only that the request is
     closed.
     """
-    desk.deliver(e.RequestGone("ses_1", "que_1"))
-    desk.recorded = transcript(OURS)
-    assert await desk.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
+    harness.deliver(e.RequestGone("ses_1", "que_1"))
+    harness.recorded = transcript(OURS)
+    assert await harness.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
 
 
-async def test_an_answer_reported_by_an_event_is_not_looked_up(desk: Desk) -> None:
-    desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
-    assert await desk.send(ANSWER, HttpStatusError(404)) == ("elsewhere", "B")
-    assert desk.looked_up == 0
+async def test_an_answer_reported_by_an_event_is_not_looked_up(harness: SenderHarness) -> None:
+    harness.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
+    assert await harness.send(ANSWER, HttpStatusError(404)) == ("elsewhere", "B")
+    assert harness.looked_up == 0
 
 
-async def test_our_own_answer_reported_by_an_event_is_acknowledged(desk: Desk) -> None:
-    desk.deliver(e.QuestionAnswered("ses_1", "que_1", OURS))
-    assert await desk.send(ANSWER, ConnectionLost("reset"), HttpStatusError(404)) == ("acknowledged", "")
+async def test_our_own_answer_reported_by_an_event_is_acknowledged(harness: SenderHarness) -> None:
+    harness.deliver(e.QuestionAnswered("ses_1", "que_1", OURS))
+    assert await harness.send(ANSWER, ConnectionLost("reset"), HttpStatusError(404)) == ("acknowledged", "")
 
 
-async def test_a_question_dismissed_elsewhere(desk: Desk) -> None:
-    desk.deliver(e.QuestionRejected("ses_1", "que_1"))
-    assert await desk.send(ANSWER, HttpStatusError(404)) == ("elsewhere", "dismissed")
+async def test_a_question_dismissed_elsewhere(harness: SenderHarness) -> None:
+    harness.deliver(e.QuestionRejected("ses_1", "que_1"))
+    assert await harness.send(ANSWER, HttpStatusError(404)) == ("elsewhere", "dismissed")
 
 
 @pytest.mark.parametrize(
     ("reply", "outcome"), [("dismissal", ("acknowledged", "")), ("answer", ("elsewhere", "rejected"))]
 )
-async def test_a_rejection_is_found_in_the_servers_record(desk: Desk, reply: str, outcome: tuple[str, str]) -> None:
-    desk.recorded = transcript(None, rejected=True)
-    assert await desk.send(ANSWER if reply == "answer" else DISMISSAL, HttpStatusError(404)) == outcome
+async def test_a_rejection_is_found_in_the_servers_record(
+    harness: SenderHarness, reply: str, outcome: tuple[str, str]
+) -> None:
+    harness.recorded = transcript(None, rejected=True)
+    assert await harness.send(ANSWER if reply == "answer" else DISMISSAL, HttpStatusError(404)) == outcome
 
 
-async def test_a_dismissal_whose_acknowledgement_was_lost(desk: Desk) -> None:
-    desk.deliver(e.QuestionRejected("ses_1", "que_1"))
-    assert await desk.send(DISMISSAL, HttpStatusError(404)) == ("acknowledged", "")
+async def test_a_dismissal_whose_acknowledgement_was_lost(harness: SenderHarness) -> None:
+    harness.deliver(e.QuestionRejected("ses_1", "que_1"))
+    assert await harness.send(DISMISSAL, HttpStatusError(404)) == ("acknowledged", "")
 
 
-async def test_a_dismissal_after_another_clients_answer(desk: Desk) -> None:
-    desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
-    assert await desk.send(DISMISSAL, HttpStatusError(404)) == ("elsewhere", "B")
+async def test_a_dismissal_after_another_clients_answer(harness: SenderHarness) -> None:
+    harness.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
+    assert await harness.send(DISMISSAL, HttpStatusError(404)) == ("elsewhere", "B")
 
 
 @pytest.mark.parametrize(("theirs", "outcome"), [("once", ("acknowledged", "")), ("reject", ("elsewhere", "reject"))])
-async def test_a_permission_answered_elsewhere(desk: Desk, theirs: str, outcome: tuple[str, str]) -> None:
-    desk.deliver(e.PermissionReplied("ses_1", "per_1", theirs))  # type: ignore[arg-type]
-    assert await desk.send(ONCE, HttpStatusError(404)) == outcome
+async def test_a_permission_answered_elsewhere(harness: SenderHarness, theirs: str, outcome: tuple[str, str]) -> None:
+    harness.deliver(e.PermissionReplied("ses_1", "per_1", theirs))  # type: ignore[arg-type]
+    assert await harness.send(ONCE, HttpStatusError(404)) == outcome
 
 
 @pytest.mark.parametrize(
@@ -303,15 +305,19 @@ async def test_a_permission_answered_elsewhere(desk: Desk, theirs: str, outcome:
     ],
 )
 async def test_a_permission_without_acknowledgement_or_event_is_resolved_by_its_call(
-    desk: Desk, reply: PermissionReply, state: Literal["running", "completed", "error"], outcome: tuple[str, str]
+    harness: SenderHarness,
+    reply: PermissionReply,
+    state: Literal["running", "completed", "error"],
+    outcome: tuple[str, str],
 ) -> None:
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
-    desk.deliver(e.RequestOpened(asked))
+    harness.deliver(e.RequestOpened(asked))
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", state)
     message = Message("msg_2", "ses_1", "assistant")
-    desk.recorded = (FullMessage(message, (call,)),)
+    harness.recorded = (FullMessage(message, (call,)),)
     assert (
-        await desk.send(PendingReply(asked, permission=reply), ConnectionLost("reset"), HttpStatusError(404)) == outcome
+        await harness.send(PendingReply(asked, permission=reply), ConnectionLost("reset"), HttpStatusError(404))
+        == outcome
     )
 
 
@@ -324,21 +330,24 @@ async def test_a_permission_without_acknowledgement_or_event_is_resolved_by_its_
     ],
 )
 async def test_a_call_does_not_prove_a_reply_that_was_never_delivered(
-    desk: Desk, reply: PermissionReply, state: Literal["running", "completed", "error"], outcome: tuple[str, str]
+    harness: SenderHarness,
+    reply: PermissionReply,
+    state: Literal["running", "completed", "error"],
+    outcome: tuple[str, str],
 ) -> None:
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
-    desk.deliver(e.RequestOpened(asked))
+    harness.deliver(e.RequestOpened(asked))
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", state)
-    desk.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
+    harness.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
     sent = PendingReply(asked, permission=reply)
-    assert await desk.send(sent, ConnectFailed("connection refused"), HttpStatusError(404)) == outcome
+    assert await harness.send(sent, ConnectFailed("connection refused"), HttpStatusError(404)) == outcome
 
 
 @pytest.mark.parametrize("state", ["pending", "running"])
 @pytest.mark.parametrize("reply", ["once", "reject"])
 @pytest.mark.parametrize("turn", ["none", "a later one"])
 async def test_a_call_killed_with_its_server_does_not_count_as_allowed(
-    desk: Desk, reply: PermissionReply, state: Literal["pending", "running"], turn: str
+    harness: SenderHarness, reply: PermissionReply, state: Literal["pending", "running"], turn: str
 ) -> None:
     """opencode asks while the call is already running, and keeps it running forever if killed then."""
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_2", "bash", state)
@@ -349,72 +358,72 @@ async def test_a_call_killed_with_its_server_does_not_count_as_allowed(
             FullMessage(Message("msg_4", "ses_1", "assistant"), ()),
         ]
     if turn == "none":
-        desk.store.apply(e.StatusChanged("ses_1", Idle()))
-    desk.recorded = tuple(messages)
-    assert await desk.send(
+        harness.store.apply(e.StatusChanged("ses_1", Idle()))
+    harness.recorded = tuple(messages)
+    assert await harness.send(
         PendingReply(PERMISSION, permission=reply), ConnectionLost("reset"), HttpStatusError(404)
     ) == ("expired", "")
 
 
-async def test_a_permission_removed_without_a_result_is_expired(desk: Desk) -> None:
-    assert await desk.send(ONCE, HttpStatusError(404)) == ("expired", "")
-    assert "per_1" not in desk.store.requests
+async def test_a_permission_removed_without_a_result_is_expired(harness: SenderHarness) -> None:
+    assert await harness.send(ONCE, HttpStatusError(404)) == ("expired", "")
+    assert "per_1" not in harness.store.requests
 
 
-async def test_no_outcome_is_reported_while_the_record_cannot_be_read(desk: Desk) -> None:
-    desk.recorded = ConnectionLost("reset")
-    desk.says = [HttpStatusError(404)]
-    sending = asyncio.create_task(desk.outbox.send(ANSWER))
-    await desk.time.advance(5)
-    assert desk.states[-1] == "retrying"
-    assert "que_1" in desk.store.requests
-    desk.recorded = transcript(OURS)
-    await desk.time.advance(30)
+async def test_no_outcome_is_reported_while_the_record_cannot_be_read(harness: SenderHarness) -> None:
+    harness.recorded = ConnectionLost("reset")
+    harness.responses = [HttpStatusError(404)]
+    sending = asyncio.create_task(harness.sender.send(ANSWER))
+    await harness.time.advance(5)
+    assert harness.states[-1] == "retrying"
+    assert "que_1" in harness.store.requests
+    harness.recorded = transcript(OURS)
+    await harness.time.advance(30)
     await sending
-    assert desk.states[-1] == "acknowledged"
+    assert harness.states[-1] == "acknowledged"
 
 
-async def test_a_reply_in_a_deleted_session_is_expired(desk: Desk) -> None:
-    desk.recorded = HttpStatusError(404)
-    assert await desk.send(ANSWER, HttpStatusError(404)) == ("expired", "")
+async def test_a_reply_in_a_deleted_session_is_expired(harness: SenderHarness) -> None:
+    harness.recorded = HttpStatusError(404)
+    assert await harness.send(ANSWER, HttpStatusError(404)) == ("expired", "")
 
 
 @pytest.mark.parametrize("status", [400, 403])
-async def test_a_refused_reply_leaves_the_request_open(desk: Desk, status: int) -> None:
-    state, reason = await desk.send(ANSWER, HttpStatusError(status, excerpt="Expected array"))
+async def test_a_refused_reply_leaves_the_request_open(harness: SenderHarness, status: int) -> None:
+    state, reason = await harness.send(ANSWER, HttpStatusError(status, excerpt="Expected array"))
     assert (state, "Expected array" in reason) == ("refused", True)
-    assert "que_1" in desk.store.requests
-    assert len(desk.posted) == 1
+    assert "que_1" in harness.store.requests
+    assert len(harness.posted) == 1
 
 
 @pytest.mark.parametrize(
     "error", [HttpStatusError(401), CertificateError("expired"), UnexpectedContentType("text/html")]
 )
-async def test_a_permanent_error_stops_the_retries(desk: Desk, error: NetError) -> None:
-    assert await desk.send(ANSWER, error) == ("stopped", error.message)
-    assert "que_1" in desk.store.requests
-    assert len(desk.posted) == 1
+async def test_a_permanent_error_stops_the_retries(harness: SenderHarness, error: NetError) -> None:
+    assert await harness.send(ANSWER, error) == ("stopped", error.message)
+    assert "que_1" in harness.store.requests
+    assert len(harness.posted) == 1
 
 
-async def test_a_stopped_reply_is_returned_once_for_resending(desk: Desk) -> None:
-    await desk.send(ANSWER, HttpStatusError(401))
-    assert desk.outbox.pop_blocked() == [ANSWER]
-    assert desk.outbox.pop_blocked() == []
-    await desk.send(ANSWER, HttpStatusError(401))
-    await desk.send(changed := PendingReply(QUESTION, answers=(("B",),)), HttpStatusError(401))
-    assert desk.outbox.pop_blocked() == [changed]
-    await desk.send(changed, True)
-    assert desk.outbox.pop_blocked() == []
+async def test_a_stopped_reply_is_returned_once_for_resending(harness: SenderHarness) -> None:
+    await harness.send(ANSWER, HttpStatusError(401))
+    assert harness.sender.pop_blocked() == [ANSWER]
+    assert harness.sender.pop_blocked() == []
+    await harness.send(ANSWER, HttpStatusError(401))
+    await harness.send(changed := PendingReply(QUESTION, answers=(("B",),)), HttpStatusError(401))
+    assert harness.sender.pop_blocked() == [changed]
+    await harness.send(changed, True)
+    assert harness.sender.pop_blocked() == []
 
 
-async def test_the_number_of_remembered_closed_requests_is_bounded(desk: Desk) -> None:
+async def test_the_number_of_remembered_closed_requests_is_bounded(harness: SenderHarness) -> None:
     for number in range(CLOSED_KEPT + 1):
-        desk.outbox.closed(RequestClosed(replace(QUESTION, id=f"que_{number}"), "answered", OURS))
-    desk.says = [HttpStatusError(404)]
-    await desk.outbox.send(PendingReply(replace(QUESTION, id="que_0"), answers=OURS))
-    assert desk.states[-1] == "expired"
-    await desk.outbox.send(PendingReply(replace(QUESTION, id="que_1"), answers=OURS))
-    assert desk.states[-1] == "acknowledged"
+        harness.sender.closed(RequestClosed(replace(QUESTION, id=f"que_{number}"), "answered", OURS))
+    harness.responses = [HttpStatusError(404)]
+    await harness.sender.send(PendingReply(replace(QUESTION, id="que_0"), answers=OURS))
+    assert harness.states[-1] == "expired"
+    await harness.sender.send(PendingReply(replace(QUESTION, id="que_1"), answers=OURS))
+    assert harness.states[-1] == "acknowledged"
 
 
 @pytest.fixture
@@ -426,59 +435,59 @@ def folder(tmp_path: Path) -> Path:
     "reply", [ANSWER, DISMISSAL, ONCE, PendingReply(PERMISSION, permission="reject", message="not now")]
 )
 async def test_an_unacknowledged_answer_survives_a_restart(folder: Path, reply: PendingReply) -> None:
-    died = Desk(Journal(folder, "http://server", wall=lambda: 1.0))
-    died.says = [ConnectionLost("reset")]
-    sending = asyncio.create_task(died.outbox.send(reply))
+    died = SenderHarness(Journal(folder, "http://server", wall=lambda: 1.0))
+    died.responses = [ConnectionLost("reset")]
+    sending = asyncio.create_task(died.sender.send(reply))
     await settle()
     died.journal.close()
     sending.cancel()
-    after = Desk(Journal(folder, "http://server", wall=lambda: 2.0))
-    (unsettled,) = after.outbox.load_pending()
+    after = SenderHarness(Journal(folder, "http://server", wall=lambda: 2.0))
+    (unsettled,) = after.sender.load_pending()
     assert unsettled == reply
     assert await after.send(unsettled, True) == ("acknowledged", "")
     after.journal.close()
-    last = Desk(Journal(folder, "http://server", wall=lambda: 3.0))
-    assert last.outbox.load_pending() == []
+    last = SenderHarness(Journal(folder, "http://server", wall=lambda: 3.0))
+    assert last.sender.load_pending() == []
     last.journal.close()
 
 
 @pytest.mark.parametrize(
-    ("says", "kept"),
+    ("responses", "kept"),
     [(HttpStatusError(401), [ANSWER]), (HttpStatusError(400), []), (HttpStatusError(404), []), (True, [])],
 )
 async def test_an_answer_is_stored_until_its_outcome_is_final(
-    folder: Path, says: NetError | bool, kept: list[PendingReply]
+    folder: Path, responses: NetError | bool, kept: list[PendingReply]
 ) -> None:
-    desk = Desk(Journal(folder, "http://server", wall=lambda: 1.0))
-    desk.journal.save_answer_draft("que_1", b"half-filled")
-    await desk.send(ANSWER, says)
-    draft = desk.journal.answer_draft("que_1")
-    desk.journal.close()
-    after = Desk(Journal(folder, "http://server", wall=lambda: 2.0))
-    assert after.outbox.load_pending() == kept
+    harness = SenderHarness(Journal(folder, "http://server", wall=lambda: 1.0))
+    harness.journal.save_answer_draft("que_1", b"half-filled")
+    await harness.send(ANSWER, responses)
+    draft = harness.journal.answer_draft("que_1")
+    harness.journal.close()
+    after = SenderHarness(Journal(folder, "http://server", wall=lambda: 2.0))
+    assert after.sender.load_pending() == kept
     after.journal.close()
-    assert (draft is not None) is (isinstance(says, HttpStatusError) and says.status in (400, 401))
+    assert (draft is not None) is (isinstance(responses, HttpStatusError) and responses.status in (400, 401))
 
 
 @pytest.mark.parametrize(
     ("answers", "outcome"), [((("B",),), ("elsewhere", "B")), (OURS, ("acknowledged", ""))], ids=["theirs", "ours"]
 )
 async def test_a_stopped_reply_is_resolved_by_the_event_that_closes_its_request(
-    desk: Desk, answers: Answers, outcome: tuple[str, str]
+    harness: SenderHarness, answers: Answers, outcome: tuple[str, str]
 ) -> None:
-    await desk.send(ANSWER, HttpStatusError(401))
-    desk.deliver(e.QuestionAnswered("ses_1", "que_1", answers))
+    await harness.send(ANSWER, HttpStatusError(401))
+    harness.deliver(e.QuestionAnswered("ses_1", "que_1", answers))
     await settle()
-    assert (desk.told[-1].state, desk.told[-1].reason) == outcome
-    assert desk.outbox.pop_blocked() == []
-    assert len(desk.posted) == 1
-    assert desk.journal.adopt_answers() == []
+    assert (harness.changes[-1].state, harness.changes[-1].reason) == outcome
+    assert harness.sender.pop_blocked() == []
+    assert len(harness.posted) == 1
+    assert harness.journal.adopt_answers() == []
 
 
-async def test_a_reply_stopped_after_its_request_closed_is_resolved_by_that_event(desk: Desk) -> None:
-    desk.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
-    assert await desk.send(ANSWER, HttpStatusError(401)) == ("elsewhere", "B")
-    assert desk.outbox.pop_blocked() == []
+async def test_a_reply_stopped_after_its_request_closed_is_resolved_by_that_event(harness: SenderHarness) -> None:
+    harness.deliver(e.QuestionAnswered("ses_1", "que_1", (("B",),)))
+    assert await harness.send(ANSWER, HttpStatusError(401)) == ("elsewhere", "B")
+    assert harness.sender.pop_blocked() == []
 
 
 @pytest.mark.parametrize(
@@ -486,50 +495,50 @@ async def test_a_reply_stopped_after_its_request_closed_is_resolved_by_that_even
     [(OURS, ("acknowledged", "")), ((("B",),), ("elsewhere", "B")), (None, ("expired", ""))],
 )
 async def test_a_stopped_reply_is_resolved_by_the_record_if_no_event_says_how_it_ended(
-    desk: Desk, recorded: Answers | None, outcome: tuple[str, str]
+    harness: SenderHarness, recorded: Answers | None, outcome: tuple[str, str]
 ) -> None:
-    await desk.send(ANSWER, HttpStatusError(401))
-    desk.recorded = transcript(recorded)
-    desk.deliver(e.RequestGone("ses_1", "que_1"))
+    await harness.send(ANSWER, HttpStatusError(401))
+    harness.recorded = transcript(recorded)
+    harness.deliver(e.RequestGone("ses_1", "que_1"))
     await settle()
-    assert (desk.told[-1].state, desk.told[-1].reason) == outcome
-    assert desk.posted == [posted(ANSWER)]  # nothing is sent until the user acts
-    assert desk.outbox.pop_blocked() == []
-    assert desk.journal.adopt_answers() == []
+    assert (harness.changes[-1].state, harness.changes[-1].reason) == outcome
+    assert harness.posted == [posted(ANSWER)]  # nothing is sent until the user acts
+    assert harness.sender.pop_blocked() == []
+    assert harness.journal.adopt_answers() == []
 
 
-async def test_a_stopped_reply_stays_stopped_while_the_record_is_refused_too(desk: Desk) -> None:
-    await desk.send(ANSWER, HttpStatusError(401))
-    desk.recorded = HttpStatusError(403)
-    desk.deliver(e.RequestGone("ses_1", "que_1"))
+async def test_a_stopped_reply_stays_stopped_while_the_record_is_refused_too(harness: SenderHarness) -> None:
+    await harness.send(ANSWER, HttpStatusError(401))
+    harness.recorded = HttpStatusError(403)
+    harness.deliver(e.RequestGone("ses_1", "que_1"))
     await settle()
-    assert desk.states == ["sending", "stopped", "stopped"]
-    assert "403" in desk.told[-1].reason
-    assert desk.outbox.pop_blocked() == [ANSWER]
-    desk.recorded = transcript(OURS)
-    assert await desk.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
+    assert harness.states == ["sending", "stopped", "stopped"]
+    assert "403" in harness.changes[-1].reason
+    assert harness.sender.pop_blocked() == [ANSWER]
+    harness.recorded = transcript(OURS)
+    assert await harness.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
 
 
-async def test_a_reopened_request_gets_the_stopped_answer(desk: Desk) -> None:
+async def test_a_reopened_request_gets_the_stopped_answer(harness: SenderHarness) -> None:
     """Its call runs while it waits: that does not prove that the answer arrived."""
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
-    desk.deliver(e.RequestOpened(asked))
+    harness.deliver(e.RequestOpened(asked))
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", "running")
-    desk.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
+    harness.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
     reply = PendingReply(asked, permission="once")
-    await desk.send(reply, HttpStatusError(401))
-    desk.heard_meanwhile = [e.RequestOpened(asked)]
-    desk.says = [True]
-    desk.deliver(e.RequestGone("ses_1", "per_1"))
+    await harness.send(reply, HttpStatusError(401))
+    harness.events_during_lookup = [e.RequestOpened(asked)]
+    harness.responses = [True]
+    harness.deliver(e.RequestGone("ses_1", "per_1"))
     await settle()
-    assert desk.posted == [posted(reply)] * 2
-    assert desk.states[-1] == "acknowledged"
+    assert harness.posted == [posted(reply)] * 2
+    assert harness.states[-1] == "acknowledged"
 
 
-async def test_a_reply_refused_after_its_request_closed_is_not_reported_as_open(desk: Desk) -> None:
-    desk.deliver(e.RequestGone("ses_1", "que_1"))
-    desk.recorded = transcript((("B",),))
-    assert await desk.send(ANSWER, HttpStatusError(400)) == ("elsewhere", "B")
+async def test_a_reply_refused_after_its_request_closed_is_not_reported_as_open(harness: SenderHarness) -> None:
+    harness.deliver(e.RequestGone("ses_1", "que_1"))
+    harness.recorded = transcript((("B",),))
+    assert await harness.send(ANSWER, HttpStatusError(400)) == ("elsewhere", "B")
 
 
 @pytest.mark.parametrize(
@@ -538,20 +547,20 @@ async def test_a_reply_refused_after_its_request_closed_is_not_reported_as_open(
 )
 async def test_an_unreadable_answer_of_an_earlier_run_does_not_hide_the_others(tmp_path: Path, body: bytes) -> None:
     journal = Journal(tmp_path, "server", wall=lambda: 1.0)
-    before = Desk(journal)
-    before.says = [ConnectFailed("connection refused")] * 3
+    before = SenderHarness(journal)
+    before.responses = [ConnectFailed("connection refused")] * 3
     journal.post_answer("per_0", body)
-    sending = asyncio.create_task(before.outbox.send(ANSWER))
+    sending = asyncio.create_task(before.sender.send(ANSWER))
     await settle()
     sending.cancel()
     journal.close()
-    after = Desk(Journal(tmp_path, "server", wall=lambda: 1.0))
-    assert after.outbox.load_pending() == [ANSWER]
+    after = SenderHarness(Journal(tmp_path, "server", wall=lambda: 1.0))
+    assert after.sender.load_pending() == [ANSWER]
     after.journal.close()
 
 
 @pytest.mark.parametrize(
-    ("theirs", "fate"),
+    ("theirs", "outcome"),
     [
         (OURS, ("acknowledged", "")),
         ((("B", "another's"),), ("elsewhere", "B, another's")),
@@ -559,39 +568,39 @@ async def test_an_unreadable_answer_of_an_earlier_run_does_not_hide_the_others(t
     ],
 )
 async def test_an_unreliable_acceptance_is_resolved_by_the_closing_event(
-    desk: Desk, theirs: Answers | None, fate: tuple[str, str]
+    harness: SenderHarness, theirs: Answers | None, outcome: tuple[str, str]
 ) -> None:
     """Another client's answer arrived just before ours; the event for it follows the server's acceptance."""
-    desk.yes_is_proof = False
-    desk.says = [True]
-    sending = asyncio.create_task(desk.outbox.send(ANSWER))
-    await desk.time.advance(0.1)
-    assert desk.states == ["sending"]
-    desk.deliver(e.QuestionAnswered("ses_1", "que_1", theirs) if theirs else e.QuestionRejected("ses_1", "que_1"))
-    await desk.time.advance(2)
+    harness.yes_is_proof = False
+    harness.responses = [True]
+    sending = asyncio.create_task(harness.sender.send(ANSWER))
+    await harness.time.advance(0.1)
+    assert harness.states == ["sending"]
+    harness.deliver(e.QuestionAnswered("ses_1", "que_1", theirs) if theirs else e.QuestionRejected("ses_1", "que_1"))
+    await harness.time.advance(2)
     await sending
-    assert (desk.told[-1].state, desk.told[-1].reason) == fate
-    assert desk.posted == [posted(ANSWER)]
+    assert (harness.changes[-1].state, harness.changes[-1].reason) == outcome
+    assert harness.posted == [posted(ANSWER)]
 
 
-async def test_an_unreliable_acceptance_without_an_event_is_resolved_by_the_record(desk: Desk) -> None:
-    desk.yes_is_proof = False
-    desk.recorded = transcript((("B", "another's"),))
-    assert await desk.send(ANSWER, True) == ("elsewhere", "B, another's")
+async def test_an_unreliable_acceptance_without_an_event_is_resolved_by_the_record(harness: SenderHarness) -> None:
+    harness.yes_is_proof = False
+    harness.recorded = transcript((("B", "another's"),))
+    assert await harness.send(ANSWER, True) == ("elsewhere", "B, another's")
 
 
-async def test_an_unreliable_acceptance_without_contrary_evidence_is_acknowledged(desk: Desk) -> None:
-    desk.yes_is_proof = False
-    assert await desk.send(ANSWER, True) == ("acknowledged", "")
+async def test_an_unreliable_acceptance_without_contrary_evidence_is_acknowledged(harness: SenderHarness) -> None:
+    harness.yes_is_proof = False
+    assert await harness.send(ANSWER, True) == ("acknowledged", "")
 
 
-async def test_an_unreliable_acceptance_with_a_running_call_is_only_allowed(desk: Desk) -> None:
-    desk.yes_is_proof = False
+async def test_an_unreliable_acceptance_with_a_running_call_is_only_allowed(harness: SenderHarness) -> None:
+    harness.yes_is_proof = False
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
-    desk.deliver(e.RequestOpened(asked))
+    harness.deliver(e.RequestOpened(asked))
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", "running")
-    desk.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
-    assert await desk.send(PendingReply(asked, permission="once"), True) == ("allowed", "")
+    harness.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
+    assert await harness.send(PendingReply(asked, permission="once"), True) == ("allowed", "")
 
 
 @pytest.mark.parametrize("shown_by", ["an event", "the call"])
@@ -599,16 +608,16 @@ async def test_an_unreliable_acceptance_with_a_running_call_is_only_allowed(desk
     ("failure", "outcome"), [(ConnectFailed("refused"), "elsewhere"), (ConnectionLost("reset"), "acknowledged")]
 )
 async def test_an_undelivered_reason_is_not_shown_as_given(
-    desk: Desk, shown_by: str, failure: NetError, outcome: str
+    harness: SenderHarness, shown_by: str, failure: NetError, outcome: str
 ) -> None:
     """Another client rejected the same call without a reason."""
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
-    desk.deliver(e.RequestOpened(asked))
+    harness.deliver(e.RequestOpened(asked))
     if shown_by == "an event":
-        desk.deliver(e.PermissionReplied("ses_1", "per_1", "reject"))
+        harness.deliver(e.PermissionReplied("ses_1", "per_1", "reject"))
     else:
         call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", "error", rejected=True)
-        desk.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
+        harness.recorded = (FullMessage(Message("msg_2", "ses_1", "assistant"), (call,)),)
     sent = PendingReply(asked, permission="reject", message="use uv")
-    state, _ = await desk.send(sent, failure, HttpStatusError(404))
+    state, _ = await harness.send(sent, failure, HttpStatusError(404))
     assert state == outcome

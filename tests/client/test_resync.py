@@ -118,7 +118,7 @@ async def test_hanging_sessions_time_out_together_and_hold_nothing_back() -> Non
     assert [one.session_id for one in came if isinstance(one, e.MessagesLoaded)] == ["ses_4"]
 
 
-class FallsSilent(Fetched):
+class AnswersOnce(Fetched):
     """A backend that returns the statuses once, and then times out."""
 
     asked = 0
@@ -133,7 +133,7 @@ class FallsSilent(Fetched):
 async def test_fetched_sessions_are_applied_even_if_the_last_request_fails() -> None:
     store = Store()
     store.open_transcript("ses_1")
-    backend = FallsSilent(store)
+    backend = AnswersOnce(store)
     came: list[e.Event] = []
 
     with pytest.raises(ReadTimeout):
@@ -160,7 +160,7 @@ class Answered(Fetched):
 async def test_a_missed_answer_is_found_in_its_call() -> None:
     store = Store()
     store.open_transcript("ses_1")
-    told: list[c.Change] = []
+    changes: list[c.Change] = []
     begun: list[e.Event] = [
         e.SessionUpserted(Session("ses_1", "a title", "/project")),
         e.StatusChanged("ses_1", Busy()),
@@ -170,8 +170,8 @@ async def test_a_missed_answer_is_found_in_its_call() -> None:
         store.apply(event)
     backend = Answered(store)
 
-    await resync_of(store, backend, lambda event: told.extend(store.apply(event))).check_missed_changes()
-    closed = [one for one in told if isinstance(one, c.RequestClosed)]
+    await resync_of(store, backend, lambda event: changes.extend(store.apply(event))).check_missed_changes()
+    closed = [one for one in changes if isinstance(one, c.RequestClosed)]
     assert closed == [c.RequestClosed(Answered.asked, "answered", (("SQLite",),))]
 
 
@@ -185,7 +185,7 @@ async def test_a_busy_status_is_applied_before_the_messages() -> None:
     assert kinds.index(e.StatusChanged) < kinds.index(e.MessagesLoaded) < kinds.index(e.Resynced)
 
 
-class FarAway(Fetched):
+class SlowBackend(Fetched):
     """A backend with a round trip of 4 s."""
 
     def __init__(self, store: Store, sleep: Callable[[float], Awaitable[None]]) -> None:
@@ -211,7 +211,7 @@ async def test_independent_requests_are_sent_concurrently(opened: int, round_tri
     time, store = FakeTime(), Store()
     for number in range(opened):
         store.open_transcript(f"ses_{number}")
-    far = FarAway(store, time.sleep)
+    far = SlowBackend(store, time.sleep)
 
     resync = resync_of(store, far)
     asking = asyncio.create_task(resync.fetch_all())
@@ -221,7 +221,7 @@ async def test_independent_requests_are_sent_concurrently(opened: int, round_tri
     assert far.calls == calls
 
 
-class ListsNothing(Fetched):
+class InvalidSessionList(Fetched):
     """A backend whose session list is invalid."""
 
     async def sessions(self) -> tuple[Session, ...]:
@@ -231,14 +231,14 @@ class ListsNothing(Fetched):
 async def test_an_unreadable_session_list_affects_only_itself() -> None:
     store = Store()
     store.open_transcript("ses_1")
-    backend = ListsNothing(store)
+    backend = InvalidSessionList(store)
 
     events = await resync_of(store, backend).fetch_all()
     assert "ses_1" in [one.session_id for one in events if isinstance(one, e.MessagesLoaded)]
     assert isinstance(events[-1], e.Resynced)
 
 
-class StopsDead(Fetched):
+class Unresponsive(Fetched):
     """A backend that stops responding, except for its health check if `healthy`."""
 
     def __init__(self, store: Store, *, healthy: bool) -> None:
@@ -259,7 +259,7 @@ class StopsDead(Fetched):
 )
 async def test_a_server_is_reported_healthy_only_if_its_health_check_answers(healthy: bool, what: str) -> None:
     store = Store()
-    backend = StopsDead(store, healthy=healthy)
+    backend = Unresponsive(store, healthy=healthy)
 
     with pytest.raises(NetError) as raised:
         await resync_of(store, backend).fetch_all()
@@ -271,8 +271,8 @@ async def test_a_failed_session_affects_only_itself_and_is_retried() -> None:
     store.open_transcript("ses_1")
     store.open_transcript("ses_2")
     failing = OneFails(store)
-    told: list[c.Change] = []
-    loadings = LoadingTracker(told.append)
+    changes: list[c.Change] = []
+    loadings = LoadingTracker(changes.append)
     came: list[e.Event] = []
 
     resync = resync_of(store, failing, came.append, loadings=loadings)
@@ -281,7 +281,7 @@ async def test_a_failed_session_affects_only_itself_and_is_retried() -> None:
     assert isinstance(events[-1], e.Resynced)
     assert loadings.of("ses_1").failed == "no data for 3 s"
     assert loadings.failed() == ["ses_1"]
-    assert c.LoadingChanged("ses_1") in told
+    assert c.LoadingChanged("ses_1") in changes
     await resync.failed()
     assert not came
     failing.fails = False

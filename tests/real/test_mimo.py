@@ -6,9 +6,9 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from tests.contract_harness import WITHIN, attached
+from tests.contract_harness import WITHIN, connected_harness
 from tests.real.server import RealServer
-from tests.real.test_walks import Killable
+from tests.real.test_backend_contract import Killable
 from tests.waiting import wait_until
 from tui.client.client import Client
 from tui.core.connection_status import ConnectionState
@@ -25,11 +25,11 @@ BY_ANOTHER = ["hello", "hello again"]
 
 
 async def test_every_prompt_of_a_long_session_is_answered(mimo: RealServer) -> None:
-    async with attached(Killable(mimo)) as here:
+    async with connected_harness(Killable(mimo)) as harness:
         for number in range(MANY):
-            here.prompt(f"prompt {number}")
-            assert (await here.over(f"prompt {number}")).state is TurnState.FINISHED
-        await here.is_true()
+            harness.prompt(f"prompt {number}")
+            assert (await harness.over(f"prompt {number}")).state is TurnState.FINISHED
+        await harness.matches_server()
         asked = [one.prompt for one in mimo.model_log()]
         assert [asked.count(f"prompt {number}") for number in range(MANY)] == [1] * MANY
 
@@ -40,19 +40,19 @@ async def test_prompts_in_another_clients_session_are_answered(mimo: RealServer)
         for text in BY_ANOTHER:
             body = {"parts": [{"type": "text", "text": text}]}
             assert (await http.post(f"/session/{session}/message", json=body)).json()["info"]["finish"] == "stop"
-    async with attached(Killable(mimo), session=session) as here:
-        here.prompt("and mine")
-        assert (await here.over("and mine")).state is TurnState.FINISHED
-        await here.is_true()
-        assert len(here.prompts()) == len(BY_ANOTHER) + 1
+    async with connected_harness(Killable(mimo), session=session) as harness:
+        harness.prompt("and mine")
+        assert (await harness.over("and mine")).state is TurnState.FINISHED
+        await harness.matches_server()
+        assert len(harness.prompts()) == len(BY_ANOTHER) + 1
 
 
 async def test_a_prompt_for_an_unknown_agent_is_soon_reported_as_not_sent(mimo: RealServer) -> None:
     """The server responds at once with an empty body; the reason is an event."""
-    async with attached(Killable(mimo)) as here:
-        client = here.client
+    async with connected_harness(Killable(mimo)) as harness:
+        client = harness.client
         await wait_until(lambda: client.line().up)
-        prompt = replace(client._connection.backend().new_prompt(here.session_id, "hello"), agent="nobody")
+        prompt = replace(client._connection.backend().new_prompt(harness.session_id, "hello"), agent="nobody")
         began = client.now()
         turn = client.turns.send(prompt)
         await wait_until(lambda: turn.over, within=WITHIN)
@@ -64,15 +64,15 @@ async def test_a_turn_runs_in_the_directory_of_its_session(mimo: RealServer) -> 
     """The server itself uses the directory of the header, and lists requests only there."""
     below = mimo.project / "below"
     below.mkdir()
-    async with attached(Killable(mimo), directory=str(below)) as here:
-        here.prompt("SHELL made")
-        here.client.reply(await here.asked(), "once")
-        assert (await here.over("SHELL made")).state is TurnState.FINISHED
+    async with connected_harness(Killable(mimo), directory=str(below)) as harness:
+        harness.prompt("SHELL made")
+        harness.client.reply(await harness.open_request(), "once")
+        assert (await harness.over("SHELL made")).state is TurnState.FINISHED
         assert (below / "made").is_file()
-        here.prompt("SLOW")
-        await here.said("word1")
-        here.client.abort(here.session_id)
-        assert (await here.over("SLOW")).state is TurnState.ABORTED
+        harness.prompt("SLOW")
+        await harness.said("word1")
+        harness.client.abort(harness.session_id)
+        assert (await harness.over("SLOW")).state is TurnState.ABORTED
 
 
 async def test_a_session_outside_the_servers_directory_is_read_only(mimo_alone: RealServer, tmp_path: Path) -> None:
@@ -85,12 +85,12 @@ async def test_a_session_outside_the_servers_directory_is_read_only(mimo_alone: 
     mimo_alone.kill()
     mimo_alone.project = home
     mimo_alone.restart()
-    async with attached(Killable(mimo_alone), session=session) as here:
-        here.prompt("SHELL made")
-        turn = await here.over("SHELL made")
+    async with connected_harness(Killable(mimo_alone), session=session) as harness:
+        harness.prompt("SHELL made")
+        turn = await harness.over("SHELL made")
         assert (turn.state, str(tmp_path) in turn.reason) == (TurnState.NOT_SENT, True)
-        assert here.client.line().state is ConnectionState.LIVE
-        await here.is_true()
+        assert harness.client.line().state is ConnectionState.LIVE
+        await harness.matches_server()
     assert not (home / "made").exists()
 
 
@@ -105,19 +105,19 @@ async def test_a_directory_outside_the_servers_is_refused_with_a_hint(mimo: Real
 
 
 async def test_a_terminal_command_waits_for_its_output_from_the_user(mimo: RealServer) -> None:
-    async with attached(Killable(mimo)) as here:
-        here.prompt("TTY name")
-        here.client.reply(await here.asked(), "once")
-        waiting = here.client.store.requests
-        await here.until(lambda: [one for one in waiting.values() if isinstance(one, QuestionRequest)], "it")
-        await here.cut()
-        request = await here.asked()
+    async with connected_harness(Killable(mimo)) as harness:
+        harness.prompt("TTY name")
+        harness.client.reply(await harness.open_request(), "once")
+        waiting = harness.client.store.requests
+        await harness.until(lambda: [one for one in waiting.values() if isinstance(one, QuestionRequest)], "it")
+        await harness.cut()
+        request = await harness.open_request()
         assert isinstance(request, QuestionRequest)
-        assert request.session_id == here.session_id
-        here.client.answer(request, (("Ada",),))
-        assert (await here.over("TTY name")).state is TurnState.FINISHED
-        assert [one.output for one in here.tools()] == ["Ada"]
-        await here.is_true()
+        assert request.session_id == harness.session_id
+        harness.client.answer(request, (("Ada",),))
+        assert (await harness.over("TTY name")).state is TurnState.FINISHED
+        assert [one.output for one in harness.tools()] == ["Ada"]
+        await harness.matches_server()
 
 
 async def test_a_prompt_that_never_starts_is_reported_and_can_be_resent(
@@ -126,22 +126,22 @@ async def test_a_prompt_that_never_starts_is_reported_and_can_be_resent(
     """Another client gave it an id of opencode's form, which is below the session's newest answer."""
     body = {"messageID": "msg_a0b1c2d3e4f5AbCdEfGhIjKlMn", "parts": [{"type": "text", "text": "old form"}]}
     async with (
-        attached(Killable(mimo)) as here,
+        connected_harness(Killable(mimo)) as harness,
         httpx.AsyncClient(base_url=mimo.address, timeout=30, trust_env=False) as http,
     ):
-        here.prompt("hello")
-        await here.over("hello")
-        await http.post(f"/session/{here.session_id}/message", json=body)
+        harness.prompt("hello")
+        await harness.over("hello")
+        await http.post(f"/session/{harness.session_id}/message", json=body)
 
         def ended() -> list[Turn]:
-            seen = here.client.turns.of(here.session_id)
+            seen = harness.client.turns.of(harness.session_id)
             return [turn for turn in seen if turn.prompt_id == body["messageID"] and turn.over]
 
-        await here.until(ended, "the end of their turn")
+        await harness.until(ended, "the end of their turn")
         [theirs] = ended()
         assert theirs.state is TurnState.INTERRUPTED
         assert theirs.reason == "the server has the prompt but began no answer"
-        here.prompt("old form")
-        assert (await here.over("old form")).state is TurnState.FINISHED
-        await here.is_true()
-        assert len(here.prompts()) == 3
+        harness.prompt("old form")
+        assert (await harness.over("old form")).state is TurnState.FINISHED
+        await harness.matches_server()
+        assert len(harness.prompts()) == 3

@@ -1,4 +1,4 @@
-"""The client with a real `qwen serve`, from the user's side. `test_walks` tests the contract."""
+"""The client with a real `qwen serve`, from the user's side. `test_backend_contract` tests the contract."""
 
 import re
 from collections.abc import Callable

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.contract import WALKS, Walk
-from tests.contract_harness import attached
+from tests.contract import CONTRACT, ContractTest
+from tests.contract_harness import connected_harness
 from tests.real.conftest import Serve
 from tests.real.server import MIMO, OPENCODE, QWEN, Family, RealServer
 
@@ -30,9 +30,9 @@ class Killable:
         await asyncio.to_thread(self.server.restart)
 
 
-@pytest.mark.parametrize("walk", WALKS, ids=str)
+@pytest.mark.parametrize("contract_test", CONTRACT, ids=str)
 @pytest.mark.parametrize("family", [OPENCODE, QWEN, MIMO], ids=lambda family: family.program)
-async def test_contract(shared: Serve, alone: Serve, walk: Walk, family: Family) -> None:
-    serve = alone if walk.alone else shared
-    async with attached(Killable(serve(family))) as here:
-        await walk.play(here, None)
+async def test_contract(shared: Serve, alone: Serve, contract_test: ContractTest, family: Family) -> None:
+    serve = alone if contract_test.alone else shared
+    async with connected_harness(Killable(serve(family))) as harness:
+        await contract_test.play(harness, None)
