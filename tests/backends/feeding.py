@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
+from tests.backends.daemon import Daemon, daemon
+from tests.waiting import wait_until
 from tui.backends.qwen.backend import QwenServe
 from tui.core import events as e
 from tui.core.model import TextPart
@@ -62,6 +65,17 @@ async def greeted(http: Http) -> QwenServe:
     backend = QwenServe(http)
     await backend.handshake()
     return backend
+
+
+@asynccontextmanager
+async def following(**answers: Any) -> AsyncIterator[tuple[Daemon, QwenServe, Feeding]]:
+    """A daemon with these answers, its backend, and the feed of its session s1, whose stream is open."""
+    async with daemon(**answers) as (told, http):
+        backend = await greeted(http)
+        async with feeding(backend) as feed:
+            await backend.messages("s1")
+            await wait_until(lambda: told.streams)
+            yield told, backend, feed
 
 
 class Watcher:

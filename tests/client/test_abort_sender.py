@@ -242,18 +242,10 @@ async def test_a_prompt_sent_after_an_abort_is_posted_once_the_aborted_turn_is_o
 
 
 @through_relay
-async def test_a_temporarily_failed_abort_is_retried(harness: AbortHarness) -> None:
+@pytest.mark.parametrize("fault", ["429={route},times=2", "cut={route},at=headers"])
+async def test_an_abort_that_fails_or_is_not_acknowledged_is_retried_as_ours(harness: AbortHarness, fault: str) -> None:
     sent = await harness.running()
-    harness.server.arm(parse(f"429={harness.abort_route},times=2"))
-    harness.person.abort()
-    turn = await harness.over(sent, within=10)
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
-
-
-@through_relay
-async def test_an_abort_without_acknowledgement_is_still_attributed_to_us(harness: AbortHarness) -> None:
-    sent = await harness.running()
-    harness.server.arm(parse(f"cut={harness.abort_route},at=headers"))
+    harness.server.arm(parse(fault.format(route=harness.abort_route)))
     harness.person.abort()
     turn = await harness.over(sent, within=10)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "")

@@ -111,17 +111,8 @@ def _poisoned(value: Any) -> str:
 def hostile_relay(upstream: str, change: Change = _poisoned) -> Iterator[str]:
     """The address of a relay to `upstream` that attacks in every text, or encodes each JSON value by `change`."""
     attributes = {"upstream": upstream, "change": staticmethod(change)}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Relay", (_Relay,), attributes))
-    server.daemon_threads = True
-    server.block_on_close = False
-    thread = threading.Thread(target=server.serve_forever, name="hostile relay")
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with _serving(type("Relay", (_Relay,), attributes)) as address:
+        yield address
 
 
 @contextmanager
@@ -137,8 +128,16 @@ def hostile_headers() -> Iterator[str]:
             self.wfile.write(head.encode())
             self.close_connection = True
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, name="hostile headers")
+    with _serving(Handler) as address:
+        yield address
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    server.block_on_close = False
+    thread = threading.Thread(target=server.serve_forever, name="hostile server")
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -159,19 +159,12 @@ async def test_attempts_back_off(harness: Harness) -> None:
     assert harness.state() is ConnectionState.RECONNECTING
 
 
-async def test_while_watched_a_refusing_server_is_retried_within_a_second(harness: Harness) -> None:
+@pytest.mark.parametrize("failure", [ConnectFailed("connection refused"), ConnectionLost("reset")], ids=str)
+async def test_while_watched_a_failed_connection_is_retried_within_a_second(
+    harness: Harness, failure: NetError
+) -> None:
     harness.connection.focused = True
-    harness.server.refuse = ConnectFailed("connection refused")
-    await harness.server.end()
-    await harness.time.advance(300)
-    opened = harness.server.opened
-    await harness.time.advance(1)
-    assert harness.server.opened > opened
-
-
-async def test_while_watched_a_tunnel_that_resets_connections_is_retried_soon(harness: Harness) -> None:
-    harness.connection.focused = True
-    harness.server.refuse = ConnectionLost("reset")
+    harness.server.refuse = failure
     await harness.server.end()
     await harness.time.advance(300)
     opened = harness.server.opened

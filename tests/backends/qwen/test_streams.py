@@ -18,7 +18,7 @@ from tests.backends.daemon import (
     loaded,
     said,
 )
-from tests.backends.feeding import feeding, greeted
+from tests.backends.feeding import feeding, following, greeted
 from tests.waiting import wait_until
 from tui.backends.qwen import streams
 from tui.backends.qwen.streams import LOOK_EVERY
@@ -127,17 +127,13 @@ async def test_a_slow_client_resumes_after_what_it_has_read() -> None:
 
 
 async def test_a_session_that_cannot_be_resumed_is_loaded_again() -> None:
-    async with daemon(**{LOAD: loaded(last=5)}) as (told, http):
-        backend = await greeted(http)
-        async with feeding(backend) as feed:
-            await backend.messages("s1")
-            await wait_until(lambda: told.streams)
-            told.answers[LOAD] = loaded(echo(1, "hi"), said(2, "all of it"), ended(3), last=3, epoch="e2")
-            told.streams[0].send({"type": "state_resync_required", "data": {"reason": "epoch_reset"}}, said(9, "stale"))
-            await wait_until(lambda: len(told.streams) == 2)
-            assert feed.words() == "hiall of it"
-            assert told.streams[1].headers["last-event-id"] == "3"
-            assert told.streams[1].headers["x-qwen-event-epoch"] == "e2"
+    async with following(**{LOAD: loaded(last=5)}) as (told, _, feed):
+        told.answers[LOAD] = loaded(echo(1, "hi"), said(2, "all of it"), ended(3), last=3, epoch="e2")
+        told.streams[0].send({"type": "state_resync_required", "data": {"reason": "epoch_reset"}}, said(9, "stale"))
+        await wait_until(lambda: len(told.streams) == 2)
+        assert feed.words() == "hiall of it"
+        assert told.streams[1].headers["last-event-id"] == "3"
+        assert told.streams[1].headers["x-qwen-event-epoch"] == "e2"
 
 
 async def test_a_session_that_never_resumes_is_not_loaded_in_a_loop() -> None:
@@ -155,18 +151,14 @@ async def test_a_session_that_never_resumes_is_not_loaded_in_a_loop() -> None:
 
 
 async def test_a_missing_event_causes_a_load() -> None:
-    async with daemon() as (told, http):
-        backend = await greeted(http)
-        async with feeding(backend) as feed:
-            await backend.messages("s1")
-            await wait_until(lambda: told.streams)
-            told.streams[0].send(echo(1, "hi"), said(2, "one "))
-            await wait_until(lambda: "one" in feed.words())
-            told.answers[LOAD] = loaded(echo(1, "hi"), said(4, "one two three"), last=4, busy=True)
-            told.streams[0].send(said(4, "three"))
-            await wait_until(lambda: len(told.streams) == 2)
-            assert feed.words() == "hione two three"
-            assert told.streams[1].headers["last-event-id"] == "4"
+    async with following() as (told, _, feed):
+        told.streams[0].send(echo(1, "hi"), said(2, "one "))
+        await wait_until(lambda: "one" in feed.words())
+        told.answers[LOAD] = loaded(echo(1, "hi"), said(4, "one two three"), last=4, busy=True)
+        told.streams[0].send(said(4, "three"))
+        await wait_until(lambda: len(told.streams) == 2)
+        assert feed.words() == "hione two three"
+        assert told.streams[1].headers["last-event-id"] == "4"
 
 
 async def test_a_restarted_server_must_load_before_streaming() -> None:
@@ -204,18 +196,14 @@ async def test_a_deleted_session_is_reported_and_the_connection_stays() -> None:
 
 
 async def test_after_the_last_stream_polls_prove_the_connection_at_once() -> None:
-    async with daemon() as (told, http):
-        backend = await greeted(http)
-        async with feeding(backend) as feed:
-            await backend.messages("s1")
-            await wait_until(lambda: told.streams)
-            before = feed.told.count(e.Heartbeat())
-            told.answers[LOAD] = NOT_FOUND
-            told.refuse_streams.append(NOT_FOUND)
-            told.streams[0].send({"id": 9, "type": "state_resync_required", "data": {}})
-            await wait_until(lambda: e.SessionDeleted("s1") in feed.told)
-            await wait_until(lambda: feed.told.count(e.Heartbeat()) > before, within=LOOK_EVERY / 2)
-            assert feed.error is None
+    async with following() as (told, _, feed):
+        before = feed.told.count(e.Heartbeat())
+        told.answers[LOAD] = NOT_FOUND
+        told.refuse_streams.append(NOT_FOUND)
+        told.streams[0].send({"id": 9, "type": "state_resync_required", "data": {}})
+        await wait_until(lambda: e.SessionDeleted("s1") in feed.told)
+        await wait_until(lambda: feed.told.count(e.Heartbeat()) > before, within=LOOK_EVERY / 2)
+        assert feed.error is None
 
 
 async def test_a_gap_right_after_a_gap_is_left_to_the_backoff() -> None:
@@ -233,31 +221,23 @@ async def test_a_gap_right_after_a_gap_is_left_to_the_backoff() -> None:
 
 async def test_a_closed_session_is_not_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.backends.qwen.streams.LOOK_EVERY", 0.01)
-    async with daemon() as (told, http):
-        backend = await greeted(http)
-        async with feeding(backend) as feed:
-            await backend.messages("s1")
-            await wait_until(lambda: told.streams)
-            before = feed.told.count(e.Heartbeat())
-            told.streams[0].send({"id": 1, "type": "session_closed", "data": {"reason": "client_close"}})
-            told.streams[0].end()
-            # without streams, polls prove the connection again
-            await wait_until(lambda: feed.error or feed.told.count(e.Heartbeat()) > before)
-            assert feed.error is None
-            assert len(told.streams) == 1
+    async with following() as (told, _, feed):
+        before = feed.told.count(e.Heartbeat())
+        told.streams[0].send({"id": 1, "type": "session_closed", "data": {"reason": "client_close"}})
+        told.streams[0].end()
+        # without streams, polls prove the connection again
+        await wait_until(lambda: feed.error or feed.told.count(e.Heartbeat()) > before)
+        assert feed.error is None
+        assert len(told.streams) == 1
 
 
 async def test_leaving_a_session_closes_its_stream_and_detaches() -> None:
-    async with daemon() as (told, http):
-        backend = await greeted(http)
-        async with feeding(backend) as feed:
-            await backend.messages("s1")
-            await wait_until(lambda: told.streams)
-            await backend.leave("s1")
-            assert told.identities(DETACH) == ["client_1"]
-            assert feed.error is None
-            await backend.close()
-            assert told.calls.count(DETACH) == 1
+    async with following() as (told, backend, feed):
+        await backend.leave("s1")
+        assert told.identities(DETACH) == ["client_1"]
+        assert feed.error is None
+        await backend.close()
+        assert told.calls.count(DETACH) == 1
 
 
 async def test_a_flood_of_events_waits_for_the_reader_of_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:

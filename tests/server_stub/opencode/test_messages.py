@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from server_stub.domain.profiles import MIMO, MIMO_CANCEL, OPENCODE_PADDED
+from server_stub.domain.profiles import MIMO, MIMO_CANCEL, OPENCODE_PADDED, Profile
 from server_stub.http.held_response import INTERVAL_VARIABLE
 from tests.server_stub.conftest import Stub
 from tests.waiting import wait_until
@@ -198,7 +198,11 @@ async def test_a_dropped_post_leaves_the_turn_running(stub_on_a_socket: Stub) ->
     await wait_until(lambda: stub.server.statuses(stub.server.directory) == {})
 
 
-class TestPaddedOpencode:
+class OnASocket:
+    """Tests of a profile that pads its held responses."""
+
+    served: Profile
+
     @pytest.fixture
     def stub(self, stub_on_a_socket: Stub) -> Stub:
         return stub_on_a_socket
@@ -206,7 +210,11 @@ class TestPaddedOpencode:
     @pytest.fixture
     def profile(self, monkeypatch: pytest.MonkeyPatch) -> object:
         monkeypatch.setenv(INTERVAL_VARIABLE, "20")
-        return OPENCODE_PADDED
+        return self.served
+
+
+class TestPaddedOpencode(OnASocket):
+    served = OPENCODE_PADDED
 
     async def test_padding_precedes_the_json_and_parses_with_it(self, stub: Stub) -> None:
         session = await stub.session()
@@ -234,17 +242,10 @@ class TestPaddedOpencode:
         assert response.content.strip() == b""
 
 
-class TestMimo:
+class TestMimo(OnASocket):
     """As measured on 0.1.15."""
 
-    @pytest.fixture
-    def stub(self, stub_on_a_socket: Stub) -> Stub:
-        return stub_on_a_socket
-
-    @pytest.fixture
-    def profile(self, monkeypatch: pytest.MonkeyPatch) -> object:
-        monkeypatch.setenv(INTERVAL_VARIABLE, "20")
-        return MIMO
+    served = MIMO
 
     async def test_a_second_prompt_while_busy_is_refused(self, stub: Stub) -> None:
         session = await stub.session()
@@ -322,17 +323,10 @@ class TestMimo:
         assert answered == ["msg_z"] * 3 + [last["info"]["parentID"]]
 
 
-class TestMimoOfAnEarlierGeneration:
+class TestMimoOfAnEarlierGeneration(OnASocket):
     """From its source; never measured."""
 
-    @pytest.fixture
-    def stub(self, stub_on_a_socket: Stub) -> Stub:
-        return stub_on_a_socket
-
-    @pytest.fixture
-    def profile(self, monkeypatch: pytest.MonkeyPatch) -> object:
-        monkeypatch.setenv(INTERVAL_VARIABLE, "20")
-        return MIMO_CANCEL
+    served = MIMO_CANCEL
 
     async def test_a_second_prompt_while_busy_is_refused(self, stub: Stub) -> None:
         session = await stub.session()
