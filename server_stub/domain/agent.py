@@ -13,10 +13,9 @@ from textwrap import shorten
 from typing import Any
 
 from server_stub.domain.api_errors import ApiError, unexpected
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.scripted_turn import ModelFailed, Script, ScriptedTurn, Superseded, TurnEnded
 from server_stub.domain.state import BUSY, IDLE, Message, ServerState, Session, acting_in
-
-Json = dict[str, Any]
 
 AGENTS = ("build", "explore", "general", "plan")
 MODEL: Json = {"providerID": "holdfast", "modelID": "scripted"}

@@ -3,9 +3,9 @@
 import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
-Json = dict[str, Any]
+from server_stub.domain.json_encoding import Json
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 

@@ -8,9 +8,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-Json = dict[str, Any]
+from server_stub.domain.json_encoding import Json
 
 DURABLE = frozenset(
     {

@@ -5,6 +5,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+Json = dict[str, Any]
+
 
 def encode(value: object) -> bytes:
     """Lone surrogates (half of an emoji) are written as escapes."""

@@ -7,13 +7,13 @@ import asyncio
 import uuid
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from server_stub.domain.api_errors import request_not_found
 from server_stub.domain.event_bus import EventBus
 from server_stub.domain.ids import Ids
+from server_stub.domain.json_encoding import Json
 
-Json = dict[str, Any]
 Outcome = TypeVar("Outcome")
 
 

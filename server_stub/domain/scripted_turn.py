@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 
-from server_stub.domain.json_encoding import encode
+from server_stub.domain.json_encoding import Json, encode
 from server_stub.domain.pending_requests import Allowed, Answered, Permission, Rejected
 from server_stub.domain.state import BUSY, Message, ServerState, Session, no_tokens
 from server_stub.domain.tool_call import ToolCall
 
-Json = dict[str, Any]
 Script = Callable[["ScriptedTurn"], Awaitable[None]]
 Delegate = Callable[[Session, str, Script], Awaitable[Message]]
 

@@ -1,12 +1,10 @@
 """Stored messages of earlier turns, for a session that is already long when it is opened."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.scripted_turn import ScriptedTurn
 from server_stub.domain.state import no_tokens
-
-Json = dict[str, Any]
 
 APART = 1000
 """Milliseconds between two messages."""

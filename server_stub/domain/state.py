@@ -18,10 +18,9 @@ from server_stub.domain.api_errors import not_found, unexpected
 from server_stub.domain.clock import Clock
 from server_stub.domain.event_bus import DURABLE, EventBus
 from server_stub.domain.ids import Ids
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.pending_requests import PendingRequests
 from server_stub.domain.profiles import Profile
-
-Json = dict[str, Any]
 
 BUSY: Json = {"type": "busy"}
 IDLE: Json = {"type": "idle"}

@@ -2,12 +2,10 @@
 
 import asyncio
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from server_stub.domain.json_encoding import encode
+from server_stub.domain.json_encoding import Json, encode
 from server_stub.domain.state import ServerState
-
-Json = dict[str, Any]
 
 
 class ToolCall:

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-Json = dict[str, Any]
+from server_stub.domain.json_encoding import Json
 
 
 def at(path: str) -> list[str | int]:

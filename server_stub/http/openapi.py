@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from starlette.routing import Route
 
-Json = dict[str, Any]
+from server_stub.domain.json_encoding import Json
 
 JSON_BODY: Json = {"content": {"application/json": {"schema": {"type": "object"}}}}
 QUERIES: dict[str, tuple[str, ...]] = {

@@ -8,8 +8,7 @@ from starlette.requests import Request
 
 from server_stub.domain import zod
 from server_stub.domain.api_errors import ApiError, MalformedJson, Part, bad_request
-
-Json = dict[str, Any]
+from server_stub.domain.json_encoding import Json
 
 NAMES: dict[type, str] = {str: "string", list: "array", dict: "object"}
 """Type names in JavaScript."""

@@ -1,7 +1,5 @@
 """Commands that need the user's terminal, and other routes that only MiMo Code 0.1.15 has."""
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -9,8 +7,6 @@ from starlette.routing import Route
 from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http.validation import expected, field, read_object
-
-Json = dict[str, Any]
 
 
 def routes(server: ServerState) -> list[Route]:

@@ -1,18 +1,14 @@
 """The configuration; changing it disposes instances (all that runs in one directory)."""
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.domain.agent import Agent
-from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.json_encoding import Json, JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, field, read_object
-
-Json = dict[str, Any]
 
 SCHEMA = {"$schema": "https://opencode.ai/config.json"}
 HEARTBEAT_MS = range(1_000, 60_001)

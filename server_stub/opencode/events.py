@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from server_stub.domain.event_bus import Event, Subscription
-from server_stub.domain.json_encoding import encode
+from server_stub.domain.json_encoding import Json, encode
 from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
 
-Json = dict[str, Any]
 Frame = Callable[[Event], list[Json]]
 
 LATE_BY = 0.02

@@ -5,7 +5,6 @@ import json
 from collections import deque
 from collections.abc import Awaitable
 from http import HTTPStatus
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,13 +14,11 @@ from starlette.types import ASGIApp
 from server_stub.domain import zod
 from server_stub.domain.agent import ABORTED, MODEL, Agent, Prompt
 from server_stub.domain.api_errors import ApiError, bad_request, busy_runner, session_busy, too_many
-from server_stub.domain.json_encoding import JsonResponse, encode
+from server_stub.domain.json_encoding import Json, JsonResponse, encode
 from server_stub.domain.profiles import PaddingPolicy
 from server_stub.domain.state import Message, ServerState, Session
 from server_stub.http.held_response import HeldResponse
 from server_stub.http.validation import expected, field, identifier, limit_of, read_object, unexplained
-
-Json = dict[str, Any]
 
 
 def routes(server: ServerState, agent: Agent) -> list[Route]:

@@ -6,12 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.json_encoding import Json, JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, field, identifier, option, read_object
 
-Json = dict[str, Any]
 REPLIES = ("once", "always", "reject")
 
 

@@ -1,7 +1,5 @@
 """Sessions: list, create, rename, delete, fork; and actions on idle sessions."""
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,12 +8,10 @@ from server_stub.domain import zod
 from server_stub.domain.agent import Agent
 from server_stub.domain.api_errors import ApiError, bad_request, busy_runner, session_busy
 from server_stub.domain.client_registry import ClientRegistry
-from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.json_encoding import Json, JsonResponse
 from server_stub.domain.state import ServerState, Session
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, field, identifier, read_object, unexplained
-
-Json = dict[str, Any]
 
 MOST_LISTED = 100
 """Default limit of a list of sessions."""

@@ -11,11 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.domain.agent import COMMANDS, MODEL
-from server_stub.domain.json_encoding import JsonResponse
+from server_stub.domain.json_encoding import Json, JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
-
-Json = dict[str, Any]
 
 PROVIDER_ID, MODEL_ID = MODEL["providerID"], MODEL["modelID"]
 COST: Json = {"input": 0, "output": 0, "cache": {"read": 0, "write": 0}}

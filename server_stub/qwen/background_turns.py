@@ -8,13 +8,11 @@ report during a running turn waits for the turn's end.
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import Session
 from server_stub.qwen import updates
 from server_stub.qwen.stored_transcript import NOTICES, TURN
-
-Json = dict[str, Any]
 
 REPORTS_AFTER = 2.0
 """Seconds from the end of the turn that started an agent to its report."""

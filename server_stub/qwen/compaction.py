@@ -11,12 +11,9 @@ journal may grow with free memory; this one has fixed limits, as the real one if
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from server_stub.domain.json_encoding import encode
+from server_stub.domain.json_encoding import Json, encode
 from server_stub.qwen.stored_transcript import record_of
-
-Json = dict[str, Any]
 
 MOST_BYTES = 4 * 1024 * 1024
 """Limit of ended turns; the oldest are dropped first, and one is always kept."""

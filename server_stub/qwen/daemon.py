@@ -8,18 +8,16 @@ import asyncio
 import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from server_stub.domain.agent import Agent
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.event_bus import Event
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.restart import as_stored
 from server_stub.domain.state import ServerState, Session
 from server_stub.qwen import stored_transcript
 from server_stub.qwen.live_session import LiveSession
-
-Json = dict[str, Any]
 
 IDLE_MS = 30 * 60 * 1000
 REAP_SECONDS = 60

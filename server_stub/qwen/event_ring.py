@@ -10,13 +10,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import dropwhile
-from typing import Any, Literal
+from typing import Literal
 
-from server_stub.domain.json_encoding import encode
+from server_stub.domain.json_encoding import Json, encode
 from server_stub.qwen.compaction import Replay
 from server_stub.qwen.stored_transcript import TURN
-
-Json = dict[str, Any]
 
 MOST_READERS = 64
 MOST_WAITING = 256

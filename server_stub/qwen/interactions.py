@@ -6,12 +6,11 @@ Each mirrors a request of `PendingRequests`, in the form of qwen's `permission_r
 import uuid
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Literal
 
 from server_stub.domain.api_errors import ApiError
+from server_stub.domain.json_encoding import Json
 from server_stub.qwen import updates
-
-Json = dict[str, Any]
 
 ONCE, CANCEL, ALWAYS = "proceed_once", "cancel", "proceed_always"
 CANCELLED: Json = {"outcome": "cancelled"}

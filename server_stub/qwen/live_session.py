@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 from server_stub.domain.agent import COMMANDS, Agent
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.client_registry import ClientRegistry
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import ServerState, Session
 from server_stub.qwen import interactions, stored_transcript, updates
 from server_stub.qwen.compaction import MOST_BYTES, Replay
@@ -15,8 +15,6 @@ from server_stub.qwen.interactions import ALWAYS, CANCELLED, Interaction
 from server_stub.qwen.prompts import Prompt, PromptQueue
 from server_stub.qwen.timestamps import iso
 from server_stub.qwen.update_translator import UpdateTranslator
-
-Json = dict[str, Any]
 
 DEFAULT_MODE = "default"
 """As with this `tools.approvalMode`; qwen's own default is `auto`, in which a model decides."""

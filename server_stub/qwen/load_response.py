@@ -5,12 +5,9 @@ A load with a page that activates a session limits all later loads to it, until 
 (Measured on qwen 0.24.4. Not implemented: after a failed turn the real page ends with its `turn_error`.)
 """
 
-from typing import Any
-
+from server_stub.domain.json_encoding import Json
 from server_stub.qwen import stored_transcript
 from server_stub.qwen.live_session import LiveSession
-
-Json = dict[str, Any]
 
 LOOKED_AT_FOR_ANCHOR = 50
 """Newest records; the first of these is the anchor if the kept events name no record."""

@@ -9,15 +9,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from server_stub.domain import agent as agents
 from server_stub.domain.api_errors import ApiError
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import Message, ServerState, Session
 from server_stub.qwen import background_turns, stored_transcript, updates
 from server_stub.qwen.background_turns import Report
-
-Json = dict[str, Any]
 
 MOST_PENDING = 5
 RETRY_AFTER = {"Retry-After": "5"}

@@ -8,10 +8,9 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import Message, ServerState, Session
 from server_stub.qwen import updates
-
-Json = dict[str, Any]
 
 MOST_RECORDS = 500
 """Maximum page size in records."""

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import ServerState
 from server_stub.qwen import updates
 
-Json = dict[str, Any]
 Asked = Callable[[str, Json, Json], None]
 """`question` or `permission`, the info of the request, and the input of its tool call."""
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
-Json = dict[str, Any]
+from server_stub.domain.json_encoding import Json
 
 INPUT_TOKENS = 1200
 """Constant: a scripted model reads nothing."""

@@ -13,40 +13,16 @@ from typing import Any
 
 from server_stub.domain.scripted_turn import Script, ScriptedTurn
 from server_stub.domain.seeded_history import seed_history
-from server_stub.scenarios.tour import tour
+from server_stub.scenarios.tour import question, tour
 
-Json = dict[str, Any]
 Play = Callable[..., Coroutine[Any, Any, None]]
 
-DATABASE: Json = {
-    "question": "Which database?",
-    "header": "DB",
-    "options": [
-        {"label": "Postgres", "description": "relational"},
-        {"label": "SQLite", "description": "embedded"},
-    ],
-    "multiple": False,
-}
-FEATURES: Json = {
-    "question": "Which features?",
-    "header": "Feat",
-    "options": [
-        {"label": "auth", "description": "logins"},
-        {"label": "search", "description": "full text"},
-    ],
-    "multiple": True,
-}
-NAME: Json = {"question": "What shall the new package be called?", "header": "Name", "options": []}
-DEPLOY: Json = {
-    "question": "Deploy when the tests pass?",
-    "header": "Deploy",
-    "options": [
-        {"label": "Yes", "description": "to staging"},
-        {"label": "No", "description": "I do it myself"},
-    ],
-    "multiple": False,
-    "custom": False,
-}
+DATABASE = question("Which database?", "DB", {"Postgres": "relational", "SQLite": "embedded"}, multiple=False)
+FEATURES = question("Which features?", "Feat", {"auth": "logins", "search": "full text"}, multiple=True)
+NAME = question("What shall the new package be called?", "Name", {})
+DEPLOY = question(
+    "Deploy when the tests pass?", "Deploy", {"Yes": "to staging", "No": "I do it myself"}, multiple=False, custom=False
+)
 
 SHAPES = {
     "prose": ("", "Sentence {} has **some** words and `code`.\n\n"),

@@ -1,10 +1,10 @@
 """The tour: most features of an agent's turn, in about two minutes plus the time for answers."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.scripted_turn import ScriptedTurn
-
-Json = dict[str, Any]
 
 STORE = "src/holdall/store.py"
 MIGRATION = "src/holdall/migration.py"
@@ -78,50 +78,49 @@ STORES: dict[str, tuple[str, str, tuple[str, str, str]]] = {
 }
 """By answer: the store's name, the patch, and the effects of a write, a kill and two processes."""
 
-CHOICES: list[Json] = [
-    {
-        "question": "Where shall the sessions live?",
-        "header": "Store",
-        "options": [
-            {"label": "SQLite (recommended)", "description": "one file, atomic writes, nothing to install"},
-            {"label": "Postgres", "description": "shared by several machines, needs a server"},
-            {"label": "Keep JSON", "description": "only make the write atomic"},
-        ],
-        "multiple": False,
-    },
-    {
-        "question": "What shall come with it?",
-        "header": "Extras",
-        "options": [
-            {"label": "Migration", "description": "carry over the JSON files that exist"},
-            {"label": "Expiry", "description": "drop sessions after 30 days"},
-            {"label": "Benchmark", "description": "writes a second, before and after"},
-        ],
-        "multiple": True,
-    },
-    {"question": "How shall the new table be called?", "header": "Table", "options": []},
+
+def question(text: str, header: str, options: Mapping[str, str], **more: bool) -> Json:
+    """A question as the agent asks it; `options`: descriptions by label."""
+    listed = [{"label": label, "description": about} for label, about in options.items()]
+    return {"question": text, "header": header, "options": listed, **more}
+
+
+CHOICES = [
+    question(
+        "Where shall the sessions live?",
+        "Store",
+        {
+            "SQLite (recommended)": "one file, atomic writes, nothing to install",
+            "Postgres": "shared by several machines, needs a server",
+            "Keep JSON": "only make the write atomic",
+        },
+        multiple=False,
+    ),
+    question(
+        "What shall come with it?",
+        "Extras",
+        {
+            "Migration": "carry over the JSON files that exist",
+            "Expiry": "drop sessions after 30 days",
+            "Benchmark": "writes a second, before and after",
+        },
+        multiple=True,
+    ),
+    question("How shall the new table be called?", "Table", {}),
 ]
-
-CALLERS: Json = {
-    "question": "Three callers use the private attribute `_sessions`. May I change them?",
-    "header": "Callers",
-    "options": [
-        {"label": "Change them", "description": "3 files, 5 lines"},
-        {"label": "Leave them", "description": "I add a property that still answers"},
-    ],
-    "multiple": False,
-    "custom": False,
-}
-
-OLD_FILE: Json = {
-    "question": "What shall become of the old `sessions.json`?",
-    "header": "Old file",
-    "options": [
-        {"label": "Set it aside", "description": "renamed to sessions.json.migrated"},
-        {"label": "Leave it", "description": "it is not read again"},
-    ],
-    "multiple": False,
-}
+CALLERS = question(
+    "Three callers use the private attribute `_sessions`. May I change them?",
+    "Callers",
+    {"Change them": "3 files, 5 lines", "Leave them": "I add a property that still answers"},
+    multiple=False,
+    custom=False,
+)
+OLD_FILE = question(
+    "What shall become of the old `sessions.json`?",
+    "Old file",
+    {"Set it aside": "renamed to sessions.json.migrated", "Leave it": "it is not read again"},
+    multiple=False,
+)
 
 TESTS = [
     "============================= test session starts ==============================",

@@ -1,17 +1,15 @@
 """Prompts of `qwen serve`: accepted at once, answered in order, tracked by events or polling."""
 
 from http import HTTPStatus
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server_stub.domain.json_encoding import Json
 from server_stub.qwen.daemon import Daemon
 from server_stub.qwen.live_session import LiveSession
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
-
-Json = dict[str, Any]
 
 
 def routes(daemon: Daemon) -> list[Route]:

@@ -2,16 +2,13 @@
 
 import json
 from http import HTTPStatus
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.client_registry import MalformedClientId, UnregisteredClient, well_formed
-from server_stub.domain.json_encoding import JsonResponse
-
-Json = dict[str, Any]
+from server_stub.domain.json_encoding import Json, JsonResponse
 
 CLIENT_ID_HEADER = "X-Qwen-Client-Id"
 

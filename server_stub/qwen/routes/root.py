@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +11,7 @@ from starlette.types import Scope
 
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.client_registry import MalformedClientId, UnregisteredClient
+from server_stub.domain.json_encoding import Json
 from server_stub.qwen.daemon import MOST_SESSIONS, Daemon
 from server_stub.qwen.live_session import LiveSession
 from server_stub.qwen.prompts import MOST_PENDING
@@ -19,7 +19,6 @@ from server_stub.qwen.routes import events, permissions, prompts, session_option
 from server_stub.qwen.routes.request import QwenJson, refusal, refuse
 from server_stub.qwen.timestamps import iso
 
-Json = dict[str, Any]
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 FEATURES = [

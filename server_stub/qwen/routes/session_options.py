@@ -6,7 +6,6 @@ from collections.abc import Collection
 from fnmatch import fnmatch
 from http import HTTPStatus
 from itertools import islice
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,13 +13,12 @@ from starlette.routing import Route
 
 from server_stub.domain.agent import COMMANDS
 from server_stub.domain.api_errors import ApiError
+from server_stub.domain.json_encoding import Json
 from server_stub.http.file_listing import MOST_LOOKED_AT, paths_in
 from server_stub.qwen import updates
 from server_stub.qwen.daemon import MODEL, MODES, Daemon, state_of
 from server_stub.qwen.live_session import LiveSession
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
-
-Json = dict[str, Any]
 
 SESSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 MOST_MATCHES = 50_000

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import Session, default_title
 from server_stub.qwen.daemon import MODES, Attached, Daemon
 from server_stub.qwen.live_session import LiveSession
@@ -16,8 +17,6 @@ from server_stub.qwen.load_response import load_response
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
 from server_stub.qwen.stored_transcript import MOST_RECORDS
 from server_stub.qwen.timestamps import iso
-
-Json = dict[str, Any]
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 MOST_LISTED = 50

@@ -5,21 +5,19 @@ import binascii
 import json
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from server_stub.domain.api_errors import ApiError
+from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import Session
 from server_stub.qwen.daemon import Daemon, not_found
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
 from server_stub.qwen.routes.sessions import restored_of
 from server_stub.qwen.stored_transcript import MOST_RECORDS, Record, records
 from server_stub.qwen.timestamps import iso
-
-Json = dict[str, Any]
 
 RECORDS = 100
 """Default page size of a transcript, in records."""
