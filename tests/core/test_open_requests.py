@@ -6,9 +6,10 @@ from msgspec.structs import replace
 from tui.core import events as e
 from tui.core.changes import RequestsChanged
 from tui.core.model import Busy, PermissionRequest, Session, ToolPart
-from tui.core.open_requests import KEPT, OpenRequests
+from tui.core.open_requests import IDS_KEPT, KEPT, KEPT_BYTES, OpenRequests
 from tui.core.session_tree import DEEPEST, SessionTree
 from tui.core.store import SESSIONS_KEPT, Store
+from tui.core.weight import weight
 
 
 def permission(at: int, session_id: str = "ses_1") -> PermissionRequest:
@@ -135,3 +136,39 @@ def test_statuses_of_unknown_sessions_report_no_change(store: Store) -> None:
     assert len(changes) == 1
     assert store.status("ses_999") == Busy()
     assert len(store.apply(e.Resynced({}, ()))) == 1
+
+
+def large(at: int) -> PermissionRequest:
+    return replace(permission(at), detail="x" * 4_000_000)
+
+
+def test_further_large_requests_are_counted(store: Store) -> None:
+    for at in range(20):
+        store.apply(e.RequestOpened(large(at)))
+    assert sum(map(weight, store.requests.values())) <= KEPT_BYTES + 5_000_000
+    assert (len(store.requests) + store.requests_not_loaded, store.has_room_for_requests) == (20, False)
+    for request_id in list(store.requests)[:3]:
+        store.apply(e.PermissionReplied("ses_1", request_id, "once"))
+    assert store.has_room_for_requests
+    store.apply(e.Resynced({"ses_1": Busy()}, tuple(large(at) for at in range(3, 20)), None))
+    assert len(store.requests) + store.requests_not_loaded == 17
+
+
+def test_requests_that_grow_are_bounded(store: Store) -> None:
+    for at in range(20):
+        store.apply(e.RequestOpened(permission(at)))
+    for at in range(20):
+        store.apply(e.RequestOpened(large(at)))
+    assert sum(map(weight, store.requests.values())) <= KEPT_BYTES + 5_000_000
+    assert len(store.requests) + store.requests_not_loaded == 20
+
+
+def test_ids_of_further_requests_are_bounded_and_counted(store: Store) -> None:
+    for at in range(KEPT + IDS_KEPT + 100):
+        store.apply(e.RequestOpened(permission(at)))
+    assert len(store._requests.not_stored) == IDS_KEPT
+    assert store.requests_not_loaded == IDS_KEPT + 100
+    beyond = frozenset(f"per_{at}" for at in range(KEPT, KEPT + IDS_KEPT + 50))
+    store.apply(e.Resynced({"ses_1": Busy()}, tuple(store.requests.values()), None, not_read=beyond))
+    assert len(store._requests.not_stored) == IDS_KEPT
+    assert store.requests_not_loaded == IDS_KEPT + 50

@@ -1,15 +1,20 @@
 """Open requests, indexed by session, ancestor sessions and tool call.
 
-Their number is limited to what a user can answer in hours; of further ones only the ids are stored, and they are
-fetched from the server once there is room.
+Their number is limited to what a user can answer in hours, and so is their size; of further ones only the ids are
+stored, and they are fetched from the server once there is room.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
 from tui.core.model import Request
+from tui.core.weight import weight
 
 KEPT = 500
-"""Limit of requests that are stored completely."""
+"""Limit of requests that are stored completely..."""
+KEPT_BYTES = 16 << 20
+"""...and bytes of them from which on no further one is stored."""
+IDS_KEPT = 20_000
+"""Limit of ids of further requests; more are only counted."""
 
 
 class OpenRequests:
@@ -22,6 +27,9 @@ class OpenRequests:
         """Oldest first; read only."""
         self.not_stored: dict[str, None] = {}
         """Ids of further open requests that are not stored."""
+        self._not_known = 0
+        self._weights: dict[str, int] = {}
+        self._total = 0
         self._within: dict[str, dict[str, None]] = {}
         self._of_call: dict[tuple[str, str | None], dict[str, None]] = {}
         self._listed: dict[str, set[str]] = {}
@@ -32,20 +40,39 @@ class OpenRequests:
     @property
     def has_room(self) -> bool:
         """Whether enough were answered to fetch those in `not_stored`."""
-        return bool(self.not_stored) and len(self.by_id) <= self._kept // 2
+        few = len(self.by_id) <= self._kept // 2 and self._total <= KEPT_BYTES // 2
+        return self.beyond > 0 and few
+
+    @property
+    def beyond(self) -> int:
+        """The number of open requests that are not stored."""
+        return len(self.not_stored) + self._not_known
+
+    def set_not_stored(self, ids: Iterable[str]) -> None:
+        """Replace the ids of the open requests that are not stored."""
+        every = [one for one in ids if one not in self.by_id]
+        self.not_stored = dict.fromkeys(every[:IDS_KEPT])
+        self._not_known = len(every) - len(self.not_stored)
 
     def put(self, request: Request) -> bool:
         """Add or replace a request; returns whether anything changed."""
         known = self.by_id.get(request.id)
         if known == request:
             return False
-        if known is None and len(self.by_id) >= self._kept:
+        others = len(self.by_id) - (known is not None)
+        if others >= self._kept or self._total - self._weights.get(request.id, 0) >= KEPT_BYTES:
             if request.id in self.not_stored:
                 return False
-            self.not_stored[request.id] = None
+            self.pop(request.id)
+            if len(self.not_stored) < IDS_KEPT:
+                self.not_stored[request.id] = None
+            else:
+                self._not_known += 1
             return True
         if known is not None:
             self._forget(known)
+        self._weights[request.id] = weight(request)
+        self._total += self._weights[request.id]
         self.not_stored.pop(request.id, None)
         self.by_id[request.id] = request
         self._opened.setdefault(request.id, self._count)
@@ -83,6 +110,7 @@ class OpenRequests:
             self._list(request_id, self._lineage(session_id)[1:])
 
     def _forget(self, request: Request) -> None:
+        self._total -= self._weights.pop(request.id)
         self._unlist(request.id, list(self._listed[request.id]))
         of_call = self._of_call[(request.session_id, request.call_id)]
         del of_call[request.id]

@@ -95,7 +95,7 @@ class Store:
     @property
     def requests_not_loaded(self) -> int:
         """The number of further open requests, fetched once some of `requests` are answered."""
-        return len(self._requests.not_stored)
+        return self._requests.beyond
 
     @property
     def has_room_for_requests(self) -> bool:
@@ -397,11 +397,11 @@ class Store:
             listed = request_id in open_now or request_id in event.not_read
             if not listed and self._is_covered(request.session_id, event):
                 changes += self._close_by_record(request)
-        before = len(self._requests.not_stored)
+        before = self._requests.beyond
         if not event.problem:
-            self._requests.not_stored = dict.fromkeys(event.not_read - self._requests.by_id.keys())
+            self._requests.set_not_stored(event.not_read)
         new = [request for request in open_now.values() if self._requests.put(request)]
-        if new or len(self._requests.not_stored) != before:
+        if new or self._requests.beyond != before:
             changes.append(RequestsChanged())
         return tuple(changes)
 

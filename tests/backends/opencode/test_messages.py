@@ -16,6 +16,7 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
+from tui.core.weight import weight
 from tui.net.errors import TooLarge
 
 
@@ -169,3 +170,21 @@ def test_an_unreadable_head_of_an_oversized_message_is_replaced(head: str) -> No
     found = messages.too_large("s", TooLarge(1, size=99, head=b'{"info": ' + head.encode()))
     assert found.message.session_id == "s"
     assert isinstance(found.parts[0], NotePart)
+
+
+def test_long_ids_make_an_item_unreadable_and_are_not_kept() -> None:
+    long = "m" * 100_000
+    head = {"id": "msg_1", "sessionID": "ses_1", "role": "assistant", "time": {"created": 1}}
+    rows = [
+        {"info": head | {"id": long}, "parts": []},
+        {"info": head | {"parentID": long}, "parts": []},
+        {"info": head | {"agent": long, "modelID": long}, "parts": [tool_part(callID=long), tool_part(id=long)]},
+    ]
+    for full in messages.full_messages(rows, "ses_1"):
+        assert weight(full) < 20_000
+        assert [type(part) for part in full.parts] in ([NotePart], [NotePart, NotePart])
+
+
+def tool_part(**fields: str) -> dict[str, Any]:
+    ids = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1", "callID": "call_1"}
+    return ids | {"type": "tool", "tool": "bash", "state": {"status": "running"}} | fields

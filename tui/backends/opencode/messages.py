@@ -10,7 +10,17 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from tui.backends.decoding import UNREADABLE, RawJSON, decode_items, read, string, unreadable_part
+from tui.backends.decoding import (
+    LONGEST_ID,
+    UNREADABLE,
+    Id,
+    RawJSON,
+    decode_items,
+    read,
+    shortened,
+    string,
+    unreadable_part,
+)
 from tui.backends.numbers import Number, exit_code, moment
 from tui.backends.opencode import mimo_terminal
 from tui.backends.opencode.schema import Error, failure, inside, usage
@@ -50,11 +60,11 @@ class _Model(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
-    id: str
-    sessionID: str
+    id: Id
+    sessionID: Id
     role: str
     time: Any = None
-    parentID: str | None = None
+    parentID: Id | None = None
     error: Error | None = None
     finish: str | None = None
     agent: str = ""
@@ -79,14 +89,14 @@ class _Kind(msgspec.Struct):
 
 
 class _Part(msgspec.Struct):
-    id: str
-    sessionID: str
-    messageID: str
+    id: Id
+    sessionID: Id
+    messageID: Id
     type: str
     text: str = ""
     synthetic: bool = False
     time: Any = None
-    callID: str = ""
+    callID: Id = ""
     tool: str = ""
     state: _ToolState | None = None
     filename: str | None = None
@@ -110,8 +120,8 @@ def message(value: RawJSON) -> Message:
         parent_id=raw.parentID,
         failure=None if raw.error is None else failure(raw.error),
         final=raw.finish is not None and raw.finish not in GOES_ON,
-        agent=raw.agent,
-        model=raw.modelID or (raw.model.modelID if raw.model is not None else ""),
+        agent=shortened(raw.agent),
+        model=shortened(raw.modelID or (raw.model.modelID if raw.model is not None else "")),
         usage=None if raw.tokens is None else usage(raw.tokens, raw.cost),
         incomplete=completed and raw.finish is None and raw.error is None,
     )
@@ -124,7 +134,7 @@ def full_message(value: RawJSON) -> FullMessage:
     items = envelope.get("parts", [])
 
     def stand_in(at: int, item: RawJSON, why: Exception) -> Part:
-        part_id = string(item, "id") or f"{head.id}:unreadable:{at}"
+        part_id = string(item, "id")[:LONGEST_ID] or f"{head.id}:unreadable:{at}"
         return unreadable_part(part_id, head.session_id, head.id, "a part of this message", why)
 
     found = decode_items(items if isinstance(items, list) else [items], part, "a part of a message", stand_in)
@@ -157,9 +167,16 @@ def full_messages(value: RawJSON, session_id: str) -> tuple[FullMessage, ...]:
 def _unreadable(item: RawJSON, session_id: str, created: float, why: Exception) -> FullMessage:
     """The placeholder of an unreadable message, at the time `created` (epoch seconds)."""
     info = item.get("info") if isinstance(item, Mapping) else None
-    message_id = string(info, "id") or f"unreadable:{created}"
+    message_id = string(info, "id")[:LONGEST_ID] or f"unreadable:{created}"
     role: Literal["user", "assistant"] = "user" if string(info, "role") == "user" else "assistant"
-    head = Message(message_id, session_id, role, created, completed=created, parent_id=string(info, "parentID") or None)
+    head = Message(
+        message_id,
+        session_id,
+        role,
+        created,
+        completed=created,
+        parent_id=string(info, "parentID")[:LONGEST_ID] or None,
+    )
     note = unreadable_part(f"{message_id}:unreadable", session_id, message_id, "a message", why)
     return FullMessage(head, (note,))
 

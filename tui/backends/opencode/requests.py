@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tui.backends.decoding import RawJSON, Rows, decode_items, read, string
+from tui.backends.decoding import Id, RawJSON, Rows, decode_items, read, string
 from tui.core.model import (
     Option,
     PermissionRequest,
@@ -42,20 +42,20 @@ class _Question(msgspec.Struct):
 
 
 class _Caller(msgspec.Struct):
-    messageID: str | None = None
-    callID: str | None = None
+    messageID: Id | None = None
+    callID: Id | None = None
 
 
 class _QuestionRequest(msgspec.Struct):
-    id: str
-    sessionID: str
+    id: Id
+    sessionID: Id
     questions: list[_Question]
     tool: _Caller | None = None
 
 
 class _PermissionRequest(msgspec.Struct):
-    id: str
-    sessionID: str
+    id: Id
+    sessionID: Id
     permission: str
     patterns: list[str] = []
     always: list[str] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tui.backends.decoding import UNREADABLE, RawJSON, read, string
+from tui.backends.decoding import UNREADABLE, Id, RawJSON, read, string
 from tui.backends.qwen.schema import epoch, tool_output
 from tui.core import events as e
 from tui.core.model import (
@@ -51,7 +51,7 @@ class _Question(msgspec.Struct, rename="camel"):
 
 
 class _ToolCall(msgspec.Struct, rename="camel"):
-    tool_call_id: str = ""
+    tool_call_id: Id = ""
     title: str = ""
     kind: str = ""
     raw_input: Any = None
@@ -60,7 +60,7 @@ class _ToolCall(msgspec.Struct, rename="camel"):
 
 
 class _Asked(msgspec.Struct, rename="camel"):
-    request_id: str
+    request_id: Id
     tool_call: _ToolCall
     options: list[_Option] = []
 
@@ -73,7 +73,7 @@ class _Action(msgspec.Struct):
 
 
 class _Interaction(msgspec.Struct, rename="camel"):
-    request_id: str
+    request_id: Id
     kind: str = ""
     action: _Action = msgspec.field(default_factory=_Action)
     questions: list[_Question] = []
@@ -87,7 +87,7 @@ class _Outcome(msgspec.Struct, rename="camel"):
 
 
 class _Resolved(msgspec.Struct, rename="camel"):
-    request_id: str
+    request_id: Id
     outcome: _Outcome = msgspec.field(default_factory=_Outcome)
     voter_client_id: str = ""
 
@@ -110,7 +110,7 @@ class Asked:
 class Resolution:
     """How a request ended. `voter` is the client that decided, "" if its turn ended instead."""
 
-    request_id: str
+    request_id: Id
     option: str | None
     voter: str
 
