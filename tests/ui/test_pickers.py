@@ -9,9 +9,11 @@ import pytest
 
 from tests import sample_events as talk
 from tests.app_harness import on_stage
+from tests.fake_client import FakeOffers
 from tui.backends.base import Traits
+from tui.backends.decoding import CATALOG_KEPT, Rows
 from tui.core.changes import DraftReturned
-from tui.core.model import Prompt
+from tui.core.model import CatalogItem, Prompt
 from tui.net.errors import ConnectFailed
 from tui.widgets.dialogs.picker import Picker
 
@@ -336,3 +338,23 @@ async def test_tasks_cancelled_before_their_start_cause_no_warning(ask: str) -> 
             await stage.settled()
             gc.collect()
     assert [str(one.message) for one in caught if "never awaited" in str(one.message)] == []
+
+
+@pytest.mark.parametrize("what", ["agents", "models", "commands"])
+async def test_a_catalog_read_only_in_part_is_reported_in_one_line(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = Rows(CatalogItem(f"item{at}") for at in range(CATALOG_KEPT))
+    many.beyond = 220_000 - CATALOG_KEPT
+
+    async def offered(self: FakeOffers, directory: str, session_id: str = "") -> Rows[CatalogItem]:
+        return many
+
+    monkeypatch.setattr(FakeOffers, what, offered)
+    async with on_stage() as stage:
+        match what:
+            case "agents":
+                await stage.press("ctrl+t")
+            case "models":
+                stage.app.choosing.model()
+            case _:
+                await stage.press("/")
+        await stage.shows(f"The server lists 220,000 {what}: only the first 5,000 are offered.")

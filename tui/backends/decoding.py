@@ -6,13 +6,13 @@ not hidden: a placeholder replaces it, or it is counted (`Rows.unreadable`) for 
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar
 
 import msgspec
 
-from tui.core.model import NotePart, Todo
+from tui.core.model import CatalogItem, NotePart, Todo
 from tui.net.errors import SchemaMismatch
 
 log = logging.getLogger(__name__)
@@ -29,19 +29,20 @@ UNREADABLE = (msgspec.ValidationError, ValueError, OverflowError)
 
 
 class Rows(tuple[T, ...]):
-    """The decoded items of a list; `unreadable` counts the omitted ones."""
+    """The decoded items of a list; `unreadable` counts the omitted ones, `beyond` those over a limit."""
 
     unreadable: int = 0
+    beyond: int = 0
     cursor: str | None = None
     """The cursor of the next page; None: there is none."""
 
     def map(self, translate: "Callable[[T], U | None]") -> "Rows[U]":
         """Map each item; None results are omitted."""
-        return _rows([made for item in self if (made := translate(item)) is not None], self.unreadable)
+        return _rows([made for item in self if (made := translate(item)) is not None], self.unreadable, self.beyond)
 
     def with_more(self, more: "Rows[T]") -> "Rows[T]":
         """These items followed by `more`."""
-        return _rows([*self, *more], self.unreadable + more.unreadable)
+        return _rows([*self, *more], self.unreadable + more.unreadable, self.beyond + more.beyond)
 
 
 def read(value: RawJSON, shape: type[T]) -> T:
@@ -82,6 +83,9 @@ def shortened(text: str | None) -> str:
 def path_or_nothing(directory: str | None) -> str:
     return directory if directory and len(directory) <= LONGEST_PATH else ""
 
+
+CATALOG_KEPT = 5_000
+"""Entries that are read of a list of agents, models or commands."""
 
 Id: TypeAlias = Annotated[str, msgspec.Meta(max_length=LONGEST_ID)]
 """An id that is kept for as long as what it is the id of."""
@@ -131,10 +135,24 @@ def decode_items(
     return _rows(found, lost)
 
 
-def _rows(items: list[T], unreadable: int) -> Rows[T]:
+def _rows(items: Iterable[T], unreadable: int, beyond: int = 0) -> Rows[T]:
     rows = Rows(items)
-    rows.unreadable = unreadable
+    rows.unreadable, rows.beyond = unreadable, beyond
     return rows
+
+
+def catalog(items: Sequence[T], entry: Callable[[T], CatalogItem | None], what: str) -> Rows[CatalogItem]:
+    """The entries of a server's list of agents, models or commands; None: not an entry."""
+    within = decode_items(items[:CATALOG_KEPT], entry, what).map(lambda one: one)
+    within.beyond = max(0, len(items) - CATALOG_KEPT)
+    return within
+
+
+def catalog_item(name: str, about: str | None) -> CatalogItem:
+    """Raises ValueError for a name that is too long to be sent back."""
+    if len(name) > LONGEST_ID:
+        raise ValueError(f"a name of {len(name):,} characters")
+    return CatalogItem(name, shortened(about))
 
 
 def unreadable_part(part_id: str, session_id: str, message_id: str, what: str, why: Exception) -> NotePart:

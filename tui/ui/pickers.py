@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui.backends.decoding import CATALOG_KEPT, Rows
 from tui.core.changes import Notice
 from tui.core.mentions import FILES_AT_MOST, command_in, names_in
 from tui.core.model import CatalogItem
@@ -118,9 +119,17 @@ class Pickers:
     async def _commands(self) -> Sequence[CatalogItem]:
         session_id = self._session_id
         commands = await self._choices.commands(session_id)
+        if session_id not in self._known:
+            self._tell_beyond("commands", commands)
         if commands:
             self._known = {session_id: commands}
         return commands
+
+    def _tell_beyond(self, what: str, found: Sequence[CatalogItem]) -> None:
+        """Report entries that the server lists and that are not read."""
+        if isinstance(found, Rows) and found.beyond:
+            limit = f"only the first {CATALOG_KEPT:,} are offered"
+            self._notify(Notice(f"The server lists {CATALOG_KEPT + found.beyond:,} {what}: {limit}.", "warning"))
 
     def keeps_back(self, text: str) -> bool:
         """Whether to hold a prompt that begins with an unknown command; the same text is held only once."""
@@ -232,6 +241,7 @@ class Pickers:
         found = await self._sessions.ask(offered())
         if found is None:
             return
+        self._tell_beyond(f"{title.casefold()}s", found)
         if not found:
             self._notify(Notice(f"{title}: nothing to choose from."))
         else:

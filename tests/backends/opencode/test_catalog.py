@@ -2,6 +2,7 @@ import pytest
 
 from tests.backends.opencode_server import GREETED, greeted
 from tests.backends.scripted import scripted
+from tui.backends.decoding import CATALOG_KEPT, LONGEST_TEXT
 from tui.backends.opencode.backend import OpenCode
 from tui.core.model import CatalogItem
 from tui.net.errors import SchemaMismatch
@@ -37,3 +38,23 @@ async def test_an_unknown_schema_is_an_error() -> None:
     async with scripted({**GREETED, "GET /agent": {"mode": 3}}) as (_, http):
         with pytest.raises(SchemaMismatch):
             await OpenCode(http).offers.agents("")
+
+
+async def test_a_long_catalog_is_read_up_to_a_limit_and_the_rest_counted() -> None:
+    more = CATALOG_KEPT + 7
+    long = {"name": "n" * 5_000, "description": "of a name that is too long"}
+    listed = {
+        "GET /agent": [{"name": f"agent{at}"} for at in range(more)],
+        "GET /config/providers": {"providers": [{"id": "a", "models": {f"m{at}": {} for at in range(more)}}]},
+        "GET /command": [
+            long,
+            {"name": "c", "description": "d" * 5_000},
+            *({"name": f"c{at}"} for at in range(more - 2)),
+        ],
+    }
+    async with greeted(OFFERED | listed) as (_, backend):
+        agents, models = await backend.offers.agents(""), await backend.offers.models("")
+        commands = await backend.offers.commands("")
+    assert [(len(found), found.beyond) for found in (agents, models)] == [(CATALOG_KEPT, 7)] * 2
+    assert (len(commands), commands.unreadable, commands.beyond) == (CATALOG_KEPT - 1, 1, 7)
+    assert commands[0] == CatalogItem("c", "d" * LONGEST_TEXT)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.decoding import RawJSON, Rows, checked_aside, decode_items, read
+from tui.backends.decoding import RawJSON, Rows, catalog, catalog_item, checked_aside, decode_items, read, shortened
 from tui.core.model import CatalogItem
 from tui.net.http_client import Http
 
@@ -74,20 +74,28 @@ class OpenCodeCatalog:
 
 
 def _agents(value: RawJSON) -> Rows[CatalogItem]:
-    agents = decode_items(read(value, list[Any]), lambda one: read(one, _Agent), "an agent")
-    return agents.map(lambda a: None if a.mode == "subagent" or a.hidden else CatalogItem(a.name, a.description or ""))
+    return catalog(read(value, list[Any]), _agent, "an agent")
+
+
+def _agent(value: RawJSON) -> CatalogItem | None:
+    raw = read(value, _Agent)
+    return None if raw.mode == "subagent" or raw.hidden else catalog_item(raw.name, raw.description)
 
 
 def _models(value: RawJSON) -> Rows[CatalogItem]:
     providers = decode_items(read(value, _Providers).providers, lambda one: read(one, _Provider), "a provider")
     named = [(provider, item) for provider in providers for item in provider.models.items()]
     found: Rows[CatalogItem] = providers.map(lambda one: None)
-    return found.with_more(decode_items(named, lambda one: _model_of(*one), "a model"))
+    return found.with_more(catalog(named, lambda one: _model_of(*one), "a model"))
 
 
 def _commands(value: RawJSON) -> Rows[CatalogItem]:
-    commands = decode_items(read(value, list[Any]), lambda one: read(one, _Command), "a command")
-    return commands.map(lambda one: CatalogItem(one.name, one.description or ""))
+    return catalog(read(value, list[Any]), _command, "a command")
+
+
+def _command(value: RawJSON) -> CatalogItem:
+    raw = read(value, _Command)
+    return catalog_item(raw.name, raw.description)
 
 
 def _files(value: RawJSON) -> Rows[CatalogItem]:
@@ -97,4 +105,5 @@ def _files(value: RawJSON) -> Rows[CatalogItem]:
 
 def _model_of(provider: _Provider, item: tuple[str, Any]) -> CatalogItem:
     model_id, model = item
-    return CatalogItem(f"{provider.id}/{model_id}", f"{read(model, _Model).name} · {provider.name}")
+    name = shortened(read(model, _Model).name)
+    return catalog_item(f"{provider.id}/{model_id}", f"{name} · {shortened(provider.name)}")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tui.backends.client_identity import ClientIdentity
-from tui.backends.decoding import Rows, decode, decode_items, read
+from tui.backends.decoding import RawJSON, Rows, catalog, catalog_item, decode, decode_items, read
 from tui.core.model import CatalogItem, Prompt
 from tui.net.http_client import Http
 from tui.net.url import path_segment
@@ -71,21 +71,18 @@ class QwenCatalog:
     async def agents(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         """The modes of the session."""
         state = await self._state(session_id)
-        modes = decode_items(state.modes.available_modes, lambda one: read(one, _Mode), "a mode")
-        return modes.map(lambda mode: CatalogItem(mode.id, mode.description or ""))
+        return catalog(state.modes.available_modes, _mode, "a mode")
 
     async def models(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         state = await self._state(session_id)
-        models = decode_items(state.models.available_models, lambda one: read(one, _Model), "a model")
-        return models.map(lambda model: CatalogItem(model.model_id, model.name or ""))
+        return catalog(state.models.available_models, _model, "a model")
 
     async def commands(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         """The commands; the server itself parses a prompt that begins with `/` and one of these."""
         if not session_id:
             return Rows()
         found = await self._get(f"/session/{path_segment(session_id)}/supported-commands", _Commands)
-        commands = decode_items(found.available_commands, lambda one: read(one, _Command), "a command")
-        return commands.map(lambda one: CatalogItem(one.name, one.description or ""))
+        return catalog(found.available_commands, _command, "a command")
 
     async def files(self, directory: str, query: str) -> Rows[CatalogItem]:
         """Paths of the workspace that contain `query`, the shortest first."""
@@ -109,3 +106,18 @@ class QwenCatalog:
     async def _get(self, path: str, shape: type[T], params: dict[str, str] | None = None) -> T:
         value = (await self._http.call("GET", path, params=params, timeout=LIMIT)).value
         return decode(path, read, value, shape)
+
+
+def _mode(value: RawJSON) -> CatalogItem:
+    raw = read(value, _Mode)
+    return catalog_item(raw.id, raw.description)
+
+
+def _model(value: RawJSON) -> CatalogItem:
+    raw = read(value, _Model)
+    return catalog_item(raw.model_id, raw.name)
+
+
+def _command(value: RawJSON) -> CatalogItem:
+    raw = read(value, _Command)
+    return catalog_item(raw.name, raw.description)
