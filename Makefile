@@ -4,6 +4,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
+SEED := 1
+COUNT := 160
 # Agent servers from npm, for the tests against the real thing.
 SERVERS := .real-servers
 
@@ -11,7 +13,7 @@ SERVERS := .real-servers
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 WILL_DO := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test check docs chaos hostile real screenshots bench bench-peer soak clean
+.PHONY: help run test check docs package mutants chaos hostile real screenshots bench bench-peer soak clean
 
 help:
 	@echo 'make run          the client, on a scripted server of its own'
@@ -21,6 +23,8 @@ help:
 	@echo 'make chaos        2,000 seeded schedules of faults; make test runs the first 200; a client killed at 20 points;'
 	@echo '                  10,000 examples of damaged JSON for each family'
 	@echo 'make hostile      every attack on every route, and their table in docs/security.md; make test runs a tenth'
+	@echo 'make mutants      tests the tests: small faults in core, net, backends and client; SEED=2 draws others'
+	@echo 'make package      builds the wheel, installs it with pipx and uv, and runs it (needs a package index)'
 	@echo 'make real         the suite against real agent servers (needs npm)'
 	@echo 'make bench        CPU, memory and delays, measured on this machine, as a table; ONLY=streams selects a part'
 	@echo 'make bench-peer   the same streams compared with opencode attach (needs make real)'
@@ -32,7 +36,7 @@ run: $(SET_UP)
 	@$(BIN)/holdfast --demo
 
 test: $(SET_UP)
-	$(BIN)/pytest -m 'not real and not chaos' -n 3 --dist worksteal
+	$(BIN)/pytest -m 'not real and not chaos and not package' -n 3 --dist worksteal
 
 check: $(SET_UP)
 	$(BIN)/ruff format --check .
@@ -51,6 +55,13 @@ chaos: $(SET_UP)
 # About ten minutes.
 hostile: $(SET_UP)
 	$(BIN)/pytest tests/hostile --attacks=all --write-table -n 3 --dist worksteal
+
+# Under half an hour on two cores.
+mutants: $(SET_UP)
+	nice $(BIN)/python -m tests.mutants --seed $(SEED) --count $(COUNT)
+
+package: $(SET_UP)
+	$(BIN)/pytest -m package tests/end_to_end/test_wheel.py
 
 real: $(SET_UP) $(SERVERS)/.set-up
 	$(BIN)/pytest -m real -n 2 --dist worksteal tests/real

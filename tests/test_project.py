@@ -19,6 +19,7 @@ OF_THE_WHOLE = (
     "tests/ui/test_mouse.py",
     "tests/test_evidence.py",
     "tests/test_families.py",
+    "tests/test_mutants.py",
     "tests/test_project.py",
     "tests/test_docs.py",
     "tests/ui/test_screens.py",

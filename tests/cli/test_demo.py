@@ -36,6 +36,15 @@ def test_the_stub_stops_after_an_exception() -> None:
     assert not answers(address)
 
 
+def test_no_module_of_the_working_directory_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "server_stub").mkdir()
+    (tmp_path / "server_stub/__init__.py").touch()
+    (tmp_path / "server_stub/__main__.py").write_text("print('http://another.example')")
+    monkeypatch.chdir(tmp_path)
+    with DemoServer() as address:
+        assert answers(address)
+
+
 def program(path: Path, lines: str) -> str:
     """A shell script to be started in place of Python."""
     path.write_text(f"#!/bin/sh\n{lines}\n")

@@ -15,13 +15,14 @@ class DemoServer:
     """`with DemoServer() as address`: a stub server on a free loopback port.
 
     Its standard input is a pipe from this process: the stub exits when the pipe closes, also after a crash of this
-    process. Raises `SettingsError` if it cannot be started.
+    process. Nothing in the working directory is run instead of it (`-P`). Raises `SettingsError` if it cannot be
+    started.
     """
 
     def __enter__(self) -> str:
         environment = {k: v for k, v in os.environ.items() if not k.endswith("_PASSWORD")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "server_stub", "--port", "0", "--while-stdin"],
+            [sys.executable, "-P", "-m", "server_stub", "--port", "0", "--while-stdin"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
