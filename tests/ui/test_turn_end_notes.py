@@ -13,7 +13,7 @@ from tui.core.changes import Given, ReplyStatusChanged
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart, ToolPart
 from tui.core.turn_state import TurnState
 from tui.ui.turn_end_notes import OPENED
-from tui.widgets.transcript.view import NOTES_KEPT
+from tui.widgets.transcript.notes import NOTES_KEPT
 
 
 async def test_a_resumed_turn_gets_a_new_end_note() -> None:

@@ -149,6 +149,10 @@ class Transcript:
         """Whether any part of the message is stored."""
         return bool(self.parts.get(message_id))
 
+    def is_without_parts(self, message: Message) -> bool:
+        """Whether it is a prompt whose parts did not come yet."""
+        return message.role == "user" and not self.has_parts(message.id)
+
     def usage_totals(self) -> tuple[int, float]:
         """Tokens (input and output) and US dollars of the stored messages."""
         if self._spent is None:

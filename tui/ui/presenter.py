@@ -27,7 +27,7 @@ from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.status.header import Heading
 from tui.widgets.status.turn_status import gone_text, undone_text
 from tui.widgets.status.welcome import welcome_text
-from tui.widgets.transcript.view import NOTES_KEPT
+from tui.widgets.transcript.notes import NOTES_KEPT
 
 if TYPE_CHECKING:
     from tui.client.client import Client

@@ -11,8 +11,8 @@ from tui.core.model import Failure
 from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.earlier_parts import EarlierParts
 from tui.widgets.transcript.message import PARTS_SHOWN, PORTION, SLACK, MessageView
+from tui.widgets.transcript.notes import NOTES_KEPT
 from tui.widgets.transcript.tool_call import ToolCall
-from tui.widgets.transcript.view import NOTES_KEPT
 
 MANY = 400
 

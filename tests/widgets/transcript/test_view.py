@@ -144,7 +144,7 @@ async def test_no_timer_runs_while_nothing_grows() -> None:
     async with app.run_test(size=(80, 30)) as pilot:
         app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one"))
         await settled(pilot, app.has("one"))
-        await settled(pilot, lambda: app.transcript._frame is None)
+        await settled(pilot, lambda: app.transcript._drawing.is_idle)
 
 
 async def test_a_possibly_incomplete_part_is_marked() -> None:

@@ -1,71 +1,40 @@
 """The conversation: messages oldest first, a limited number of them mounted.
 
-It reads the given store; the caller reports what changed. Deltas are batched and drawn about 10 times a second; no
-timer runs while none are pending. It follows the end until the user scrolls up.
+It reads the given store; the caller reports what changed. It follows the end until the user scrolls up.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
-from msgspec.structs import replace
 from textual import events
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message as TextualMessage
-from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.config.keys import Scope
-from tui.core.model import Idle, Message, Part, ToolPart
+from tui.core.model import Idle, Message, Part
 from tui.core.store import Store
-from tui.core.transcript import Transcript as Conversation
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import SkipsCoveredBackground, StaticText
 from tui.widgets.text.blocks import paragraphs
 from tui.widgets.text.lines_view import LinesView
 from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.foldable import MARGIN, YOU, Foldable
+from tui.widgets.transcript.notes import Note, SessionNotes
+from tui.widgets.transcript.part_drawing import PartDrawing
 from tui.widgets.transcript.top import Top
 
 if TYPE_CHECKING:
     from tui.widgets.transcript.message import MessageView
 
-FRAME = 0.09
-"""Minimum seconds between two drawings of growing text."""
-SHARE = 4
-"""Minimum interval as a multiple of the drawing time, to limit the load."""
-LONGEST_FRAME = 0.1
-"""Maximum interval in seconds: a longer pause looks like a frozen screen."""
-CALM = 0.5
-"""Seconds without a new part before drawing of a message with very many parts continues."""
 MESSAGES_AT_FIRST = 40
 MESSAGES_MORE = 40
 MESSAGES_KEPT = 60
 """Messages that stay mounted while following the end; older ones are mounted again on scrolling up."""
-NOTES_KEPT = 50
-"""Notes kept of each session: this many turn ends, and this many others."""
-
-
-class Note(msgspec.Struct, frozen=True):
-    """A note of the client in the transcript: in the message, after the part; before all messages if None.
-
-    `turn`: the prompt whose turn's end the note shows; the note stays below the answer. `call_id`: the tool call that
-    the note belongs to, which may be loaded later.
-    """
-
-    message_id: str | None
-    part_id: str | None
-    words: Content
-    ends: bool = False
-    """Whether it replaces the server's own end of the turn."""
-    turn: str = ""
-    call_id: str = ""
 
 
 class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
@@ -84,15 +53,9 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._store = store
         self.session_id: str | None = None
         self._views: dict[str, MessageView] = {}
-        self._notes: dict[str, list[Note]] = {}
-        self._grown: set[tuple[str, str]] = set()
-        self._unfilled: set[MessageView] = set()
-        """Mounted messages without a height: the positions above them are not final."""
-        self._filling: set[MessageView] = set()
-        """Messages of which more parts are to be drawn."""
+        self._notes: dict[str, SessionNotes] = {}
+        self._drawing = PartDrawing(self, parts_of=self._parts, show_part=self.show_part, filled=self._show_top)
         self._pending: dict[str, LinesView] = {}
-        self._frame: Timer | None = None
-        self._pause = FRAME
         self._last_read: MessageView | None = None
         self._read_height = 0
         self._behind = False
@@ -151,19 +114,17 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
 
     def _draw(self, messages: list[Message], *, behind: bool) -> None:
         """Draw these messages. `behind`: newer messages exist that are not mounted."""
-        self._grown.clear()
-        self._unfilled.clear()
-        self._filling.clear()
+        self._drawing.clear()
         self._views.clear()
         self._pending.clear()
         self._behind = behind
         self._held = None
         self.remove_children()
-        self._place_unplaced_notes()
+        self._session_notes().find_calls(self._messages())
         self._top = Top()
         self.mount(self._top)
         self._show_top()
-        self.mount_all([_line_of(note) for note in self._notes_in(None)])
+        self.mount_all([note.line() for note in self._session_notes().within(None)])
         self._mount_messages(messages)
 
     async def reveal(self, message_id: str, part_id: str) -> Widget | None:
@@ -200,13 +161,13 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         """Update or mount a message that is new or changed."""
         transcript = self._store.transcript(self.session_id or "")
         message = transcript.messages.get(message_id) if transcript is not None else None
-        if transcript is None or message is None or _is_wordless(message, transcript):
+        if transcript is None or message is None or transcript.is_without_parts(message):
             return
         self.drop_pending(message_id)
         view = self._views.get(message_id)
         if view is not None:
             view.message = message
-            self._fill(view)
+            self._drawing.fill(view)
             return
         if message_id in self._store.undone(self.session_id or ""):
             return
@@ -235,7 +196,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
 
     def show_part(self, message_id: str, part_id: str) -> None:
         """Update a part that is new or replaced."""
-        self._grown.discard((message_id, part_id))
+        self._drawing.drawn(message_id, part_id)
         transcript = self._store.transcript(self.session_id or "")
         part = transcript.part(message_id, part_id) if transcript is not None else None
         view = self._views.get(message_id)
@@ -248,7 +209,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         event.stop()
         view = self._views.get(event.message_id)
         if view is not None and view.show_earlier(self._parts(event.message_id)):
-            self._fill_on(view)
+            self._drawing.continue_filling(view)
 
     def drop_part(self, message_id: str, part_id: str) -> None:
         view = self._views.get(message_id)
@@ -257,23 +218,21 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
 
     def grow(self, message_id: str, part_id: str) -> None:
         """Schedule a grown part for the next drawing."""
-        self._grown.add((message_id, part_id))
-        if self._frame is None:
-            self._frame = self.set_timer(self._pause, self._draw_grown)
+        self._drawing.grow(message_id, part_id)
 
     def note(self, words: Content, call_id: str = "") -> None:
         """Add a note after the tool call with this id, else at the end.
 
         It keeps its position when later content arrives and when the transcript is redrawn.
         """
-        self._keep(Note(*self._place_for_note(call_id), words, call_id=call_id))
+        self._keep(Note(*self._session_notes().place(self._messages(), call_id), words, call_id=call_id))
 
     def note_end(self, turn: str, words: Content, *, ends: bool) -> None:
         """Show how the turn of this prompt ended, replacing an earlier note of that turn.
 
         `ends`: it is more specific than the server's own end and replaces it.
         """
-        told = next((note for note in self._notes.get(self.session_id or "", ()) if note.turn == turn), None)
+        told = self._session_notes().end_of(turn)
         if told is not None and (told.words.plain, told.ends) == (words.plain, ends):
             return
         self.drop_end(turn)
@@ -282,9 +241,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
 
     def drop_end(self, turn: str) -> None:
         """Remove the end note of a turn that continues."""
-        kept = self._notes.get(self.session_id or "", [])
-        for note in [note for note in kept if note.turn == turn]:
-            kept.remove(note)
+        if self._session_notes().drop_end(turn):
             for view in self._views.values():
                 view.drop_end(turn)
             for line in [one for one in self.children if isinstance(one, NoteLine) and one.turn == turn]:
@@ -298,42 +255,32 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
     def _recorded_in(self, message: Message) -> Content | None:
         """Return the recorded turn end that this message shows; None if a note shows it."""
         prompt_id = message.id if message.role == "user" else message.parent_id or ""
-        standing = Note(None, None, Content(), turn=prompt_id)
-        if self._message_of(standing) != message.id:
-            return None
-        if any(note.turn == prompt_id for note in self._notes.get(self.session_id or "", ())):
+        notes = self._session_notes()
+        if notes.answer_or_prompt(prompt_id) != message.id or notes.end_of(prompt_id) is not None:
             return None
         return self.recorded_end(self.session_id or "", prompt_id)
 
+    def _session_notes(self) -> SessionNotes:
+        session_id = self.session_id or ""
+        return self._notes.setdefault(session_id, SessionNotes(self._store, session_id))
+
     def _keep(self, note: Note) -> None:
-        kept = self._notes.setdefault(self.session_id or "", [])
-        kept.append(note)
-        alike = [one for one in kept if bool(one.turn) == bool(note.turn)]
-        for old in alike[:-NOTES_KEPT]:
-            kept.remove(old)
+        notes = self._session_notes()
+        for old in notes.add(note):
             self._take_away(old)
-        message_id = self._message_of(note)
+        message_id = notes.message_of(note)
         view = self._views.get(message_id or "")
         if view is not None:
-            _put(note, view)
+            note.put(view)
         elif message_id is None:
-            self.mount(_line_of(note))
+            self.mount(note.line())
 
     def _take_away(self, note: Note) -> None:
-        view = self._views.get(self._message_of(note) or "")
+        view = self._views.get(self._session_notes().message_of(note) or "")
         if view is not None and not note.turn:
             view.drop_note(note.words)
         for line in [one for one in self.children if isinstance(one, NoteLine) and one.words is note.words]:
             line.remove()
-
-    def _message_of(self, note: Note) -> str | None:
-        """Return the id of the message that contains a note."""
-        transcript = self._store.transcript(self.session_id or "")
-        if note.turn and transcript is not None:
-            found = transcript.answer_to(note.turn) or transcript.messages.get(note.turn)
-            if found is not None and not _is_wordless(found, transcript):
-                return found.id
-        return note.message_id
 
     def older_loaded(self) -> None:
         """Update the view after older messages were loaded; mount them if the user is at the top."""
@@ -358,7 +305,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._top.show_top(
             loaded=loaded,
             more=more,
-            long=len(messages) > MESSAGES_AT_FIRST and not any(view.is_attached for view in self._unfilled),
+            long=len(messages) > MESSAGES_AT_FIRST and self._drawing.has_heights,
             dropped=transcript is not None and transcript.has_dropped,
             doing=self._doing,
             received=self._received,
@@ -411,35 +358,12 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             if not (long and self.is_anchored and self.scroll_y >= self.max_scroll_y):  # otherwise it costs a layout
                 self.anchor(long)
 
-    def _place_unplaced_notes(self) -> None:
-        notes = self._notes.get(self.session_id or "", [])
-        for row, note in enumerate(notes):
-            if note.message_id is None and note.call_id:
-                message_id, part_id = self._place_for_note(note.call_id)
-                notes[row] = replace(note, message_id=message_id, part_id=part_id)
-
-    def _place_for_note(self, call_id: str) -> tuple[str | None, str | None]:
-        """Return the ids of the message and the part after which a note belongs."""
-        messages = self._messages()
-        for message in reversed(messages if call_id else ()):
-            for part in self._parts(message.id):
-                if isinstance(part, ToolPart) and part.call_id == call_id:
-                    return message.id, part.id
-        last = messages[-1] if messages else None
-        if last is None:
-            return None, None
-        parts = self._parts(last.id)
-        return last.id, parts[-1].id if parts else None
-
-    def _notes_in(self, message_id: str | None) -> list[Note]:
-        return [note for note in self._notes.get(self.session_id or "", ()) if self._message_of(note) == message_id]
-
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
         if transcript is None:
             return []
         undone = self._store.undone(self.session_id or "")
-        return [m for m in transcript.ordered() if not _is_wordless(m, transcript) and m.id not in undone]
+        return [m for m in transcript.ordered() if not transcript.is_without_parts(m) and m.id not in undone]
 
     def _parts(self, message_id: str) -> list[Part]:
         transcript = self._store.transcript(self.session_id or "")
@@ -448,11 +372,11 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
     def _mount_messages(self, messages: list[Message], *, before: "MessageView | None" = None) -> None:
         from tui.widgets.transcript.message import MessageView  # imported after the first frame
 
-        views = []
+        views, notes = [], self._session_notes()
         for message in messages:
             view = MessageView(message)
-            for note in self._notes_in(message.id):
-                _put(note, view)
+            for note in notes.within(message.id):
+                note.put(view)
             view.show_recorded_end(self._recorded_in(message))
             views.append(view)
         if before is None:
@@ -464,45 +388,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             self._views = dict(ordered)
         self.mount_all(views, before=before)
         self.show_alive()
-        self._unfilled.update(views)
-        for view in views:
-            view.call_later(self._fill, view)
-
-    def _fill(self, view: "MessageView") -> None:
-        """Draw the parts of a message; very many parts are drawn in steps."""
-        if view.is_attached and view.show(view.message, self._parts(view.message.id)):
-            self._fill_on(view)
-            return
-        if view in self._unfilled:
-            self._unfilled.discard(view)
-            if not self._unfilled:
-                self.call_after_refresh(self._show_top)
-
-    def _fill_on(self, view: "MessageView", seconds: float = FRAME) -> None:
-        """Schedule the next step, once no more parts arrive: new parts would soon displace those drawn."""
-        if view not in self._filling:
-            self._filling.add(view)
-            self.set_timer(seconds, partial(self._fill_further, view, len(self._parts(view.message.id))))
-
-    def _fill_further(self, view: "MessageView", had: int) -> None:
-        self._filling.discard(view)
-        if view.is_attached and len(self._parts(view.message.id)) != had:
-            self._fill_on(view, CALM)
-        else:
-            self._fill(view)
-
-    def _draw_grown(self) -> None:
-        self._frame = None
-        began = time.perf_counter()
-        grown, self._grown = self._grown, set()
-        for message_id, part_id in grown:
-            with self.guard():
-                self.show_part(message_id, part_id)
-        self.call_after_refresh(self._drawn, began)
-
-    def _drawn(self, began: float) -> None:
-        """Adapt the drawing interval to the time that the last drawing took."""
-        self._pause = min(LONGEST_FRAME, max(FRAME, SHARE * (time.perf_counter() - began)))
+        self._drawing.mounted(views)
 
     def _forget_oldest(self) -> None:
         if self.following and len(self._views) > MESSAGES_KEPT + MESSAGES_MORE:
@@ -588,22 +474,6 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         if isinstance(focused, Foldable) and focused in folds:
             at = max(0, min(folds.index(focused) + by, len(folds) - 1))
         folds[at].focus()
-
-
-def _is_wordless(message: Message, transcript: Conversation) -> bool:
-    """Whether the message is a prompt without parts."""
-    return message.role == "user" and not transcript.has_parts(message.id)
-
-
-def _line_of(note: Note) -> NoteLine:
-    return NoteLine(note.words, classes="note end" if note.ends else "note", turn=note.turn)
-
-
-def _put(note: Note, view: "MessageView") -> None:
-    if note.turn:
-        view.add_end(_line_of(note))
-    else:
-        view.add_note(_line_of(note), note.part_id)
 
 
 class Unread(StaticText):
