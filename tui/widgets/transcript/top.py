@@ -1,9 +1,19 @@
 """First line of a transcript: whether older messages exist, and the state of loading them."""
 
+import msgspec
 from textual.content import Content
 
 from tui.config.keymap import key
 from tui.widgets.base.static_text import ERROR, MUTED, StaticText
+
+
+class Loading(msgspec.Struct, frozen=True):
+    """What is loaded now, the bytes received of it, and why the last loads failed."""
+
+    doing: str = ""
+    received: int = 0
+    failed: str = ""
+    failed_older: str = ""
 
 
 class Top(StaticText):
@@ -13,29 +23,19 @@ class Top(StaticText):
     Top { height: auto; padding: 0 1; }
     """
 
-    def show_top(
-        self,
-        *,
-        loaded: bool,
-        more: bool,
-        long: bool,
-        dropped: bool,
-        doing: str,
-        received: int,
-        failed: str,
-        failed_older: str,
-    ) -> None:
+    def show_top(self, loading: Loading, *, loaded: bool, more: bool, long: bool, dropped: bool) -> None:
         """Update the line. `more`: older messages exist; `long`: long enough to mark the beginning; `dropped`: the
         oldest content is not kept."""
-        come = f" {received / 1e6:.1f} MB" if received >= 100_000 else ""
+        doing, failed = loading.doing, loading.failed
+        come = f" {loading.received / 1e6:.1f} MB" if loading.received >= 100_000 else ""
         if doing == "newest" and not loaded:
             words = Content.styled(f"loading messages…{come}", MUTED)
         elif failed:
             words = Content.styled(f"✗ messages could not be loaded: {failed} · {key('retry')} retry", ERROR)
         elif doing == "older":
             words = Content.styled(f"loading older messages…{come}", MUTED)
-        elif more and failed_older:
-            reason = f"✗ older messages could not be loaded: {failed_older} · scroll up to retry"
+        elif more and loading.failed_older:
+            reason = f"✗ older messages could not be loaded: {loading.failed_older} · scroll up to retry"
             words = Content.styled(reason, ERROR)
         elif more:
             words = Content.styled("↑ older messages", MUTED)

@@ -1,17 +1,14 @@
 """The conversation: messages oldest first, a limited number of them mounted.
 
-It reads the given store; the caller reports what changed. It follows the end until the user scrolls up.
+It reads the given store; the caller reports what changed.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.geometry import Size
 from textual.message import Message as TextualMessage
 from textual.widget import Widget
 
@@ -19,14 +16,15 @@ from tui.config.keys import Scope
 from tui.core.model import Idle, Message, Part
 from tui.core.store import Store
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import SkipsCoveredBackground, StaticText
+from tui.widgets.base.static_text import StaticText
 from tui.widgets.text.blocks import paragraphs
 from tui.widgets.text.lines_view import LinesView
 from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.foldable import MARGIN, YOU, Foldable
 from tui.widgets.transcript.notes import Note, SessionNotes
 from tui.widgets.transcript.part_drawing import PartDrawing
-from tui.widgets.transcript.top import Top
+from tui.widgets.transcript.reading_scroll import ReadingScroll
+from tui.widgets.transcript.top import Loading, Top
 
 if TYPE_CHECKING:
     from tui.widgets.transcript.message import MessageView
@@ -37,16 +35,13 @@ MESSAGES_KEPT = 60
 """Messages that stay mounted while following the end; older ones are mounted again on scrolling up."""
 
 
-class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
+class TranscriptView(ReadingScroll, can_focus=True):
     """The messages of one session."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TRANSCRIPT)
 
     class OlderWanted(TextualMessage):
         """The user reached the top of the loaded messages."""
-
-    class ReadingMoved(TextualMessage):
-        """`following` or `unread` may have changed."""
 
     def __init__(self, store: Store, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -56,30 +51,10 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._notes: dict[str, SessionNotes] = {}
         self._drawing = PartDrawing(self, parts_of=self._parts, show_part=self.show_part, filled=self._show_top)
         self._pending: dict[str, LinesView] = {}
-        self._last_read: MessageView | None = None
-        self._read_height = 0
-        self._behind = False
         self._top = Top()
-        self._doing = self._failed = self._failed_older = ""
-        self._received = 0
-        self._held: tuple[Widget, float] | None = None
-        """The widget at the reading position while older messages are mounted, and its distance from the top."""
-        self._placing = False
-        self.following = True
+        self._loading = Loading()
         self.recorded_end: Callable[[str, str], Content | None] = lambda session_id, prompt_id: None
         """Returns the end of a prompt's turn from the server's record, used if nothing else is known."""
-
-    @property
-    def unread(self) -> int:
-        """Lines added below the former end since the user scrolled away, as far as they are mounted."""
-        last = self._last_read
-        if self.following or self._behind or last is None or last.parent is not self:
-            return 0
-        return max(0, self._height_from(last) - self._read_height)
-
-    def _height_from(self, view: Widget) -> int:
-        """Lines from the top of a message to the end; unaffected by older messages mounted above."""
-        return self.virtual_size.height - view.virtual_region.y
 
     @property
     def text(self) -> str:
@@ -96,7 +71,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
     def show_pending(self, message_id: str, text: str) -> None:
         """Show a prompt being sent, until the server's copy of the message has text."""
         if message_id not in self._views and message_id not in self._pending:
-            if self._behind:
+            if self.behind:
                 self.draw()
             view = LinesView(paragraphs(text.expandtabs(4), gap=0), label=YOU, margin=MARGIN, classes="words pending")
             self._pending[message_id] = view
@@ -117,8 +92,8 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         self._drawing.clear()
         self._views.clear()
         self._pending.clear()
-        self._behind = behind
-        self._held = None
+        self.behind = behind
+        self.release()
         self.remove_children()
         self._session_notes().find_calls(self._messages())
         self._top = Top()
@@ -145,18 +120,6 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             await self.laid_out()
         return None if view is None else view.view_of(part_id)
 
-    async def laid_out(self) -> None:
-        """Wait until everything mounted so far is laid out."""
-        for _ in range(2):  # a message mounts its parts after it is mounted
-            done = asyncio.Event()
-            self.call_after_refresh(done.set)
-            await done.wait()
-
-    def show_row(self, view: Widget, row: int) -> None:
-        """Scroll a row of a mounted widget to the middle."""
-        y = view.region.y - self.region.y + self.scroll_offset.y + row
-        self.scroll_to(y=max(0, y - self.size.height // 2), animate=False)
-
     def show_message(self, message_id: str) -> None:
         """Update or mount a message that is new or changed."""
         transcript = self._store.transcript(self.session_id or "")
@@ -173,7 +136,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
             return
         at = transcript.index(message_id)
         mounted = [(transcript.index(one), view) for one, view in self._views.items() if one in transcript.messages]
-        if self._behind and mounted and at > mounted[-1][0]:
+        if self.behind and mounted and at > mounted[-1][0]:
             return  # mounted when the user scrolls there
         if mounted and at < mounted[0][0]:
             return  # older than the mounted messages
@@ -289,7 +252,7 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
 
     def show_loading(self, doing: str, received: int, failed: str, failed_older: str) -> None:
         """Show the state of message loading; once it ends, check whether to load more."""
-        self._doing, self._received, self._failed, self._failed_older = doing, received, failed, failed_older
+        self._loading = Loading(doing, received, failed, failed_older)
         self._show_top()
         if not doing:
             self.call_after_refresh(self._want_older)
@@ -302,27 +265,20 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         messages = self._messages()
         unmounted = bool(messages) and bool(self._views) and messages[0].id not in self._views
         more = unmounted or (transcript is not None and transcript.cursor is not None)
-        self._top.show_top(
-            loaded=loaded,
-            more=more,
-            long=len(messages) > MESSAGES_AT_FIRST and self._drawing.has_heights,
-            dropped=transcript is not None and transcript.has_dropped,
-            doing=self._doing,
-            received=self._received,
-            failed=self._failed,
-            failed_older=self._failed_older,
-        )
+        long = len(messages) > MESSAGES_AT_FIRST and self._drawing.has_heights
+        dropped = transcript is not None and transcript.has_dropped
+        self._top.show_top(self._loading, loaded=loaded, more=more, long=long, dropped=dropped)
 
     def _want_older(self, *, again: bool = False) -> None:
         """At the top, mount more messages or request older ones. `again`: retry after a failure."""
-        if self.scroll_y > 0 or (self._held is not None and not again) or self._doing:
+        if self.scroll_y > 0 or (self.is_holding and not again) or self._loading.doing:
             return
         if self.following and self.virtual_size.height > self.size.height:
             return
         transcript = self._store.transcript(self.session_id or "")
         if transcript is None or self._mount_older() or transcript.cursor is None:
             return
-        if again or not self._failed_older:
+        if again or not self._loading.failed_older:
             self.post_message(self.OlderWanted())
 
     def action_scroll_up(self) -> None:
@@ -340,23 +296,6 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
     def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         super()._on_mouse_scroll_up(event)
         self._want_older(again=True)
-
-    def follow(self) -> None:
-        """Scroll to the end and follow it."""
-        if self._behind:
-            self.draw()
-            return
-        self.following = True
-        self._pin()
-        self.post_message(self.ReadingMoved())
-
-    def _pin(self) -> None:
-        """Anchor to the end. A transcript shorter than the view starts at the top."""
-        if self.following:
-            # `container_size` is not updated yet when `virtual_size` changes with the screen.
-            long = self.virtual_size.height > self.size.height > 0
-            if not (long and self.is_anchored and self.scroll_y >= self.max_scroll_y):  # otherwise it costs a layout
-                self.anchor(long)
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
@@ -405,59 +344,26 @@ class TranscriptView(VerticalScroll, SkipsCoveredBackground, can_focus=True):
         older = messages[max(0, at - MESSAGES_MORE) : at]
         if not older:
             return False
-        self._held = first, first.virtual_region.y - self.scroll_y
+        self.hold(first)
         self._mount_messages(older, before=first)
         self._show_top()
-        self.call_after_refresh(self._keep_place)
+        self.call_after_refresh(self.keep_place)
         return True
 
-    def _mount_newer(self) -> None:
+    def last_message(self) -> Widget | None:
+        return next(reversed(self._views.values()), None)
+
+    def reach_top(self) -> None:
+        if not self._mount_older():
+            self.post_message(self.OlderWanted())
+
+    def mount_newer(self) -> None:
         """Mount newer messages when the user reaches the end of the mounted ones."""
         messages = self._messages()
         at = max((row for row, message in enumerate(messages) if message.id in self._views), default=-1)
         newer = messages[at + 1 : at + 1 + MESSAGES_MORE]
-        self._behind = at + 1 + MESSAGES_MORE < len(messages)
+        self.behind = at + 1 + MESSAGES_MORE < len(messages)
         self._mount_messages(newer)
-
-    def _keep_place(self) -> None:
-        """Restore the reading position after messages above it changed their height."""
-        if self._held is None:
-            return
-        view, distance = self._held
-        if not view.is_attached:
-            self._held = None
-            return
-        self._placing = True
-        self.scroll_to(y=view.virtual_region.y - distance, animate=False, immediate=True, force=True)
-        self._placing = False
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        at_end = round(new_value) >= self.max_scroll_y
-        if at_end and self._behind and new_value > old_value and self._views:
-            self._mount_newer()
-        at_end = at_end and not self._behind
-        if at_end != self.following and (at_end or new_value < old_value):
-            self.following = at_end
-            self._last_read = next(reversed(self._views.values()), None)
-            if self._last_read is not None:
-                self._read_height = self._height_from(self._last_read)
-            self._pin()
-            self.post_message(self.ReadingMoved())
-        if not self._placing:
-            self._held = None
-            if new_value <= 0 < old_value and not self._mount_older():
-                self.post_message(self.OlderWanted())
-
-    def watch_virtual_size(self, size: Size) -> None:
-        self._pin()
-        if self._held is not None:
-            self.call_after_refresh(self._keep_place)
-        if not self.following:
-            self.post_message(self.ReadingMoved())
-
-    def on_resize(self) -> None:
-        self._pin()
 
     def action_next_fold(self) -> None:
         self._step(1)
