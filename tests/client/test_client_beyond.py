@@ -16,7 +16,7 @@ async def test_requests_over_the_limit_are_fetched_once_there_is_room(
 ) -> None:
     client, session_id, asked = harness.client, harness.session_id, 0
     waiting = {f"per_{at}": PermissionRequest(f"per_{at}", session_id, "bash") for at in range(7)}
-    monkeypatch.setattr(client.store, "_requests", OpenRequests(client.store._tree.lineage, kept=4))
+    monkeypatch.setattr(client.store, "_requests", OpenRequests(client.store._known.tree.lineage, kept=4))
 
     async def resync(directories: Sequence[str]) -> e.Resynced:
         nonlocal asked

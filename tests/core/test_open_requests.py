@@ -5,10 +5,11 @@ from msgspec.structs import replace
 
 from tui.core import events as e
 from tui.core.changes import RequestsChanged
+from tui.core.known_sessions import SESSIONS_KEPT
 from tui.core.model import Busy, PermissionRequest, Session, ToolPart
 from tui.core.open_requests import IDS_KEPT, KEPT, KEPT_BYTES, OpenRequests
 from tui.core.session_tree import DEEPEST, SessionTree
-from tui.core.store import SESSIONS_KEPT, Store
+from tui.core.store import Store
 from tui.core.weight import weight
 
 

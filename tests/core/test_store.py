@@ -22,6 +22,7 @@ from tui.core.changes import (
     TextAppended,
     TranscriptReset,
 )
+from tui.core.known_sessions import STATES_KEPT
 from tui.core.model import (
     Busy,
     Failure,
@@ -39,7 +40,7 @@ from tui.core.model import (
     Todo,
     ToolPart,
 )
-from tui.core.store import PLANS_KEPT, STATES_KEPT, Store
+from tui.core.store import PLANS_KEPT, Store
 
 SESSION = Session("ses_1", "one", "/a")
 CHILD = Session("ses_2", "child", "/a", parent_id="ses_1")
@@ -517,7 +518,7 @@ def test_an_up_to_date_page_completes_streaming_parts(store: Store) -> None:
 
 
 def test_plans_statuses_and_deletions_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.core.store.STATES_KEPT", 100)
+    monkeypatch.setattr("tui.core.known_sessions.STATES_KEPT", 100)
     plan = (Todo("mine", "pending", "high"),)
     store.apply(e.TodosChanged("ses_1", plan))
     store.apply(e.StatusChanged("ses_1", Busy()))

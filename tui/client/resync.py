@@ -14,8 +14,9 @@ from tui.client.ports import Server, Spawn
 from tui.client.prompt_queue import PromptQueue
 from tui.client.stale_requests import StaleRequestFilter
 from tui.core import events as e
+from tui.core.known_sessions import IDLE
 from tui.core.model import Busy, FullMessage, Idle, Session
-from tui.core.store import IDLE, Store
+from tui.core.store import Store
 from tui.net.clocks import Clocks
 from tui.net.errors import (
     ConnectionLost,

@@ -6,9 +6,9 @@ that may be incomplete is marked *partial*.
 Transcripts are stored only for sessions open in this client; the list, statuses and requests for all.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal, TypeVar, assert_never
+from typing import Literal, assert_never
 
 from msgspec.structs import replace
 
@@ -28,9 +28,9 @@ from tui.core.changes import (
     TextAppended,
     TranscriptReset,
 )
+from tui.core.known_sessions import IDLE, KnownSessions, forget
 from tui.core.model import (
     Answers,
-    FullMessage,
     Idle,
     Message,
     Part,
@@ -46,20 +46,13 @@ from tui.core.model import (
     ToolPart,
 )
 from tui.core.open_requests import OpenRequests
+from tui.core.page_merge import add_older, merge, with_gap
 from tui.core.record import ended
-from tui.core.session_tree import SessionTree
 from tui.core.transcript import Transcript
 from tui.core.transcript_room import made_room
 
-T = TypeVar("T")
-
-IDLE = Idle()
 ENDED = ("completed", "error")
 """States of a tool call that has ended."""
-SESSIONS_KEPT = 10_000
-"""Limit of stored sessions, newest first; others are found by a search on the server."""
-STATES_KEPT = 2 * SESSIONS_KEPT
-"""Limit of stored statuses and deletions, which include those of unknown sessions."""
 PLANS_KEPT = 50
 """Limit of stored plans; a session's plan is fetched when it is opened."""
 
@@ -68,24 +61,19 @@ class Store:
     """Everything the client knows of the server."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, Session] = {}
-        self._gone: dict[str, Session] = {}
-        self._statuses: dict[str, SessionStatus] = {}
-        self._tree = SessionTree()
-        self._requests = OpenRequests(self._tree.lineage)
-        self._todos: dict[str, tuple[Todo, ...]] = {}
         self._transcripts: dict[str, Transcript] = {}
-        self._marks: dict[str, int] = {}
-        self._generation = 0
+        self._known = KnownSessions(self._transcripts)
+        self._requests = OpenRequests(self._known.tree.lineage)
+        self._todos: dict[str, tuple[Todo, ...]] = {}
 
     @property
     def sessions(self) -> Mapping[str, Session]:
-        return MappingProxyType(self._sessions)
+        return MappingProxyType(self._known.by_id)
 
     @property
     def deleted(self) -> Mapping[str, Session]:
         """Deleted sessions, as last known, or with their id only."""
-        return MappingProxyType(self._gone)
+        return MappingProxyType(self._known.deleted)
 
     @property
     def requests(self) -> Mapping[str, Request]:
@@ -103,7 +91,7 @@ class Store:
         return self._requests.has_room
 
     def status(self, session_id: str) -> SessionStatus:
-        return self._statuses.get(session_id, IDLE)
+        return self._known.status(session_id)
 
     def directory_of(self, session_id: str) -> str:
         """The session's directory; "" if unknown."""
@@ -123,23 +111,23 @@ class Store:
 
     def open_sessions(self) -> tuple[str, ...]:
         """The sessions with a stored transcript, except deleted ones."""
-        return tuple(session_id for session_id in self._transcripts if session_id not in self._gone)
+        return tuple(session_id for session_id in self._transcripts if session_id not in self._known.deleted)
 
     def transcript(self, session_id: str) -> Transcript | None:
         return self._transcripts.get(session_id)
 
     def undone(self, session_id: str) -> set[str]:
         """The ids of the loaded messages that are undone in an open session."""
-        session, transcript = self._sessions.get(session_id), self._transcripts.get(session_id)
+        session, transcript = self.sessions.get(session_id), self._transcripts.get(session_id)
         return transcript.undone(session.undone_from) if session is not None and transcript is not None else set()
 
     def session_tree(self, session_id: str) -> set[str]:
         """The session and all its descendants."""
-        return self._tree.family(session_id)
+        return self._known.tree.family(session_id)
 
     def is_within(self, session_id: str, ancestor: str) -> bool:
         """Whether the session is `ancestor` or one of its descendants."""
-        return ancestor in self._tree.lineage(session_id)
+        return ancestor in self._known.tree.lineage(session_id)
 
     def requests_of(self, session_id: str) -> list[Request]:
         """The open requests of the session and its descendants, oldest first."""
@@ -148,11 +136,11 @@ class Store:
     @property
     def version(self) -> tuple[int, frozenset[str]]:
         """A value that changes with every change that events report."""
-        return self._generation, frozenset(self._requests.by_id)
+        return self._known.changes, frozenset(self._requests.by_id)
 
     def session_version(self, session_id: str) -> int:
         """A number that grows with every change of the session or its descendants."""
-        return self._marks.get(session_id, 0)
+        return self._known.version(session_id)
 
     def answer_to(self, session_id: str, prompt_id: str) -> Message | None:
         """The newest assistant message whose parent is `prompt_id`."""
@@ -169,7 +157,7 @@ class Store:
             case e.SessionsListed(sessions):
                 return self._put_sessions(sessions)
             case e.SessionRenamed(session_id, title):
-                known = self._sessions.get(session_id)
+                known = self.sessions.get(session_id)
                 return () if known is None else self._put_sessions([replace(known, title=title)])
             case e.SessionDeleted(session_id):
                 return self._delete_session(session_id)
@@ -199,7 +187,7 @@ class Store:
                 return self._close(request_id, "gone")
             case e.TodosChanged(session_id, todos):
                 self._todos[session_id] = todos
-                _forget(self._todos, PLANS_KEPT, self._transcripts)
+                forget(self._todos, PLANS_KEPT, self._transcripts)
                 return (PlanChanged(session_id),)
             case e.StreamLost():
                 return tuple(change for one in self._transcripts for change in self._stop_streaming(one, "partial"))
@@ -211,83 +199,47 @@ class Store:
                 assert_never(event)
 
     def _put_sessions(self, sessions: Iterable[Session]) -> tuple[Change, ...]:
-        changed = [s for s in sessions if self._sessions.get(s.id) != s]
+        changed = [s for s in sessions if self._known.by_id.get(s.id) != s]
         for session in changed:
-            before = self._tree.lineage(session.id)
-            self._sessions[session.id] = session
-            self._gone.pop(session.id, None)
-            self._tree.put(session)
+            before = self._known.tree.lineage(session.id)
+            self._known.put(session)
             self._moved(session.id, before)
-        if len(self._sessions) > SESSIONS_KEPT:
-            self._forget_oldest({session.id for session in changed})
+        if self._known.too_many:
+            used = (*self._transcripts, *(request.session_id for request in self._requests.by_id.values()))
+            new = {session.id for session in changed}
+            self._known.forget_oldest(new.union(*map(self._known.tree.lineage, used)))
         return tuple(SessionsChanged(session.id) for session in changed)
 
-    def _forget_oldest(self, new: set[str]) -> None:
-        """Drop a tenth of the sessions: the oldest without an open transcript or request."""
-        used = (*self._transcripts, *(request.session_id for request in self._requests.by_id.values()))
-        needed = new.union(*map(self._tree.lineage, used))
-        oldest = sorted(self._sessions.values(), key=lambda session: session.updated)
-        for session in [one for one in oldest if one.id not in needed][: SESSIONS_KEPT // 10]:
-            del self._sessions[session.id]
-            self._marks.pop(session.id, None)
-            self._tree.remove(session.id)
-
     def _moved(self, session_id: str, before: list[str]) -> None:
-        """Update requests and versions of a session whose ancestors were `before`."""
-        lineage = self._tree.lineage(session_id)
-        if lineage != before:
+        """Update the requests of a session whose ancestors were `before`."""
+        if self._known.tree.lineage(session_id) != before:
             self._requests.moved(session_id, before)
-            for ancestor in lineage[1:]:
-                self._marks[ancestor] = max(self._marks.get(ancestor, 0), self._marks.get(session_id, 0))
 
     def _delete_session(self, session_id: str) -> tuple[Change, ...]:
         changes: list[Change] = []
         for request in self._requests.of(session_id):
             changes += self._close(request.id, "gone")
-        before = self._tree.lineage(session_id)
-        self._tree.remove(session_id)
-        self._moved(session_id, before)
-        gone = self._sessions.pop(session_id, None)
-        self._statuses.pop(session_id, None)
+        before = self._known.tree.lineage(session_id)
         self._todos.pop(session_id, None)
-        if gone is not None or session_id not in self._gone:
-            self._gone[session_id] = gone or Session(session_id, "")
-            _forget(self._gone, STATES_KEPT, self._transcripts)
+        if self._known.delete(session_id):
             changes.append(SessionsChanged(session_id))
+        self._moved(session_id, before)
         return tuple(changes)
 
     def _set_status(self, session_id: str, status: SessionStatus) -> tuple[Change, ...]:
         changes: list[Change] = []
-        if self.status(session_id) != status:
-            self._statuses[session_id] = status
-            _forget(self._statuses, STATES_KEPT, self._sessions, self._transcripts)
-            self._bump_version(session_id)
-            if self._is_shown(session_id):
+        if self._known.set_status(session_id, status):
+            if self._known.is_shown(session_id):
                 changes.append(SessionsChanged(session_id))
             if isinstance(status, Retrying):
                 changes += self._stop_streaming(session_id, "broken")
         if isinstance(status, Idle):
-            self._statuses.pop(session_id, None)
             for request in self._requests.of(session_id):  # an aborted turn leaves its requests listed
                 changes += self._close_by_record(request)
         return tuple(changes)
 
-    def _set_unshown(self, statuses: dict[str, SessionStatus]) -> None:
-        """Statuses at work of sessions that are not known here, the newest of them: there may be very many."""
-        kept = dict(list(statuses.items())[-STATES_KEPT:])
-        if any(self._statuses.get(session_id) != status for session_id, status in kept.items()):
-            self._generation += 1
-            self._statuses |= kept
-            _forget(self._statuses, STATES_KEPT, self._sessions, self._transcripts)
-
-    def _is_shown(self, session_id: str) -> bool:
-        """Whether anything shows the session: before that only its status is remembered."""
-        return session_id in self._sessions or session_id in self._transcripts
-
     def _bump_version(self, session_id: str) -> Transcript | None:
-        self._generation += 1
-        if self._is_shown(session_id):
-            self._marks.update(dict.fromkeys(self._tree.lineage(session_id), self._generation))
+        self._known.bump_version(session_id)
         return self._transcripts.get(session_id)
 
     def _put_message(self, message: Message) -> tuple[Change, ...]:
@@ -378,7 +330,7 @@ class Store:
         for part in transcript.texts_in(states) if transcript is not None else ():
             whole = transcript.part(part.message_id, part.id) if transcript is not None else None
             if transcript is not None and isinstance(whole, TextPart | ReasoningPart):
-                stopped = _with_gap(whole) if state == "partial" else replace(whole, state=state)
+                stopped = with_gap(whole) if state == "partial" else replace(whole, state=state)
                 if stopped != whole:
                     transcript.put_part(stopped)
                     changes.append(PartChanged(session_id, part.message_id, part.id))
@@ -386,12 +338,12 @@ class Store:
 
     def _resync(self, event: e.Resynced) -> tuple[Change, ...]:
         changes: list[Change] = []
-        covered = {s for s in self._covered(event) if s not in event.statuses}
-        for session_id in covered & self._statuses.keys():
-            changes += self._set_status(session_id, IDLE)
-        for session_id in filter(self._is_shown, event.statuses):
+        for session_id in self._known.at_work() - event.statuses.keys():
+            if self._is_covered(session_id, event):
+                changes += self._set_status(session_id, IDLE)
+        for session_id in filter(self._known.is_shown, event.statuses):
             changes += self._set_status(session_id, event.statuses[session_id])
-        self._set_unshown({s: status for s, status in event.statuses.items() if not self._is_shown(s)})
+        self._known.set_unshown(event.statuses)
         open_now = {r.id: r for r in event.requests if r.session_id in event.statuses and not self._is_settled(r)}
         for request_id, request in list(self._requests.by_id.items()):
             listed = request_id in open_now or request_id in event.not_read
@@ -412,11 +364,8 @@ class Store:
             return False
         return any(call.state in ENDED for call in transcript.calls(request.message_id, request.call_id))
 
-    def _covered(self, event: e.Resynced) -> list[str]:
-        return [s for s in {*self._sessions, *self._statuses} if self._is_covered(s, event)]
-
     def _is_covered(self, session_id: str, event: e.Resynced) -> bool:
-        session = self._sessions.get(session_id)
+        session = self.sessions.get(session_id)
         if session_id in event.unknown:
             return False
         if event.directories is None or session is None:
@@ -428,63 +377,12 @@ class Store:
         if old is None:
             return ()
         if event.how == "older":
-            for full in event.messages:
-                self._take(old, full, None)
-            old.cursor = None if old.has_dropped else event.cursor
+            add_older(old, event)
             return (OlderLoaded(event.session_id, len(event.messages)), *made_room(old, event.session_id))
-        fresh = Transcript()
-        fresh.cursor, fresh.loaded = event.cursor, True
-        if event.messages and event.cursor is not None and old.loaded:
-            first = event.messages[0].message
-            # a page that does not overlap would leave a gap: older messages are then loaded again
-            kept = [m for m in old.messages.values() if m.created < first.created and first.id in old.messages]
-            for message in kept:
-                self._take(fresh, FullMessage(message, tuple(old.parts_of(message.id))), None)
-            if kept:
-                fresh.cursor, fresh.has_dropped = old.cursor, old.has_dropped
-        for full in event.messages:
-            self._take(fresh, full, old, up_to_date=event.up_to_date)
-        if fresh.has_dropped:
-            fresh.cursor = None
+        fresh = merge(old, event)
         made_room(fresh, event.session_id)
         self._transcripts[event.session_id] = fresh
         if old.loaded and fresh.same_as(old):
             return ()
         self._bump_version(event.session_id)
         return (TranscriptReset(event.session_id),)
-
-    def _take(self, into: Transcript, full: FullMessage, old: Transcript | None, *, up_to_date: bool = False) -> None:
-        into.put_message(full.message)
-        into.parts.setdefault(full.message.id, {})
-        for part in full.parts:
-            if isinstance(part, TextPart | ReasoningPart) and part.state != "done":
-                had = old.part(part.message_id, part.id) if old is not None else None
-                if (
-                    isinstance(had, TextPart | ReasoningPart)
-                    and had.state != "done"
-                    and len(had.text) >= len(part.text)
-                ):
-                    part = replace(had, state="streaming") if up_to_date else had
-                elif full.message.completed is not None:
-                    part = replace(part, state="done")  # of a message that is complete, nothing more comes
-                elif up_to_date:
-                    part = replace(part, state="streaming")
-                else:
-                    part = _with_gap(part)
-            into.put_part(part)
-
-
-def _with_gap(part: TextPart | ReasoningPart) -> TextPart | ReasoningPart:
-    """The part, of which what would come next may be lost."""
-    if isinstance(part, ReasoningPart):
-        return replace(part, state="partial")
-    end = len(part.text)
-    return replace(part, state="partial", gaps=part.gaps if part.gaps[-1:] == (end,) else (*part.gaps, end))
-
-
-def _forget(kept: dict[str, T], at_most: int, *needed: Container[str]) -> None:
-    """If there are more than `at_most`, drop those and a tenth: the oldest of sessions that are not needed."""
-    if len(kept) > at_most:
-        old = [one for one in kept if not any(one in some for some in needed)]
-        for session_id in old[: len(kept) - at_most + at_most // 10]:
-            del kept[session_id]
