@@ -12,6 +12,7 @@ from tests.net.bytes_server import EVENTS, JSON_HEAD, OK, STREAM_HEAD, Server, a
 from tests.processor_time import loop_held_up_at_most
 from tests.tracing import memory_traced
 from tests.waiting import wait_until
+from tui.net import hedging
 from tui.net import http_client as module
 from tui.net.credentials import BasicAuth, BearerAuth
 from tui.net.errors import (
@@ -261,7 +262,7 @@ class TestRetry:
     async def test_a_server_that_accepts_and_does_not_respond(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "FIRST_TRY", 0.1)
+        monkeypatch.setattr(hedging, "FIRST_TRY", 0.1)
         server.play(server.sending(hold=True), OK)
         reply = await http.call("GET", "/x")
         assert reply.value is True
@@ -282,7 +283,7 @@ class TestRetry:
     async def test_on_a_slow_connection_the_first_attempt_may_still_respond(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "FIRST_TRY", 0.1)
+        monkeypatch.setattr(hedging, "FIRST_TRY", 0.1)
 
         async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await server.read_request(reader)
@@ -296,7 +297,7 @@ class TestRetry:
     async def test_no_retry_within_the_round_trip_of_a_slow_connection(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "FIRST_TRY", 0.1)
+        monkeypatch.setattr(hedging, "FIRST_TRY", 0.1)
 
         async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             for _ in range(5):

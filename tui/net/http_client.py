@@ -15,12 +15,11 @@ import asyncio
 import logging
 import ssl
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,10 +31,9 @@ from tui.net.errors import (
     ConnectionLost,
     Encoded,
     NetError,
-    ReadTimeout,
-    Trickled,
     forget_document,
 )
+from tui.net.hedging import Hedging
 from tui.net.httpx_errors import HTTPX_ERRORS, translate_error
 from tui.net.json_input import JSON
 from tui.net.request import Params, Request, check_host, upload_seconds
@@ -57,11 +55,6 @@ log = logging.getLogger(__name__)
 
 CALL_LIMIT: Final = 5.5
 """Seconds without a byte after which a call times out: more than the slowest supported round trip, 4 s."""
-FIRST_TRY: Final = 2.5
-"""Seconds until a GET is retried: just after its start opencode accepts connections and never responds."""
-ROUND_TRIPS: Final = 1.5
-"""Factor on the quickest recent response: a first attempt may take this long on a slow connection."""
-ROUND_TRIPS_KEPT: Final = 8
 CONNECT_LIMIT: Final = 5.0
 WRITE_LIMIT: Final = 30.0
 BODY_LIMIT: Final = 58 << 20
@@ -83,9 +76,6 @@ GO_WITHOUT: Final = "name the server in NO_PROXY to go without it."
 
 _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
 """Cookies are neither stored nor sent."""
-
-_NO_ANSWER: Final = (ReadTimeout, ConnectionLost, Trickled)
-"""Errors that a retry may avoid."""
 
 
 class ByteStream:
@@ -171,7 +161,7 @@ class Http:
         self._shared = self._shared_client()
         self._bodies_limit = SharedLimit()
         self._turns = asyncio.Lock()
-        self._round_trips: deque[float] = deque(maxlen=ROUND_TRIPS_KEPT)
+        self._hedging = Hedging()
 
     def __repr__(self) -> str:
         return f"Http({self.base_url!r})"
@@ -233,28 +223,14 @@ class Http:
 
     async def _get(self, request: Request, seconds: float, limit: int, progress: Progress | None) -> Response:
         """Send a GET, and a second one if no response begins: on a slow connection the first may still respond."""
-        wait = min(FIRST_TRY, seconds / 2)
-        if self._round_trips:
-            wait = max(wait, min(ROUND_TRIPS * min(self._round_trips), seconds))
-        began = asyncio.Event()
-        first = asyncio.create_task(self._call(self._shared, request, seconds, limit, progress, pool=wait, began=began))
-        beginning = asyncio.create_task(began.wait())
-        tries: list[asyncio.Task[Response]] = [first]
-        try:
-            await asyncio.wait((first, beginning), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-            if not first.done() and not began.is_set() and wait < seconds:
-                log.info("GET %s is retried: no answer within %g s", request.path, wait)
-                tries.append(asyncio.create_task(self._call(self._own, request, seconds - wait, limit, progress)))
-            return await _first_answer(tries)
-        except _NO_ANSWER as error:
-            if len(tries) > 1:
-                raise
-            log.info("GET %s is retried: %s", request.path, error.message)
-            return await self._call(self._own, request, seconds, limit, progress)
-        finally:
-            for task in (beginning, *tries):
-                task.cancel()
-            await asyncio.gather(beginning, *tries, return_exceptions=True)
+
+        def first(wait: float, began: asyncio.Event) -> Coroutine[Any, Any, Response]:
+            return self._call(self._shared, request, seconds, limit, progress, pool=wait, began=began)
+
+        def again(seconds: float) -> Coroutine[Any, Any, Response]:
+            return self._call(self._own, request, seconds, limit, progress)
+
+        return await self._hedging.get(request.path, first, again, seconds)
 
     async def _call(
         self,
@@ -277,7 +253,7 @@ class Http:
         try:
             async with self._exchange(client, request, limits) as stream:
                 elapsed = clock() - started
-                self._round_trips.append(elapsed)
+                self._hedging.answered(elapsed)
                 if began is not None:
                     began.set()
                 try:
@@ -377,17 +353,6 @@ async def _value_of(stream: ByteStream, body: bytearray) -> JSON:
     if len(body) > PARSED_AT_ONCE:
         return await asyncio.to_thread(value_of, stream, body)
     return value_of(stream, body)
-
-
-async def _first_answer(tries: Sequence[asyncio.Task[Response]]) -> Response:
-    """The first response; if there is none, raises the last error."""
-    waiting = set(tries)
-    while waiting:
-        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for one in done:
-            if not isinstance(one.exception(), _NO_ANSWER):
-                return one.result()
-    return tries[-1].result()
 
 
 def _limits(read: float | None, connect: float, write: float) -> dict[str, float | None]:
