@@ -14,7 +14,8 @@ from typing import Any
 
 from server_stub.domain.api_errors import ApiError, unexpected
 from server_stub.domain.json_encoding import Json
-from server_stub.domain.scripted_turn import ModelFailed, Script, ScriptedTurn, Superseded, TurnEnded
+from server_stub.domain.rounds import Superseded
+from server_stub.domain.scripted_turn import ModelFailed, Script, ScriptedTurn, TurnEnded
 from server_stub.domain.state import BUSY, IDLE, Message, ServerState, Session, acting_in
 
 AGENTS = ("build", "explore", "general", "plan")

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from server_stub.domain.scripted_turn import ModelFailed, Script, ScriptedTurn, Superseded, TurnEnded
+from server_stub.domain.rounds import Superseded
+from server_stub.domain.scripted_turn import ModelFailed, Script, ScriptedTurn, TurnEnded
 from server_stub.domain.state import Message, ServerState, Session
 from tests.server_stub.conftest import HERE, START, InstantClock
 from tests.server_stub.event_listener import EventRecorder, recording
