@@ -3,9 +3,11 @@ from time import thread_time
 import pytest
 from textual.content import Content
 
+from tui.widgets.text import highlighting
 from tui.widgets.text.highlighting import (
     AT_MOST,
     AT_MOST_CHARACTERS,
+    FRAME_BUDGET,
     KEPT,
     LONGEST_LINE,
     SHORT,
@@ -88,3 +90,22 @@ def test_an_unknown_or_slow_language_stays_plain(language: str) -> None:
     assert lines is not None
     assert [line.plain for line in lines] == source.split("\n")
     assert not any(span.style not in ("$text",) for line in lines for span in line.spans)
+
+
+async def test_code_highlighted_at_once_in_one_frame_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame may show hundreds of short pieces of code."""
+
+    def slow(source: str, language: str, budget: float) -> tuple[Content, ...]:
+        until = thread_time() + 0.03
+        while thread_time() < until:
+            pass
+        return (Content.styled(source, "red"),)
+
+    monkeypatch.setattr(highlighting, "_coloured", slow)
+    kept = Highlights()
+    found = [kept.at_once(f"piece {number}", "python") for number in range(100)]
+    immediate = [lines for lines in found if lines is not None]
+    assert found[0] is not None
+    assert len(immediate) * 0.03 <= FRAME_BUDGET + 0.12, "the last one, and what the pauses between them gave"
+    assert coloured(await kept.beside("piece 99", "python"))
+    assert kept.at_once("piece 99", "python") is not None, "it was highlighted before"

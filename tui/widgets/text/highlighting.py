@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from time import thread_time
+from time import perf_counter, thread_time
 from typing import Any
 
 from textual.content import Content, Span
@@ -34,6 +34,10 @@ BUDGET_AT_ONCE = 0.05
 code highlighted immediately..."""
 BUDGET = 1.0
 """...and for code highlighted in the thread."""
+FRAME_BUDGET = 0.08
+"""Seconds of processor time for all code highlighted immediately in one frame; what exceeds it goes to the thread..."""
+REFILL = 0.25
+"""...and the seconds of it that become available again with each second without such work."""
 LANGUAGES = frozenset({
     "bash", "c", "clojure", "cmake", "console", "cpp", "csharp", "css", "dart", "diff", "docker",
     "elixir", "go", "graphql", "groovy", "haskell", "html", "http", "ini", "java", "javascript",
@@ -57,21 +61,31 @@ class Highlights:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], tuple[Content, ...]] = OrderedDict()
+        self._left, self._at = FRAME_BUDGET, perf_counter()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="colours code")
 
     def at_once(self, code: str, language: str) -> tuple[Content, ...] | None:
         """Return the lines of `code` highlighted for `language`, or plain if it is too long to be highlighted.
 
-        None if the code must be highlighted with `beside`.
+        None if the code must be highlighted with `beside`: it is long, or too much was highlighted just before.
         """
         lines = self._kept.get((code, language))
         if lines is not None:
             self._kept.move_to_end((code, language))
         elif _is_too_long(code):
             lines = plain_lines(code)
-        elif code.count("\n") < SHORT and len(code) <= SHORT_CHARACTERS:
+        elif code.count("\n") < SHORT and len(code) <= SHORT_CHARACTERS and self._has_time():
+            began = thread_time()
             lines = self._keep(code, language, _coloured(code, language, BUDGET_AT_ONCE))
+            self._left -= thread_time() - began
+            self._at = perf_counter()
         return lines
+
+    def _has_time(self) -> bool:
+        """Whether more code can be highlighted immediately without a noticeable delay."""
+        self._left = min(FRAME_BUDGET, self._left + REFILL * (perf_counter() - self._at))
+        self._at = perf_counter()
+        return self._left > 0
 
     async def beside(self, code: str, language: str) -> tuple[Content, ...]:
         """Highlight in the thread; return the lines."""
