@@ -40,7 +40,7 @@ class Watcher:
     def headers(self) -> None:
         self.told.append("headers")
 
-    def pads(self, total: int) -> None:
+    def padding(self, total: int) -> None:
         self.told.append(total)
 
 

@@ -35,20 +35,20 @@ class Recording:
     def frames(self) -> list[wire.Frame]:
         return [read(raw, wire.Frame) for raw in self.events]
 
-    def fold(self, frames: list[wire.Frame] | None = None) -> tuple[SessionReducer, list[e.Event]]:
+    def reduce(self, frames: list[wire.Frame] | None = None) -> tuple[SessionReducer, list[e.Event]]:
         """The reducer's state after the stream, and all resulting events."""
-        fold = SessionReducer(self.session_id)
-        return fold, [event for frame in frames or self.frames() for event in fold.take(frame)]
+        reducer = SessionReducer(self.session_id)
+        return reducer, [event for frame in frames or self.frames() for event in reducer.take(frame)]
 
     def streamed(self) -> tuple[FullMessage, ...]:
-        return picture(self.session_id, self.fold()[1])
+        return picture(self.session_id, self.reduce()[1])
 
     def loaded(self, moment: str) -> tuple[SessionReducer, list[e.Event]]:
         said = read(self.loads[moment], wire.Loaded)
-        fold = SessionReducer(self.session_id, said.terminals())
+        reducer = SessionReducer(self.session_id, said.terminals())
         frames = [read(raw, wire.Frame) for raw in (*said.compacted_replay, *said.live_journal)]
-        told = [event for frame in frames for event in fold.take(frame)]
-        return fold, told if said.has_active_prompt else [*told, *fold.finish()]
+        told = [event for frame in frames for event in reducer.take(frame)]
+        return reducer, told if said.has_active_prompt else [*told, *reducer.finish()]
 
 
 def recording(name: str) -> Recording:

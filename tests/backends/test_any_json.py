@@ -152,7 +152,7 @@ WHOLE = {family: {name: answers(name) for name in RECORDED[family]} for family, 
 @pytest.fixture(autouse=True, scope="module")
 def _without_waiting() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams, "LOOK_EVERY", 0.0)
+        patch.setattr(streams, "POLL_INTERVAL", 0.0)
         patch.setattr(transcript_pages, "READ_AT_ONCE", 3)
         yield
 

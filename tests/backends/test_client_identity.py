@@ -25,9 +25,9 @@ def identities(script: Scripted, call: str) -> list[str | None]:
 
 
 async def learned(http: Http) -> ClientIdentity:
-    presence = ClientIdentity(http)
-    await presence.fetch_features()
-    return presence
+    client = ClientIdentity(http)
+    await client.fetch_features()
+    return client
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ async def learned(http: Http) -> ClientIdentity:
 )
 async def test_features_are_listed(capabilities: Any, features: set[str]) -> None:
     async with scripted({"GET /capabilities": capabilities}) as (_, http):
-        presence = ClientIdentity(http, features=frozenset({"from before"}))
-        assert set(await presence.fetch_features()) == features
-        assert set(presence.features) == features
+        client = ClientIdentity(http, features=frozenset({"from before"}))
+        assert set(await client.fetch_features()) == features
+        assert set(client.features) == features
 
 
 @pytest.mark.parametrize("identity", ["klient_é", "a b", "a\nb", "x" * 2000])
 async def test_an_invalid_identity_is_not_sent(identity: str) -> None:
     async with scripted(KNOWS_CLIENTS | {RESUME: {"clientId": identity}}) as (script, http):
-        presence = await learned(http)
-        await presence.beat("ses_1")
+        client = await learned(http)
+        await client.send_heartbeat("ses_1")
         assert identities(script, BEAT) == [None]
-        await presence.leave_all()
+        await client.detach_all()
         assert identities(script, DETACH) == [None]
 
 
@@ -66,87 +66,87 @@ async def test_a_web_page_has_no_features() -> None:
 async def test_an_unreachable_server_has_no_features() -> None:
     async with scripted({}) as (_, http):
         pass
-    nobody = Http(http.base_url)
-    assert not await ClientIdentity(nobody).fetch_features()
-    await nobody.close()
+    unreachable = Http(http.base_url)
+    assert not await ClientIdentity(unreachable).fetch_features()
+    await unreachable.close()
 
 
 async def test_a_heartbeat_has_the_issued_identity() -> None:
     async with scripted(KNOWS_CLIENTS) as (script, http):
-        presence = await learned(http)
-        await presence.beat("ses_1")
-        await presence.beat("ses_1")
+        client = await learned(http)
+        await client.send_heartbeat("ses_1")
+        await client.send_heartbeat("ses_1")
         assert script.calls == ["GET /capabilities", RESUME, BEAT, BEAT]
         assert identities(script, BEAT) == ["client_1", "client_1"]
 
 
 async def test_without_identities_a_heartbeat_is_anonymous() -> None:
     async with scripted({**KNOWS_CLIENTS, "GET /capabilities": {"features": [HEARTBEAT]}}) as (script, http):
-        presence = await learned(http)
-        await presence.beat("ses_1")
+        client = await learned(http)
+        await client.send_heartbeat("ses_1")
         assert script.calls == ["GET /capabilities", BEAT]
         assert identities(script, BEAT) == [None]
-        await presence.leave_all()
+        await client.detach_all()
         assert len(script.calls) == 2
 
 
 @pytest.mark.parametrize("issued", [{}, {"clientId": ""}, {"clientId": 3}, []])
 async def test_an_invalid_issued_identity_is_ignored(issued: object) -> None:
     async with scripted({**KNOWS_CLIENTS, RESUME: issued}) as (script, http):
-        await (await learned(http)).beat("ses_1")
+        await (await learned(http)).send_heartbeat("ses_1")
         assert identities(script, BEAT) == [None]
 
 
 async def test_an_unknown_identity_is_renewed_once() -> None:
     async with scripted({**KNOWS_CLIENTS, BEAT: FORGOT}) as (script, http):
-        presence = await learned(http)
+        client = await learned(http)
         with pytest.raises(HttpStatusError):
-            await presence.beat("ses_1")
+            await client.send_heartbeat("ses_1")
         assert script.calls == ["GET /capabilities", RESUME, BEAT, RESUME, BEAT]
 
 
 async def test_an_anonymous_heartbeat_is_not_repeated_with_a_new_identity() -> None:
     script = {**KNOWS_CLIENTS, "GET /capabilities": {"features": [HEARTBEAT]}, BEAT: FORGOT}
     async with scripted(script) as (server, http):
-        presence = await learned(http)
+        client = await learned(http)
         with pytest.raises(HttpStatusError):
-            await presence.beat("ses_1")
+            await client.send_heartbeat("ses_1")
         assert server.calls == ["GET /capabilities", BEAT]
 
 
 async def test_a_session_without_an_identity_is_not_detached_from() -> None:
     async with scripted(KNOWS_CLIENTS) as (script, http):
-        presence = await learned(http)
-        await presence.leave("ses_1")
+        client = await learned(http)
+        await client.unfollow("ses_1")
         assert script.calls == ["GET /capabilities"]
 
 
 async def test_another_error_status_is_raised() -> None:
     async with scripted({**KNOWS_CLIENTS, BEAT: JSONResponse({}, 404)}) as (script, http):
-        presence = await learned(http)
+        client = await learned(http)
         with pytest.raises(HttpStatusError):
-            await presence.beat("ses_1")
+            await client.send_heartbeat("ses_1")
         assert script.calls.count(RESUME) == 1
 
 
 async def test_leaving_detaches_from_every_session_once() -> None:
     other = {"POST /session/ses_2/resume": {"clientId": "client_2"}, "POST /session/ses_2/heartbeat": {}}
     async with scripted({**KNOWS_CLIENTS, **other}) as (script, http):
-        presence = await learned(http)
-        await presence.beat("ses_1")
-        await presence.beat("ses_2")
-        await presence.leave_all()  # one of them gets a web page
+        client = await learned(http)
+        await client.send_heartbeat("ses_1")
+        await client.send_heartbeat("ses_2")
+        await client.detach_all()  # one of them gets a web page
         assert identities(script, DETACH) == ["client_1"]
         assert identities(script, "POST /session/ses_2/detach") == ["client_2"]
         script.asked.clear()
-        await presence.leave_all()
+        await client.detach_all()
         assert script.calls == []
 
 
 async def test_a_heartbeat_that_cannot_be_sent_is_a_net_error() -> None:
     async with scripted(KNOWS_CLIENTS) as (_, http):
         pass
-    nobody = Http(http.base_url)
+    unreachable = Http(http.base_url)
     with pytest.raises(NetError):
-        await ClientIdentity(nobody).beat("ses_1")
-    await nobody.close()
+        await ClientIdentity(unreachable).send_heartbeat("ses_1")
+    await unreachable.close()

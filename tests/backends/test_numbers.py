@@ -179,7 +179,9 @@ def test_a_prompt_of_qwen_without_a_time_follows_the_turn_before() -> None:
     stamped = recording_qwen.recording("queue").streamed()
     frames[11].meta = None  # the echo of the second prompt
     assert frames[11].type == "session_update"
-    unstamped = picture(recording_qwen.recording("queue").session_id, recording_qwen.recording("queue").fold(frames)[1])
+    unstamped = picture(
+        recording_qwen.recording("queue").session_id, recording_qwen.recording("queue").reduce(frames)[1]
+    )
     assert [full.message.id for full in unstamped] == [full.message.id for full in stamped]
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.client_harness import ClientHarness, on_virtual_time
-from tui.client.polling import BEAT_EVERY, BEATS_MISSED, PING_EVERY
+from tui.client.polling import HEARTBEAT_INTERVAL, MISSED_HEARTBEATS, PING_EVERY
 from tui.client.resync import SessionApiUnresponsive
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
@@ -95,12 +95,12 @@ async def test_a_failed_ping_changes_nothing(harness: ClientHarness) -> None:
 @on_virtual_time()
 async def test_the_client_sends_heartbeats_and_detaches_when_closed(harness: ClientHarness) -> None:
     beat, leave = (("POST", f"/session/{harness.session_id}/{what}") for what in ("heartbeat", "detach"))
-    await asyncio.sleep(2 * BEAT_EVERY + 5)
+    await asyncio.sleep(2 * HEARTBEAT_INTERVAL + 5)
     assert harness.requests_sent.count(beat) == 2
     harness.arm("502=/session,times=1")
     turn = harness.send("PLAIN")
     await harness.over(turn)
-    await asyncio.sleep(BEAT_EVERY)
+    await asyncio.sleep(HEARTBEAT_INTERVAL)
     assert turn.state is TurnState.FINISHED
     assert leave not in harness.requests_sent
     await harness.client.close()
@@ -113,14 +113,14 @@ async def test_failed_heartbeats_are_reported_once_after_the_third(harness: Clie
         return [one for one in harness.changes if isinstance(one, c.Notice) and "heartbeats" in one.text]
 
     harness.arm("502=/session,times=always")
-    await asyncio.sleep(2 * BEAT_EVERY + 5)
+    await asyncio.sleep(2 * HEARTBEAT_INTERVAL + 5)
     assert changes() == []
-    await asyncio.sleep(4 * BEAT_EVERY)
+    await asyncio.sleep(4 * HEARTBEAT_INTERVAL)
     assert len(changes()) == 1
     harness.server.disarm_all()
-    await asyncio.sleep(BEAT_EVERY)
+    await asyncio.sleep(HEARTBEAT_INTERVAL)
     harness.arm("502=/session,times=always")
-    await asyncio.sleep(BEATS_MISSED * BEAT_EVERY)
+    await asyncio.sleep(MISSED_HEARTBEATS * HEARTBEAT_INTERVAL)
     assert len(changes()) == 2
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from server_stub.domain.profiles import PROFILES
 from tests.client_harness import ClientHarness, on_virtual_time
-from tui.backends.qwen.running_turn import TORN
+from tui.backends.qwen.running_turn import MISSING_START
 from tui.core.model import NotePart
 from tui.core.turn_state import TurnState
 
@@ -41,7 +41,7 @@ async def test_a_missing_beginning_is_marked_and_loaded_at_the_turns_end(harness
     await harness.http.post(f"/session/{harness.session_id}/prompt", json=body)
     await harness.until(lambda: harness.client.now() > 4, what="some words")
     await harness.client.open_session(harness.session_id)
-    await harness.until(lambda: notes(harness) == [TORN], what="that something is missing is said")
+    await harness.until(lambda: notes(harness) == [MISSING_START], what="that something is missing is said")
     await harness.until(lambda: harness.words()[0] == "SLOW", within=60, what="the whole turn")
     assert notes(harness) == []
     assert harness.words()[1].startswith("word0 word1 ")

@@ -6,7 +6,7 @@ from typing import cast
 from tests.fake_ports import FakeServer, fake_ports
 from tests.fake_time import FakeTime
 from tui.backends.base import Traits
-from tui.client.polling import BEAT_EVERY, Poller
+from tui.client.polling import HEARTBEAT_INTERVAL, Poller
 from tui.client.resync import Resync
 from tui.core.connection_status import ConnectionMonitor
 from tui.core.diagnosis import ResponsivenessTracker
@@ -45,7 +45,7 @@ async def test_sessions_whose_heartbeats_hang_do_not_delay_those_of_others() -> 
         other.close()
     beating = asyncio.create_task(beat)
     began = time.mono()
-    await time.advance(2.5 * BEAT_EVERY + LIMIT)
+    await time.advance(2.5 * HEARTBEAT_INTERVAL + LIMIT)
     beating.cancel()
-    assert [at - began for at in hanging.beats] == [0.0, BEAT_EVERY + LIMIT, 2 * (BEAT_EVERY + LIMIT)]
+    assert [at - began for at in hanging.beats] == [0.0, HEARTBEAT_INTERVAL + LIMIT, 2 * (HEARTBEAT_INTERVAL + LIMIT)]
     await asyncio.gather(beating, return_exceptions=True)

@@ -85,7 +85,7 @@ class SenderHarness:
         self.responses: list[bool | NetError] = []
         self.recorded: tuple[FullMessage, ...] | NetError = ()
         self.store.apply(e.StatusChanged("ses_1", Busy()))
-        self.yes_is_proof = True
+        self.acceptance_is_proof = True
         self.looked_up = 0
         self.events_during_lookup: list[e.Event] = []
         self.journal = journal
@@ -103,7 +103,7 @@ class SenderHarness:
 
     @property
     def traits(self) -> Traits:
-        return Traits("any", yes_is_proof=self.yes_is_proof)
+        return Traits("any", acceptance_is_proof=self.acceptance_is_proof)
 
     async def answer(self, request_id: str, answers: Answers, *, directory: str) -> bool:
         return self._post((request_id, answers, None, ""))
@@ -571,7 +571,7 @@ async def test_an_unreliable_acceptance_is_resolved_by_the_closing_event(
     harness: SenderHarness, theirs: Answers | None, outcome: tuple[str, str]
 ) -> None:
     """Another client's answer arrived just before ours; the event for it follows the server's acceptance."""
-    harness.yes_is_proof = False
+    harness.acceptance_is_proof = False
     harness.responses = [True]
     sending = asyncio.create_task(harness.sender.send(ANSWER))
     await harness.time.advance(0.1)
@@ -584,18 +584,18 @@ async def test_an_unreliable_acceptance_is_resolved_by_the_closing_event(
 
 
 async def test_an_unreliable_acceptance_without_an_event_is_resolved_by_the_record(harness: SenderHarness) -> None:
-    harness.yes_is_proof = False
+    harness.acceptance_is_proof = False
     harness.recorded = transcript((("B", "another's"),))
     assert await harness.send(ANSWER, True) == ("elsewhere", "B, another's")
 
 
 async def test_an_unreliable_acceptance_without_contrary_evidence_is_acknowledged(harness: SenderHarness) -> None:
-    harness.yes_is_proof = False
+    harness.acceptance_is_proof = False
     assert await harness.send(ANSWER, True) == ("acknowledged", "")
 
 
 async def test_an_unreliable_acceptance_with_a_running_call_is_only_allowed(harness: SenderHarness) -> None:
-    harness.yes_is_proof = False
+    harness.acceptance_is_proof = False
     asked = replace(PERMISSION, message_id="msg_2", call_id="call_9")
     harness.deliver(e.RequestOpened(asked))
     call = ToolPart("prt_9", "ses_1", "msg_2", "call_9", "bash", "running")

@@ -190,7 +190,7 @@ async def test_a_post_is_open_until_its_answer_arrives(harness: TrackerHarness) 
     assert harness.turns.running() == [turn]
     harness.server.posts[0].watcher.headers()
     assert state(turn) is TurnState.RUNNING
-    harness.server.posts[0].watcher.pads(3)
+    harness.server.posts[0].watcher.padding(3)
     assert (turn.post.padding_bytes, turn.post.last_padding) == (3, harness.time.mono())
     assert harness.ended == []
     await harness.answer(WORDS)
@@ -205,8 +205,8 @@ async def test_a_post_is_open_until_its_answer_arrives(harness: TrackerHarness) 
 async def test_each_step_emits_a_change(harness: TrackerHarness) -> None:
     await harness.send()
     harness.server.posts[0].watcher.headers()
-    harness.server.posts[0].watcher.pads(1)
-    harness.server.posts[0].watcher.pads(1)
+    harness.server.posts[0].watcher.padding(1)
+    harness.server.posts[0].watcher.padding(1)
     await harness.answer()
     sent_running_pad_over = [TurnChanged("ses_1")] * 4
     assert harness.changes == [*sent_running_pad_over, TurnEnded("ses_1", "msg_1")]
@@ -793,12 +793,12 @@ async def test_the_duration_of_a_turn_ended_in_an_outage_excludes_the_outage(
     completed = stored.created + 0.3 if recorded else stored.created
     answer = replace(ANSWER, created=stored.created + 0.0005, completed=completed)
     await harness.events(e.MessageUpserted(stored), e.StatusChanged("ses_1", Busy()))
-    harness.turns.line_lost()
+    harness.turns.on_connection_lost()
     harness.server.messages_there = [stored, answer]
     await harness.wait(27)
     harness.deliver(e.MessagesLoaded("ses_1", tuple(map(harness.server._full, harness.server.messages_there)), None))
     harness.deliver(e.Resynced({}, ()))
-    harness.turns.line_back()
+    harness.turns.on_reconnected()
     [turn] = harness.turns.of("ses_1")
     assert state(turn) is TurnState.FINISHED
     if recorded:
@@ -813,9 +813,9 @@ async def test_a_turn_running_through_an_outage_is_timed(harness: TrackerHarness
     stored = replace(STORED, created=harness.time.wall())
     await harness.events(e.MessageUpserted(stored), e.StatusChanged("ses_1", Busy()))
     harness.server.messages_there, harness.server.status = [stored], Busy()
-    harness.turns.line_lost()
+    harness.turns.on_connection_lost()
     await harness.wait(5)
-    harness.turns.line_back()
+    harness.turns.on_reconnected()
     await harness.wait(8)
     answer = replace(ANSWER, created=stored.created + 0.0005, completed=stored.created)
     await harness.events(e.MessageUpserted(answer), e.StatusChanged("ses_1", Idle()))

@@ -37,7 +37,7 @@ def outcome(pieces: list[bytes], limit: int = 1 << 20) -> object:
         result: object = parser.close()
     except NetError as error:
         result = (type(error), error.message)
-    return result, parser.pads, parser.received, parser.started
+    return result, parser.padding_bytes, parser.received, parser.started
 
 
 def split(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -57,7 +57,7 @@ def test_padding_and_byte_order_mark_are_not_part_of_the_value(
     data = MARK * marked + before + whole(document, escaped) + after
     parser.feed(data)
     assert parser.close() == document
-    assert (parser.pads, parser.received, parser.started) == (len(before), len(data), True)
+    assert (parser.padding_bytes, parser.received, parser.started) == (len(before), len(data), True)
 
 
 @given(
@@ -123,7 +123,7 @@ def test_an_empty_body(data: bytes) -> None:
     assert not parser.started
     with pytest.raises(Empty) as caught:
         parser.close()
-    assert caught.value.pads == parser.pads == len(data.replace(MARK, b""))
+    assert caught.value.padding_bytes == parser.padding_bytes == len(data.replace(MARK, b""))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_padding_takes_no_memory() -> None:
     parser = PaddedJson(limit=10)
     for _ in range(1000):
         parser.feed(b"\n" * 10_000)
-    assert parser.pads == 10_000_000
+    assert parser.padding_bytes == 10_000_000
     assert sys.getsizeof(parser._value) < 1000
     parser.feed(b"{}")
     assert parser.close() == {}

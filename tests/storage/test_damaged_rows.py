@@ -53,7 +53,7 @@ def fill(folder: Path, name: str) -> None:
     journal.post_answer(f"que_{name}", name.encode())
     journal.post_abort("ses_1", [f"msg_{name}"], tried=True)
     journal.save_turn_end("ses_1", f"msg_{name}", "failed", name)
-    journal.keep_identity("ses_1", name)
+    journal.save_identity("ses_1", name)
     journal.save_last_session(f"ses_{name}")
     journal.close()
 

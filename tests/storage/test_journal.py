@@ -501,9 +501,9 @@ def test_an_accepted_prompt_is_adopted_by_the_servers_id(start: Start) -> None:
 
 def test_a_client_identity_survives_a_restart_but_is_not_shared(start: Start) -> None:
     first, second = start(), start()
-    first.keep_identity("ses_1", "client_1")
-    first.keep_identity("ses_1", "client_2")
-    first.keep_identity("ses_2", "client_3")
+    first.save_identity("ses_1", "client_1")
+    first.save_identity("ses_1", "client_2")
+    first.save_identity("ses_2", "client_3")
     assert first.identities("ses_1") == ["client_2", "client_1"]
     assert second.identities("ses_1") == []
     first.close()
@@ -514,7 +514,7 @@ def test_a_client_identity_survives_a_restart_but_is_not_shared(start: Start) ->
 
 
 def test_client_identities_are_stored_per_server(start: Start) -> None:
-    start().keep_identity("ses_1", "client_1")
+    start().save_identity("ses_1", "client_1")
     other = start("http://127.0.0.1:5000")
     assert other.identities("ses_1") == []
 
@@ -532,6 +532,6 @@ def test_a_file_of_the_first_version_is_migrated(tmp_path: Path, start: Start) -
         database.execute("PRAGMA user_version = 1")
     database.close()
     journal = start()
-    journal.keep_identity("ses_1", "client_1")
+    journal.save_identity("ses_1", "client_1")
     assert journal.problem is None
     assert (journal.draft("ses_1"), journal.identities("ses_1")) == ("half a thought", ["client_1"])

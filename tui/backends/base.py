@@ -28,7 +28,7 @@ class Traits(msgspec.Struct, frozen=True):
     `agent_label`: its name for the items of `Catalog.agents`.
     `single_event_stream`: the events of all sessions, including new ones, arrive on one stream.
     `holds_post`: the response to a prompt's POST is held until its turn ends.
-    `yes_is_proof`: a reply that it confirms is the one that counts; otherwise it confirms any.
+    `acceptance_is_proof`: a reply that it confirms is the one that counts; otherwise it confirms any.
     `aborts_queued`: an abort also ends the prompts queued at the server.
     `heartbeat_interval`: seconds between two heartbeats of an event stream.
     """
@@ -46,7 +46,7 @@ class Traits(msgspec.Struct, frozen=True):
     agent_label: str = "agent"
     single_event_stream: bool = True
     holds_post: bool = True
-    yes_is_proof: bool = True
+    acceptance_is_proof: bool = True
     aborts_queued: bool = True
     heartbeat_interval: float = 10.0
 
@@ -90,7 +90,7 @@ class PostObserver(Protocol):
     """Callbacks for the progress of a held POST."""
 
     def headers(self) -> None: ...
-    def pads(self, total: int) -> None: ...
+    def padding(self, total: int) -> None: ...
 
 
 class Backend(Protocol):
@@ -150,7 +150,7 @@ class Backend(Protocol):
     async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> PromptLookup:
         """Check whether the prompt has arrived; `prompt`, if it is ours, distinguishes it from others."""
 
-    def told_as(self, prompt: Prompt) -> str:
+    def server_id_of(self, prompt: Prompt) -> str:
         """The server's id of a prompt of ours, by the events so far; "" if unknown."""
 
     async def abort(self, session_id: str) -> None: ...

@@ -34,7 +34,7 @@ class Identities(Protocol):
     def identities(self, session_id: str) -> list[str]:
         """Newest first, including those of crashed clients of this journal."""
 
-    def keep_identity(self, session_id: str, identity: str) -> None: ...
+    def save_identity(self, session_id: str, identity: str) -> None: ...
     def forget_identities(self, session_id: str) -> None: ...
 
 
@@ -44,7 +44,7 @@ class InMemoryIdentities:
     def identities(self, session_id: str) -> list[str]:
         return []
 
-    def keep_identity(self, session_id: str, identity: str) -> None:
+    def save_identity(self, session_id: str, identity: str) -> None:
         pass
 
     def forget_identities(self, session_id: str) -> None:
@@ -91,9 +91,9 @@ class ClientIdentity:
         mine = self.known_ids(session_id)
         if mine[:1] != [identity]:
             mine.insert(0, identity)
-            self.kept.keep_identity(session_id, identity)
+            self.kept.save_identity(session_id, identity)
 
-    async def beat(self, session_id: str) -> None:
+    async def send_heartbeat(self, session_id: str) -> None:
         """Send one heartbeat, with an id if the server issues them. Raises `NetError`."""
         await self.call(session_id, "heartbeat", timeout=LIMIT)
 
@@ -109,7 +109,7 @@ class ClientIdentity:
         await self._request_id(session_id)
         return await self.http.call("POST", path, json=json, headers=self.header(session_id), timeout=timeout)
 
-    async def leave(self, session_id: str) -> None:
+    async def unfollow(self, session_id: str) -> None:
         """Detach from the session; does not wait for an unreachable server."""
         if session_id not in self._watched:
             return
@@ -119,9 +119,9 @@ class ClientIdentity:
         self.kept.forget_identities(session_id)
         await self.detach(session_id, headers)
 
-    async def leave_all(self) -> None:
+    async def detach_all(self) -> None:
         """Detach from all sessions."""
-        await asyncio.gather(*(self.leave(session_id) for session_id in list(self._watched)))
+        await asyncio.gather(*(self.unfollow(session_id) for session_id in list(self._watched)))
 
     async def detach(self, session_id: str, headers: dict[str, str]) -> None:
         """Detach once: the server counts attachments."""

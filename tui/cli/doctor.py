@@ -93,7 +93,7 @@ ARRIVES = 5.0
 """Seconds within which its event must arrive."""
 
 
-async def mute(backend: Backend) -> CheckResult:
+async def check_sessions(backend: Backend) -> CheckResult:
     """Check that the server answers session requests, not only its health check."""
     try:
         found = await backend.resync([])
@@ -105,7 +105,7 @@ async def mute(backend: Backend) -> CheckResult:
     return CheckResult("sessions", "good", f"answered: {busy} running, {requests}")
 
 
-async def delivered(backend: Backend, beats: HeartbeatMonitor, now: Callable[[], float]) -> list[CheckResult]:
+async def delivered(backend: Backend, heartbeats: HeartbeatMonitor, now: Callable[[], float]) -> list[CheckResult]:
     """Create a session, check that the stream reports it, and delete it."""
     if not isinstance(backend, SessionEditing):
         return []
@@ -118,12 +118,12 @@ async def delivered(backend: Backend, beats: HeartbeatMonitor, now: Callable[[],
                 "events", "unknown", f"no session could be created to test its event: {error.message}", error.hint
             )
         ]
-    found = await arrives(beats, session.id, "session was created", "new session", began, now)
+    found = await arrives(heartbeats, session.id, "session was created", "new session", began, now)
     return [found, *await tidied(backend, session)]
 
 
 async def renamed(
-    backend: SessionEditing, session: Session, beats: HeartbeatMonitor, now: Callable[[], float]
+    backend: SessionEditing, session: Session, heartbeats: HeartbeatMonitor, now: Callable[[], float]
 ) -> list[CheckResult]:
     """Rename the test session and check that its stream reports the new title."""
     began = now()
@@ -131,16 +131,16 @@ async def renamed(
         await backend.rename(session.id, RENAMED)
     except NetError as error:
         return [CheckResult("events", "unknown", f"the session could not be renamed: {error.message}", error.hint)]
-    return [await arrives(beats, RENAMED, "session was renamed", "new title", began, now)]
+    return [await arrives(heartbeats, RENAMED, "session was renamed", "new title", began, now)]
 
 
 async def arrives(
-    beats: HeartbeatMonitor, name: str, done: str, what: str, began: float, now: Callable[[], float]
+    heartbeats: HeartbeatMonitor, name: str, done: str, what: str, began: float, now: Callable[[], float]
 ) -> CheckResult:
     """Check that the event for what was `done` arrives within `ARRIVES` seconds."""
     try:
         async with asyncio.timeout(ARRIVES):
-            await beats.arrival(name)
+            await heartbeats.arrival(name)
     except TimeoutError:
         return CheckResult(
             "events",
@@ -166,13 +166,13 @@ async def watch(backend: Backend, seconds: float, now: Callable[[], float] = tim
     """Watch the event stream for `seconds`, and at least until the test event arrives or times out."""
     try:
         if backend.traits.single_event_stream:
-            return await _watch(backend, seconds, now, lambda beats: delivered(backend, beats, now))
+            return await _watch(backend, seconds, now, lambda heartbeats: delivered(backend, heartbeats, now))
         if not isinstance(backend, SessionEditing):
             return [NO_STREAM]
         made = await backend.create_session(PROBE)
         try:
             await backend.messages(made.id, limit=1)
-            found = await _watch(backend, seconds, now, lambda beats: renamed(backend, made, beats, now))
+            found = await _watch(backend, seconds, now, lambda heartbeats: renamed(backend, made, heartbeats, now))
         finally:
             left = await tidied(backend, made)
         return found + left
@@ -187,12 +187,12 @@ async def _watch(
     probe: Callable[[HeartbeatMonitor], Awaitable[list[CheckResult]]],
 ) -> list[CheckResult]:
     """Watch the event stream of `backend` while `probe` triggers an event. Raises `NetError`."""
-    beats = HeartbeatMonitor(now, backend.traits.heartbeat_interval)
+    heartbeats = HeartbeatMonitor(now, backend.traits.heartbeat_interval)
     began = now()
-    async with backend.subscribe(beats.heard) as feed:
-        reading = asyncio.ensure_future(beats.read(feed))
+    async with backend.subscribe(heartbeats.on_bytes) as feed:
+        reading = asyncio.ensure_future(heartbeats.read(feed))
         try:
-            events = await probe(beats)
+            events = await probe(heartbeats)
             await asyncio.wait((reading,), timeout=max(0.0, began + seconds - now()))
             if reading.done():
                 await reading
@@ -200,7 +200,7 @@ async def _watch(
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-    return [beats.regularity(now() - began), *(events or [beats.delivery()])]
+    return [heartbeats.regularity(now() - began), *(events or [heartbeats.delivery()])]
 
 
 def run(
@@ -247,7 +247,7 @@ async def _examine(
         return
     try:
         note(greeted(backend, server))
-        note([await mute(backend)])
+        note([await check_sessions(backend)])
         say(f"… watching the event stream for {seconds:g} s")
         note(await watch(backend, seconds))
         note([PADDING if backend.traits.holds_post else NOT_HELD])

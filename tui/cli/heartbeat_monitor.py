@@ -30,10 +30,10 @@ class HeartbeatMonitor:
         self.times: list[float] = []
         self.events = 0
         self.bytes = 0
-        self.told: set[str] = set()
-        self.news = asyncio.Event()
+        self._reported: set[str] = set()
+        self._changed = asyncio.Event()
 
-    def heard(self, count: int) -> None:
+    def on_bytes(self, count: int) -> None:
         if not self.bytes:
             self._opened = self._now()
         self.bytes += count
@@ -41,28 +41,28 @@ class HeartbeatMonitor:
     async def read(self, feed: Feed) -> None:
         """Record all events until the stream ends."""
         async for event in feed.events():
-            self.take(event)
+            self.on_event(event)
 
-    def take(self, event: e.Event) -> None:
+    def on_event(self, event: e.Event) -> None:
         match event:
             case e.Heartbeat():
                 self.times.append(self._now())
             case e.Connected() | e.ServerShuttingDown():
                 pass
             case e.SessionUpserted(session):  # also from a list, if streams are per session
-                self.told.add(session.id)
-                self.news.set()
+                self._reported.add(session.id)
+                self._changed.set()
             case e.SessionRenamed(_, title):
-                self.told.add(title)
-                self.news.set()
+                self._reported.add(title)
+                self._changed.set()
             case _:
                 self.events += 1
 
     async def arrival(self, name: str) -> None:
         """Wait until the stream has reported the session with this id, or a session's new title."""
-        while name not in self.told:
-            self.news.clear()
-            await self.news.wait()
+        while name not in self._reported:
+            self._changed.clear()
+            await self._changed.wait()
 
     def regularity(self, watched: float) -> CheckResult:
         """The result for the heartbeats of `watched` seconds."""

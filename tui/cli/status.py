@@ -25,7 +25,7 @@ from tui.core.store import Store
 from tui.net.errors import NetError
 from tui.net.http_client import Http
 
-ALL_WELL, SOMEONE_WAITS, CANNOT_CONNECT = 0, 3, 4
+ALL_WELL, REQUEST_OPEN, CANNOT_CONNECT = 0, 3, 4
 """The command's exit statuses."""
 VERSION = 40
 """Maximum characters of a server's version."""
@@ -62,7 +62,7 @@ class StatusReport(msgspec.Struct, frozen=True):
 
     @property
     def exit_status(self) -> int:
-        return SOMEONE_WAITS if self.requests else ALL_WELL
+        return REQUEST_OPEN if self.requests else ALL_WELL
 
 
 async def look(address: str, backend: Backend, server: ServerInfo) -> StatusReport:
@@ -97,7 +97,7 @@ def run(
 ) -> int:
     """Fetch and print the status once; returns the exit status."""
     try:
-        glance = asyncio.run(within(time_limit.TOTAL, _look(settings, open_http, users)))
+        report = asyncio.run(within(time_limit.TOTAL, _look(settings, open_http, users)))
     except NetError as error:
         if as_json:
             trouble = {"address": settings.url, "error": error.message, "remedy": error.hint}
@@ -105,8 +105,8 @@ def run(
         else:
             say(f"■ {single_line(error.message)}\n  {single_line(error.hint)}")
         return CANNOT_CONNECT
-    say(msgspec.json.encode(glance).decode() if as_json else "\n".join(lines(glance)))
-    return glance.exit_status
+    say(msgspec.json.encode(report).decode() if as_json else "\n".join(lines(report)))
+    return report.exit_status
 
 
 async def _look(settings: Settings, open_http: Callable[[str], Http], users: Sequence[str]) -> StatusReport:
@@ -117,13 +117,13 @@ async def _look(settings: Settings, open_http: Callable[[str], Http], users: Seq
         await backend.close()
 
 
-def lines(glance: StatusReport) -> list[str]:
+def lines(report: StatusReport) -> list[str]:
     """The report as lines of text."""
-    name = NAMES.get(glance.family, glance.family)
-    head = f"● live  {name} {single_line(glance.version, VERSION)}  {glance.round_trip:g} ms  {glance.address}"
-    rows = [f"{_glyph(one.state)} {one.state:<15}  {single_line(one.title or one.id)}" for one in glance.sessions]
-    asks = [f"  ? {one.kind}: {single_line(one.what)}" for one in glance.requests]
-    idle = f"○ {glance.idle} idle" if glance.idle else ""
+    name = NAMES.get(report.family, report.family)
+    head = f"● live  {name} {single_line(report.version, VERSION)}  {report.round_trip:g} ms  {report.address}"
+    rows = [f"{_glyph(one.state)} {one.state:<15}  {single_line(one.title or one.id)}" for one in report.sessions]
+    asks = [f"  ? {one.kind}: {single_line(one.what)}" for one in report.requests]
+    idle = f"○ {report.idle} idle" if report.idle else ""
     return [head, *rows, *asks, *([idle] if idle else [])]
 
 

@@ -76,7 +76,7 @@ class AbortSender:
         if meant:
             server = self._ports.server
             live = server.synced and server.status().state is ConnectionState.LIVE
-            self._take_up(session_id, meant, fresh=live)
+            self._add(session_id, meant, fresh=live)
             self._prompts.hold_for_abort(session_id)
 
     def restore(self) -> None:
@@ -85,20 +85,20 @@ class AbortSender:
             turn = self._turns.find(session_id, prompt_id) or self._turns.follow(session_id, prompt_id)
             if tried:
                 self._turns.abort_requested([turn])
-            self._take_up(session_id, [turn], fresh=False, tried=tried)
+            self._add(session_id, [turn], fresh=False, tried=tried)
 
     def resume(self) -> None:
         """Retry all pending aborts at once, after the user returned or the client reconnected."""
         for abort in self._pending.by_session.values():
             abort.wake.set()
 
-    def _take_up(self, session_id: str, turns: list[Turn], *, fresh: bool, tried: bool = False) -> None:
+    def _add(self, session_id: str, turns: list[Turn], *, fresh: bool, tried: bool = False) -> None:
         abort = self._pending.by_session.get(session_id)
         if abort is None:
             abort = self._pending.by_session[session_id] = PendingAbort(session_id, [], fresh, tried)
             self._ports.spawn(self._pursue(abort))
         abort.turns += [turn for turn in turns if turn not in abort.turns]
-        self._keep(abort)
+        self._save(abort)
         abort.wake.set()
 
     async def _pursue(self, abort: PendingAbort) -> None:
@@ -115,10 +115,10 @@ class AbortSender:
                 if refusal.status != 401:
                     self._refused(abort, refusal)
                     break
-                self._tell(abort, "stopped", refusal.message)
+                self._report(abort, "stopped", refusal.message)
                 await self._woken(abort)
             except NetError as error:
-                self._tell(abort, "stopped", error.message)
+                self._report(abort, "stopped", error.message)
                 await self._woken(abort)
         if abort.moot or any(turn.state in (TurnState.FINISHED, TurnState.FAILED) for turn in abort.turns):
             arrived = abort.progress.state == "delivered" or abort.may_have_arrived
@@ -156,9 +156,9 @@ class AbortSender:
     async def _send(self, abort: PendingAbort) -> None:
         tried = abort.may_have_arrived
         self._turns.abort_requested(abort.open)  # the POST of the turn may return before this one does
-        self._keep(abort, tried=True)
+        self._save(abort, tried=True)
         if abort.progress.state != "delivered":
-            self._tell(abort, "sending")
+            self._report(abort, "sending")
         try:
             await self._post(abort.session_id)
         except NetError as error:
@@ -166,10 +166,10 @@ class AbortSender:
             abort.may_have_arrived = tried or not (refused or isinstance(error, ConnectFailed))
             if not abort.may_have_arrived:
                 self._turns.abort_failed(abort.open)
-                self._keep(abort, tried=False)
+                self._save(abort, tried=False)
             raise
         abort.may_have_arrived = True
-        self._tell(abort, "delivered")
+        self._report(abort, "delivered")
         await self._pause_for(abort, SEND_AGAIN)
 
     async def _post(self, session_id: str) -> None:
@@ -186,19 +186,19 @@ class AbortSender:
         log.info("abort in %s: %s; trying again", abort.session_id, error.message)
         if abort.progress.state != "delivered":
             unsent = isinstance(error, NotSent) and not abort.may_have_arrived
-            self._tell(abort, "unsent" if unsent else "retrying", error.message)
+            self._report(abort, "unsent" if unsent else "retrying", error.message)
 
     def _refused(self, abort: PendingAbort, refusal: HttpStatusError) -> None:
         if abort.open:
             self._prompts.abort_refused(abort.session_id)
             self._ports.emit(Notice(f"The server refused the abort: {refusal.message}\n{refusal.hint}", "warning"))
 
-    def _tell(self, abort: PendingAbort, state: AbortState, reason: str = "") -> None:
+    def _report(self, abort: PendingAbort, state: AbortState, reason: str = "") -> None:
         if abort.progress != (progress := AbortProgress(state, reason)):
             abort.progress = progress
             self._ports.emit(TurnChanged(abort.session_id))
 
-    def _keep(self, abort: PendingAbort, *, tried: bool | None = None) -> None:
+    def _save(self, abort: PendingAbort, *, tried: bool | None = None) -> None:
         mark = abort.may_have_arrived if tried is None else tried
         self._journal.post_abort(abort.session_id, map(_key, abort.open), tried=mark)
 

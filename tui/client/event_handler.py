@@ -56,12 +56,12 @@ class EventHandler:
         self._turns.set_traits(backend.traits)
 
     def on_synced(self) -> None:
-        self._turns.line_back()
+        self._turns.on_reconnected()
         self._reevaluate()
         self.send_blocked()
 
     def on_unsynced(self) -> None:
-        self._turns.line_lost()
+        self._turns.on_connection_lost()
 
     def send_blocked(self) -> None:
         """Retry at once the aborts and replies that wait for the server or for the user."""

@@ -98,5 +98,5 @@ class _Observer:
     def headers(self) -> None:
         self._handler.feed(self._turn, HeadersReceived())
 
-    def pads(self, total: int) -> None:
+    def padding(self, total: int) -> None:
         self._handler.feed(self._turn, PaddingReceived(total))

@@ -55,7 +55,7 @@ class LoadingTracker:
         older = doing == "older"
         failed = ""
         try:
-            yield lambda count: self._heard(session_id, count)
+            yield lambda count: self._on_bytes(session_id, count)
         except NetError as error:
             failed = error.message
             raise
@@ -71,7 +71,7 @@ class LoadingTracker:
     def forget(self, session_id: str) -> None:
         self._of.pop(session_id, None)
 
-    def _heard(self, session_id: str, count: int) -> None:
+    def _on_bytes(self, session_id: str, count: int) -> None:
         self._of[session_id] = replace(self.of(session_id), received=count)
         if self._clock() - self._told >= TOLD_EVERY:
             self._told = self._clock()

@@ -20,9 +20,9 @@ from tui.net.errors import NetError
 log = logging.getLogger(__name__)
 
 PING_EVERY = 10.0
-BEAT_EVERY = 30.0
+HEARTBEAT_INTERVAL = 30.0
 """Seconds between two client heartbeats: what qwen's own web client uses."""
-BEATS_MISSED = 3
+MISSED_HEARTBEATS = 3
 """Consecutive failed client heartbeats before a warning: the limit of qwen's own web client."""
 LOAD_AGAIN_EVERY = 10.0
 """Seconds between two retries of failed session fetches."""
@@ -51,7 +51,7 @@ class Poller:
 
     def tasks(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """The endless coroutines to run during the client's lifetime."""
-        return self._ping(), self._check(), self._load_again(), self._beat()
+        return self._ping(), self._check(), self._load_again(), self._send_heartbeats()
 
     async def check_now(self) -> None:
         """Ping and check for missed changes at once, because this process was suspended."""
@@ -105,24 +105,24 @@ class Poller:
         except NetError as error:
             log.info("load again: %s", error.message)
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         missed = 0
         while True:
             await self._server.up.wait()
             if self._server.backend().traits.client_heartbeat:
-                why = await self._beat_in_all()
+                why = await self._send_all_heartbeats()
                 missed = 0 if why is None else missed + 1
-                if why is not None and missed == BEATS_MISSED:
+                if why is not None and missed == MISSED_HEARTBEATS:
                     self._emit(Notice(f"The server does not take our heartbeats: {why.message}.", "warning"))
-            await self._clocks.sleep(BEAT_EVERY)
+            await self._clocks.sleep(HEARTBEAT_INTERVAL)
 
-    async def _beat_in_all(self) -> NetError | None:
+    async def _send_all_heartbeats(self) -> NetError | None:
         """Send one heartbeat in each open session, concurrently; returns the first error or None."""
         async with asyncio.TaskGroup() as together:
-            beats = [together.create_task(self._beat_in(one)) for one in self._store.open_sessions()]
+            beats = [together.create_task(self._send_heartbeat(one)) for one in self._store.open_sessions()]
         return next((missed for beat in beats if (missed := beat.result()) is not None), None)
 
-    async def _beat_in(self, session_id: str) -> NetError | None:
+    async def _send_heartbeat(self, session_id: str) -> NetError | None:
         try:
             await self._server.backend().heartbeat(session_id)
         except NetError as error:

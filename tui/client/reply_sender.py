@@ -157,13 +157,13 @@ class ReplySender:
             raise
         if not taken:
             return await self._resolve_outcome(reply)
-        if not self._ports.server.backend().traits.yes_is_proof:
+        if not self._ports.server.backend().traits.acceptance_is_proof:
             return await self._confirm(reply)
         self._ports.apply(reply.as_event())
         return "acknowledged", ""
 
     async def _post(self, reply: PendingReply) -> bool:
-        """Send the reply; True: the server accepted it, which is conclusive only if `Traits.yes_is_proof`."""
+        """Send the reply; True: the server accepted it, which is conclusive only if `Traits.acceptance_is_proof`."""
         backend, request = self._ports.server.backend(), reply.request
         directory = self._store.directory_of(request.session_id)
         if reply.permission is not None:

@@ -60,16 +60,16 @@ class Resync:
         self._loadings = loadings
         self._server = server
         self._checked: dict[str, int] = {}
-        self._ghosts = StaleRequestFilter(store)
+        self._stale_filter = StaleRequestFilter(store)
 
     async def fetch_all(self) -> Sequence[e.Event]:
         """Fetch all state after a gap. Raises `SessionApiUnresponsive` if only the health check answers."""
-        self._ghosts.forget()
+        self._stale_filter.forget()
         done = self._store.open_sessions()
         try:
             questions = [self._listed(), *map(self._session_or_nothing, done)]
             # statuses must be as new as the messages: fetch them after these, or with the list if there are none
-            answers = await together(*questions, *([] if done else [self._told_running()]))
+            answers = await together(*questions, *([] if done else [self._fetch_running()]))
             found = [event for told in answers for event in told]
             known = {one.id for event in found if isinstance(event, e.SessionsListed) for one in event.sessions}
             known |= {*done, *self._store.deleted}
@@ -122,7 +122,7 @@ class Resync:
 
     async def requests(self) -> None:
         """Fetch statuses and open requests."""
-        await self._server.refetch(self._told_running)
+        await self._server.refetch(self._fetch_running)
 
     async def messages(self, session_id: str) -> Sequence[FullMessage]:
         """Fetch the statuses, then the newest messages of a session; both are also delivered as events."""
@@ -226,13 +226,13 @@ class Resync:
             log.warning("the sessions cannot be listed: %s", error.message)
             return []
 
-    async def _told_running(self) -> Sequence[e.Event]:
+    async def _fetch_running(self) -> Sequence[e.Event]:
         return [await self._running(self._places())]
 
     async def _running(self, places: Sequence[str]) -> e.Resynced:
         """Fetch the statuses and requests of these directories and the default one, without stale requests."""
         backend = self._server.backend()
-        return await self._ghosts.without_stale(backend, await backend.resync(places))
+        return await self._stale_filter.without_stale(backend, await backend.resync(places))
 
     async def _fetch_session(self, session_id: str) -> e.SessionUpserted | e.SessionDeleted:
         """Fetch the session's metadata; `SessionDeleted` if the server does not have it."""

@@ -41,8 +41,8 @@ class StaleRequestFilter:
             if request.message_id is not None and request.session_id in found.statuses and not kept:
                 doubtful.setdefault(request.session_id, []).append(request)
         asking = (self._among(backend, session_id, requests) for session_id, requests in doubtful.items())
-        ghosts = frozenset[str]().union(*await asyncio.gather(*asking))
-        return replace(found, requests=tuple(one for one in found.requests if one.id not in ghosts))
+        stale = frozenset[str]().union(*await asyncio.gather(*asking))
+        return replace(found, requests=tuple(one for one in found.requests if one.id not in stale))
 
     async def _among(self, backend: Backend, session_id: str, requests: list[Request]) -> frozenset[str]:
         known = self._found.get(session_id)

@@ -234,12 +234,12 @@ class TurnTracker:
         for turn in self.running():
             self.poller.poll(turn)
 
-    def line_lost(self) -> None:
+    def on_connection_lost(self) -> None:
         """Pass the loss of the connection to all running turns."""
         for turn in self.running():
             self.feed(turn, Disconnected())
 
-    def line_back(self) -> None:
+    def on_reconnected(self) -> None:
         """Pass the reconnect to all running turns, which then poll and distrust POSTs opened before."""
         self.poller.reconnected()
         for turn in self.running():
@@ -323,7 +323,7 @@ class TurnTracker:
             known_as = turn.prompt_id
             if self._traits is not None and not self._traits.accepts_client_ids:
                 same = [one for one in own if one.prompt is not None and one.prompt.text == turn.prompt.text]
-                known_as = self._server.backend().told_as(turn.prompt) if len(same) == 1 else ""
+                known_as = self._server.backend().server_id_of(turn.prompt) if len(same) == 1 else ""
             was_over, there = turn.over, transcript is not None and transcript.has_parts(known_as)
             if was_over and there:
                 turn.resume(self._clock())

@@ -202,12 +202,14 @@ class InvalidBody(NetError):
 
 
 class Empty(InvalidBody):
-    """The body is empty, or only `pads` bytes of white space. `declared`: by its Content-Length."""
+    """The body is empty, or only `padding_bytes` bytes of white space. `declared`: by its Content-Length."""
 
-    def __init__(self, pads: int = 0, *, declared: bool = False) -> None:
-        self.pads: Final = pads
+    def __init__(self, padding_bytes: int = 0, *, declared: bool = False) -> None:
+        self.padding_bytes: Final = padding_bytes
         self.declared: Final = declared
-        super().__init__(f"no answer, only {byte_count(pads)} of padding" if pads else "the answer was empty")
+        super().__init__(
+            f"no answer, only {byte_count(padding_bytes)} of padding" if padding_bytes else "the answer was empty"
+        )
 
 
 class Truncated(InvalidBody):

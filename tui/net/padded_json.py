@@ -27,10 +27,10 @@ _UNFINISHED: Final = re.compile(r'"(?:[^"\\]++|\\.)*+\\?|[\w.+\\-]{0,8}', re.DOT
 
 
 class PaddedJson:
-    """One padded response. `pads` and `received` count bytes; `started`: the value itself has begun."""
+    """One padded response. `padding_bytes` and `received` count bytes; `started`: the value itself has begun."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self.pads = 0
+        self.padding_bytes = 0
         self.received = 0
         self.started = False
         self._limit = limit
@@ -44,7 +44,7 @@ class PaddedJson:
             # No value begins with a byte of the mark, so each of its bytes can be stripped, even if it is split.
             value = data.lstrip(_PADDING + _BYTE_ORDER_MARK)
             lead = data[: len(data) - len(value)]
-            self.pads += len(lead) - sum(map(lead.count, _BYTE_ORDER_MARK))
+            self.padding_bytes += len(lead) - sum(map(lead.count, _BYTE_ORDER_MARK))
             data = value
         if len(self._value) + len(data) > self._limit:
             self._too_large = True
@@ -60,7 +60,7 @@ class PaddedJson:
         if self._too_large:
             raise TooLarge(self._limit)
         if not self._value:
-            raise Empty(self.pads)
+            raise Empty(self.padding_bytes)
         try:
             return loads(self._value)
         except NotJson as error:

@@ -319,7 +319,7 @@ class Journal:
         rows = {row: identity for row, identity in self._read(query, (int, str), session_id)}
         return [rows[row] for row in mine if row in rows]
 
-    def keep_identity(self, session_id: str, identity: str) -> None:
+    def save_identity(self, session_id: str, identity: str) -> None:
         row = (self._server, session_id, identity, self._me.name)
         self._write(("INSERT INTO identities (server, session, identity, owner) VALUES (?, ?, ?, ?)", row))
 

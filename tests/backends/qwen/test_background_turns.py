@@ -62,7 +62,7 @@ def test_it_has_the_servers_start_time() -> None:
 
 
 def test_it_runs_from_its_first_event_to_its_end() -> None:
-    _, told = recording("background").fold()
+    _, told = recording("background").reduce()
     statuses = [event.status for event in told if isinstance(event, e.StatusChanged)]
     assert statuses == [Busy(), Idle(), Busy(), Idle()]
     [at] = [n for n, one in enumerate(told) if isinstance(one, e.MessageUpserted) and "notif" in one.message.id][:1]
@@ -70,7 +70,7 @@ def test_it_runs_from_its_first_event_to_its_end() -> None:
 
 
 def test_a_question_in_it_is_open_until_answered() -> None:
-    _, told = recording("background").fold()
+    _, told = recording("background").reduce()
     asked = [one.request for one in told if isinstance(one, e.RequestOpened)]
     [question] = [one for one in asked if isinstance(one, QuestionRequest)]
     _, answer = own(recording("background").streamed())
@@ -85,14 +85,14 @@ def test_from_disk_it_has_the_same_position_and_no_author(name: str) -> None:
 
 
 def test_a_prompt_that_interrupts_it_is_answered_and_it_is_aborted() -> None:
-    fold, told = recording("background_overtaken").fold()
+    reducer, told = recording("background_overtaken").reduce()
     messages = recording("background_overtaken").streamed()
     _, answer = own(messages)
     [call] = [part for part in answer.parts if isinstance(part, ToolPart)]
     assert (answer.message.failure, call.state) == (Failure("aborted", "aborted"), "error")
     assert len(messages) == 6
     assert (messages[5].message.final, messages[5].message.failure) == (True, None)
-    assert not fold.open
+    assert not reducer.open
     assert [one.status for one in told if isinstance(one, e.StatusChanged)][2:] == [Busy(), Busy(), Idle()]
 
 

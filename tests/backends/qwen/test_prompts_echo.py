@@ -11,9 +11,9 @@ MINE = frozenset({"client_1"})
 
 
 def session(*echoes: Echo, epoch: str = "e1") -> FollowedSession:
-    fold = SessionReducer("s1")
-    fold.echoes.extend(echoes)
-    return FollowedSession(fold, epoch)
+    reducer = SessionReducer("s1")
+    reducer.echoes.extend(echoes)
+    return FollowedSession(reducer, epoch)
 
 
 def echo(prompt_id: str, number: int, *, text: str = "do it", author: str = "client_1") -> Echo:
@@ -29,10 +29,10 @@ def found(now: FollowedSession, sought: Prompt, *, claimed: frozenset[str] = fro
 
 
 def test_a_position_can_be_parsed() -> None:
-    fold = SessionReducer("s1")
-    fold.cursor = 7
-    fold.echoes.append(echo("p3", 6))
-    place = EchoPosition.of(FollowedSession(fold, "e1"))
+    reducer = SessionReducer("s1")
+    reducer.cursor = 7
+    reducer.echoes.append(echo("p3", 6))
+    place = EchoPosition.of(FollowedSession(reducer, "e1"))
     assert EchoPosition.parse(str(place)) == place == EchoPosition("e1", 7, "p3")
     assert EchoPosition.parse(str(EchoPosition.of(FollowedSession(SessionReducer("s1"), "e1")))) == EchoPosition(
         "e1", 0, ""

@@ -11,9 +11,9 @@ from tui.backends.qwen import requests as requests
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest
 
 
-def of_stream(name: str) -> requests.Asked:
+def of_stream(name: str) -> requests.StreamedRequest:
     data = next(frame["data"] for frame in recording(name).events if frame["type"] == "permission_request")
-    return requests.asked("s1", "m1", data)
+    return requests.parse_request("s1", "m1", data)
 
 
 @pytest.mark.parametrize("name", ["ask", "dismiss", "shell", "refuse", "edit"])

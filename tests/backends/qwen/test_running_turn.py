@@ -4,7 +4,7 @@ from tests.backends.daemon import LOAD, daemon, echo, ended, loaded, said, updat
 from tests.backends.feeding import feeding, greeted
 from tests.waiting import wait_until
 from tui.backends.base import PromptLookup
-from tui.backends.qwen.running_turn import TORN
+from tui.backends.qwen.running_turn import MISSING_START
 from tui.core.model import NotePart
 
 DROPPED = {
@@ -22,7 +22,7 @@ async def test_a_truncated_answer_is_marked_and_loaded_again_at_its_end() -> Non
         backend = await greeted(http)
         async with feeding(backend) as feed:
             page = await backend.messages("s1")
-            assert [part.text for part in page.messages[-1].parts if isinstance(part, NotePart)] == [TORN]
+            assert [part.text for part in page.messages[-1].parts if isinstance(part, NotePart)] == [MISSING_START]
             assert page.messages[-1].message.id == "p2:answer"
             feed.store.apply(page)
             await wait_until(lambda: told.streams)
@@ -49,7 +49,7 @@ async def test_a_truncated_answer_with_only_a_plan_is_marked_too() -> None:
     torn["liveJournal"] = [DROPPED, update(12, "plan", "p2", entries=[{"content": "one"}])]
     async with daemon(**{LOAD: torn}) as (_, http):
         [full] = (await (await greeted(http)).messages("s1")).messages
-    assert [part.text for part in full.parts if isinstance(part, NotePart)] == [TORN]
+    assert [part.text for part in full.parts if isinstance(part, NotePart)] == [MISSING_START]
 
 
 async def test_a_turn_with_only_its_end_is_loaded_again() -> None:

@@ -45,7 +45,7 @@ async def test_a_listed_request_keeps_its_streamed_tool_call() -> None:
 
 
 async def test_requests_without_a_stream_are_found_by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.backends.qwen.streams.LOOK_EVERY", 0.01)
+    monkeypatch.setattr("tui.backends.qwen.streams.POLL_INTERVAL", 0.01)
     waiting = [{"requestId": "r2", "kind": "user_question", "questions": [{"question": "Which?"}]}]
     async with daemon() as (told, http):
         backend = await greeted(http)

@@ -51,17 +51,17 @@ def test_the_stream_gives_the_same_as_a_load(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENDED)
 def test_at_the_end_the_session_is_idle_and_nothing_is_open(name: str) -> None:
-    fold, told = recording(name).fold()
-    assert of(told, e.StatusChanged)[-1] == e.StatusChanged(fold.session_id, Idle())
-    assert not fold.open
-    assert fold.cursor == max(frame["id"] for frame in recording(name).events if "id" in frame)
+    reducer, told = recording(name).reduce()
+    assert of(told, e.StatusChanged)[-1] == e.StatusChanged(reducer.session_id, Idle())
+    assert not reducer.open
+    assert reducer.cursor == max(frame["id"] for frame in recording(name).events if "id" in frame)
 
 
 @pytest.mark.parametrize("name", ENDED)
 def test_repeated_events_change_nothing(name: str) -> None:
     """A page that already contains events may be fetched before them."""
     recorded = recording(name)
-    _, told = recorded.fold()
+    _, told = recorded.reduce()
     whole = e.MessagesLoaded(recorded.session_id, recorded.streamed(), None)
     for known in range(0, len(told), 3):
         store = Store()
@@ -135,8 +135,8 @@ def compacted(frames: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def told_of(raws: Sequence[dict[str, Any]]) -> tuple[FullMessage, ...]:
-    fold = SessionReducer("s1")
-    return picture("s1", [event for raw in raws for event in fold.take(read(raw, wire.Frame))])
+    reducer = SessionReducer("s1")
+    return picture("s1", [event for raw in raws for event in reducer.take(read(raw, wire.Frame))])
 
 
 TEXT_AROUND_A_RUNNING_CALL = [
@@ -176,8 +176,8 @@ def test_surrogates_are_joined_across_chunks() -> None:
 
 
 def test_ids_are_derived_from_the_prompt_and_deltas_have_positions() -> None:
-    fold, told = recording("think").fold()
-    [echo] = fold.echoes
+    reducer, told = recording("think").reduce()
+    [echo] = reducer.echoes
     deltas = of(told, e.TextDelta)
     assert {delta.message_id for delta in deltas} == {answer_id(echo.prompt_id)}
     assert {delta.part_id for delta in deltas} == {f"{echo.prompt_id}:1", f"{echo.prompt_id}:2"}
@@ -197,7 +197,7 @@ def test_reasoning_text_and_tokens() -> None:
 
 
 def test_a_question_is_opened_answered_and_quoted() -> None:
-    fold, told = recording("ask").fold()
+    reducer, told = recording("ask").reduce()
     [opened] = of(told, e.RequestOpened)
     question = opened.request
     assert isinstance(question, QuestionRequest)
@@ -206,18 +206,18 @@ def test_a_question_is_opened_answered_and_quoted() -> None:
         ("Feat", True, ["auth", "search"]),
     ]
     given_answers = (("Postgres",), ("auth", "search"))
-    assert of(told, e.QuestionAnswered) == [e.QuestionAnswered(fold.session_id, question.id, given_answers)]
+    assert of(told, e.QuestionAnswered) == [e.QuestionAnswered(reducer.session_id, question.id, given_answers)]
     assert question.asked is not None
     assert question.asked == pytest.approx(of(told, e.MessageUpserted)[0].message.created, abs=60)
-    [tool] = tools(picture(fold.session_id, told))
+    [tool] = tools(picture(reducer.session_id, told))
     assert (tool.call_id, tool.message_id, tool.answers) == (question.call_id, question.message_id, given_answers)
 
 
 def test_a_dismissed_question_ends_its_turn() -> None:
-    fold, told = recording("dismiss").fold()
+    reducer, told = recording("dismiss").reduce()
     [rejected] = of(told, e.QuestionRejected)
-    assert rejected.session_id == fold.session_id
-    [_, answer] = picture(fold.session_id, told)
+    assert rejected.session_id == reducer.session_id
+    [_, answer] = picture(reducer.session_id, told)
     assert answer.message.final
     [tool] = tools([answer])
     assert (tool.state, tool.error) == ("error", 'Tool "ask_user_question" was canceled by the user.')
@@ -226,14 +226,14 @@ def test_a_dismissed_question_ends_its_turn() -> None:
 
 @pytest.mark.parametrize(("name", "reply"), [("shell", "once"), ("refuse", "reject")])
 def test_a_permission_has_its_command_and_scope(name: str, reply: PermissionReply) -> None:
-    fold, told = recording(name).fold()
+    reducer, told = recording(name).reduce()
     [opened] = of(told, e.RequestOpened)
     request = opened.request
     assert isinstance(request, PermissionRequest)
     assert (request.action, request.detail) == ("run_shell_command", "touch made.txt")
     assert request.always == ("Always Allow in project: touch *",)
-    assert of(told, e.PermissionReplied) == [e.PermissionReplied(fold.session_id, request.id, reply)]
-    [tool] = tools(picture(fold.session_id, told))
+    assert of(told, e.PermissionReplied) == [e.PermissionReplied(reducer.session_id, request.id, reply)]
+    [tool] = tools(picture(reducer.session_id, told))
     assert tool.state == ("completed" if reply == "once" else "error")
     assert tool.input["command"] == "touch made.txt"
     assert tool.title == "touch made.txt (make a file)"
@@ -248,7 +248,7 @@ def test_an_edit_is_a_diff() -> None:
 
 
 def test_a_plan_is_the_todos() -> None:
-    _, told = recording("plan").fold()
+    _, told = recording("plan").reduce()
     assert of(told, e.TodosChanged)[-1].todos == (
         Todo("first", "completed", "medium"),
         Todo("second", "in_progress", "medium"),
@@ -262,13 +262,13 @@ def test_a_model_error_has_its_status() -> None:
 
 
 def test_a_cancelled_turn_is_aborted_and_the_queued_one_follows() -> None:
-    fold, told = recording("queue").fold()
-    first, second = [full.message for full in picture(fold.session_id, told) if full.message.role == "assistant"]
+    reducer, told = recording("queue").reduce()
+    first, second = [full.message for full in picture(reducer.session_id, told) if full.message.role == "assistant"]
     assert first.failure == Failure("aborted", "aborted")
     assert (second.final, second.failure) == (True, None)
     statuses = [event.status for event in of(told, e.StatusChanged)]
     assert statuses.count(Idle()) == 1
-    assert [echo.text for echo in fold.echoes] == ["SLOW", "second", "second"]
+    assert [echo.text for echo in reducer.echoes] == ["SLOW", "second", "second"]
 
 
 def test_a_running_turn_is_loaded_as_running() -> None:
@@ -281,9 +281,9 @@ def test_a_running_turn_is_loaded_as_running() -> None:
 
 def test_an_open_request_is_open_after_a_load() -> None:
     recorded = recording("ask")
-    fold, told = recorded.loaded("waiting")
-    [opened] = of(recorded.fold()[1], e.RequestOpened)
-    assert [asked.request for asked in fold.open.values()] == [opened.request]
+    reducer, told = recorded.loaded("waiting")
+    [opened] = of(recorded.reduce()[1], e.RequestOpened)
+    assert [asked.request for asked in reducer.open.values()] == [opened.request]
     assert of(told, e.RequestOpened) == [opened]
 
 
@@ -317,10 +317,10 @@ USED = words("agent_message_chunk", "", usage={"inputTokens": 1, "outputTokens":
     ],
 )
 def test_an_unrecorded_end_is_derived_from_the_transcript(stored: list[dict[str, Any]], breaks_off: bool) -> None:
-    fold = SessionReducer("s1", [])
+    reducer = SessionReducer("s1", [])
     raws = [frame(number, update) for number, update in enumerate([words("user_message_chunk", "go"), *stored], 1)]
-    told = [event for raw in raws for event in fold.take(read(raw, wire.Frame))]
-    [_, answer] = picture("s1", [*told, *fold.finish()])
+    told = [event for raw in raws for event in reducer.take(read(raw, wire.Frame))]
+    [_, answer] = picture("s1", [*told, *reducer.finish()])
     assert answer.message.failure == (BROKEN_OFF if breaks_off else None)
     assert answer.message.completed is not None
 
@@ -344,11 +344,11 @@ def test_closing_a_session_closes_its_requests() -> None:
     recorded = recording("ask")
     frames = recorded.frames()
     asked = next(i for i, one in enumerate(frames) if one.type == "permission_request")
-    fold, _ = recorded.fold(frames[: asked + 1])
-    request_id = next(iter(fold.open))
-    told = fold.take(wire.Frame("session_closed"))
-    assert e.RequestGone(fold.session_id, request_id) in told
-    assert e.StatusChanged(fold.session_id, Idle()) in told
+    reducer, _ = recorded.reduce(frames[: asked + 1])
+    request_id = next(iter(reducer.open))
+    told = reducer.take(wire.Frame("session_closed"))
+    assert e.RequestGone(reducer.session_id, request_id) in told
+    assert e.StatusChanged(reducer.session_id, Idle()) in told
 
 
 @pytest.mark.parametrize("kind", ["something_new", "session_snapshot", "prompt_cancelled", "model_switched"])
@@ -357,38 +357,38 @@ def test_other_events_are_skipped(kind: str) -> None:
 
 
 def test_an_unreadable_event_is_skipped_once() -> None:
-    fold = SessionReducer("s1")
+    reducer = SessionReducer("s1")
     with pytest.raises(msgspec.ValidationError):
-        fold.take(wire.Frame("session_update", id=7, data={"update": {"sessionUpdate": 3}}))
-    assert fold.cursor == 7
+        reducer.take(wire.Frame("session_update", id=7, data={"update": {"sessionUpdate": 3}}))
+    assert reducer.cursor == 7
 
 
 @pytest.mark.parametrize("code", ["session_closed", "-32602"])
 def test_a_prompt_refused_by_a_closing_session_is_removed(code: str) -> None:
     """Measured on 0.24.4: it leaves the server's queue, is echoed, and refused by the closing agent."""
-    fold = SessionReducer("s1")
-    fold.take(read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
+    reducer = SessionReducer("s1")
+    reducer.take(read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
     end = {
         "id": 2,
         "type": "turn_error",
         "promptId": "p1",
         "data": {"message": "Session is closing", "code": code},
     }
-    told = fold.take(read(end, wire.Frame))
+    told = reducer.take(read(end, wire.Frame))
     assert told == [e.MessageRemoved("s1", "p1"), e.StatusChanged("s1", Idle())]
 
 
 def test_a_turn_with_a_begun_answer_fails_when_its_session_is_closed() -> None:
-    fold = SessionReducer("s1")
-    fold.take(read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
-    fold.take(read(frame(2, words("agent_message_chunk", "Well")), wire.Frame))
+    reducer = SessionReducer("s1")
+    reducer.take(read(frame(1, words("user_message_chunk", "hello")), wire.Frame))
+    reducer.take(read(frame(2, words("agent_message_chunk", "Well")), wire.Frame))
     end = {
         "id": 3,
         "type": "turn_error",
         "promptId": "p1",
         "data": {"message": "closed", "code": "session_closed"},
     }
-    (ended,) = [one for one in of(fold.take(read(end, wire.Frame)), e.MessageUpserted)]
+    (ended,) = [one for one in of(reducer.take(read(end, wire.Frame)), e.MessageUpserted)]
     assert ended.message.failure is not None
 
 

@@ -21,7 +21,7 @@ from tests.backends.daemon import (
 from tests.backends.feeding import feeding, following, greeted
 from tests.waiting import wait_until
 from tui.backends.qwen import streams
-from tui.backends.qwen.streams import LOOK_EVERY
+from tui.backends.qwen.streams import POLL_INTERVAL
 from tui.core import events as e
 from tui.core.model import Idle
 from tui.net.errors import HttpStatusError
@@ -202,7 +202,7 @@ async def test_after_the_last_stream_polls_prove_the_connection_at_once() -> Non
         told.refuse_streams.append(NOT_FOUND)
         told.streams[0].send({"id": 9, "type": "state_resync_required", "data": {}})
         await wait_until(lambda: e.SessionDeleted("s1") in feed.told)
-        await wait_until(lambda: feed.told.count(e.Heartbeat()) > before, within=LOOK_EVERY / 2)
+        await wait_until(lambda: feed.told.count(e.Heartbeat()) > before, within=POLL_INTERVAL / 2)
         assert feed.error is None
 
 
@@ -220,7 +220,7 @@ async def test_a_gap_right_after_a_gap_is_left_to_the_backoff() -> None:
 
 
 async def test_a_closed_session_is_not_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.backends.qwen.streams.LOOK_EVERY", 0.01)
+    monkeypatch.setattr("tui.backends.qwen.streams.POLL_INTERVAL", 0.01)
     async with following() as (told, _, feed):
         before = feed.told.count(e.Heartbeat())
         told.streams[0].send({"id": 1, "type": "session_closed", "data": {"reason": "client_close"}})
@@ -255,5 +255,5 @@ async def test_a_flood_of_events_waits_for_the_reader_of_the_feed(monkeypatch: p
             async with aclosing(feed.events()) as events:
                 while words < 20_000:
                     words += isinstance(await anext(events), e.TextDelta)
-                    most = max(most, feed._told.qsize())
+                    most = max(most, feed._events.qsize())
             assert most < 4 * streams.UNREAD

@@ -96,7 +96,7 @@ class OpenCode:
 
     def __init__(self, http: Http, *, directory: str | None = None, identities: Identities | None = None) -> None:
         self._http = http
-        self._presence = ClientIdentity(http, kept=identities or InMemoryIdentities())
+        self._identity = ClientIdentity(http, kept=identities or InMemoryIdentities())
         self._traits = self.default_traits
         self._directory = directory
         self._home = directory or ""
@@ -111,7 +111,7 @@ class OpenCode:
 
     async def handshake(self) -> ServerInfo:
         health, where, features = await asyncio.gather(
-            self._get("/global/health", limit=SHORT), self._get("/path", limit=SHORT), self._presence.fetch_features()
+            self._get("/global/health", limit=SHORT), self._get("/path", limit=SHORT), self._identity.fetch_features()
         )
         value = health.value
         if not isinstance(value, dict) or value.get("healthy") is not True:
@@ -273,8 +273,8 @@ class OpenCode:
             async for chunk in response.chunks():
                 parser.feed(chunk)
                 if not parser.started:
-                    watcher.pads(parser.pads)
-        large = parser.received - parser.pads > PARSED_AT_ONCE
+                    watcher.padding(parser.padding_bytes)
+        large = parser.received - parser.padding_bytes > PARSED_AT_ONCE
         value = await asyncio.to_thread(parser.close) if large else parser.close()
         answer = await checked_aside(path, full_message, value)
         self._ids.saw(answer.message)
@@ -292,7 +292,7 @@ class OpenCode:
             return PromptLookup(stored=False, session_gone=True)
         return PromptLookup(stored=False)
 
-    def told_as(self, prompt: Prompt) -> str:
+    def server_id_of(self, prompt: Prompt) -> str:
         return prompt.message_id
 
     async def abort(self, session_id: str) -> None:
@@ -313,10 +313,10 @@ class OpenCode:
         """Nothing to do: there is no stream per session."""
 
     async def heartbeat(self, session_id: str) -> None:
-        await self._presence.beat(session_id)
+        await self._identity.send_heartbeat(session_id)
 
     async def close(self) -> None:
-        await self._presence.leave_all()
+        await self._identity.detach_all()
         await self._http.close()
 
     async def _resolve(self, path: str, body: dict[str, Any], directory: str) -> bool:

@@ -31,7 +31,7 @@ MIMO = Traits(
     cancels_on_disconnect=None,
     queues_prompts=False,
     answers_in_id_order=True,
-    yes_is_proof=False,
+    acceptance_is_proof=False,
 )
 GOES_ON = frozenset({"0.1.15"})
 """Versions measured to continue a turn after its client disconnects; earlier ones are said to cancel it."""

@@ -22,7 +22,7 @@ from tui.backends.paging import OnBytes, Paging
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.catalog import QwenCatalog
 from tui.backends.qwen.prompts import Prompts
-from tui.backends.qwen.requests import CANCELLED, Asked, option, selected
+from tui.backends.qwen.requests import CANCELLED, StreamedRequest, option, selected
 from tui.backends.qwen.session_list import SessionList
 from tui.backends.qwen.session_loader import LIMIT as LOAD_LIMIT
 from tui.backends.qwen.session_loader import SessionLoader
@@ -60,19 +60,19 @@ class QwenServe:
 
     def __init__(self, http: Http, *, directory: str | None = None, identities: Identities | None = None) -> None:
         self._http = http
-        self._presence = ClientIdentity(http, kept=identities or InMemoryIdentities())
+        self._identity = ClientIdentity(http, kept=identities or InMemoryIdentities())
         self._traits = QWEN
         self._directory = directory
         self._streams: StreamMultiplexer | None = None
         self._watches: dict[str, FollowedSession] = {}
         self._listing = SessionList(http, self._watches, (directory,) if directory else ())
-        self._loading = SessionLoader(http, self._presence)
+        self._loading = SessionLoader(http, self._identity)
         self._loads: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """By session: one load at a time, since each may issue a new client id."""
         self._paging = Paging(RECORDS)
-        self.offers = QwenCatalog(http, self._presence)
+        self.offers = QwenCatalog(http, self._identity)
         self._prompts = Prompts(
-            http, self._presence, self.offers, self._watches, load=self._loading.load, watch=self._watch
+            http, self._identity, self.offers, self._watches, load=self._loading.load, watch=self._watch
         )
 
     @property
@@ -84,10 +84,10 @@ class QwenServe:
         said = decode("/capabilities", read, reply.value, wire.Capabilities)
         if self._directory is None:
             self._listing.workspaces = said.trusted() or ((said.workspace_cwd,) if said.workspace_cwd else ())
-        self._presence.features = frozenset(one for one in said.features if isinstance(one, str))
+        self._identity.features = frozenset(one for one in said.features if isinstance(one, str))
         self._traits = replace(QWEN, client_heartbeat=HEARTBEAT in said.features)
         skew = None if reply.date is None else reply.date + 0.5 - time.time()
-        return ServerInfo(said.qwen_code_version, reply.elapsed, skew, self._presence.features)
+        return ServerInfo(said.qwen_code_version, reply.elapsed, skew, self._identity.features)
 
     async def ping(self) -> float:
         return (await self._http.call("GET", "/health", limit=SHORT)).elapsed
@@ -98,8 +98,8 @@ class QwenServe:
             self._http,
             self._watches,
             reload=self._loading.load,
-            identify=self._presence.header,
-            look=self._listing.look,
+            identify=self._identity.header,
+            look=self._listing.poll_changes,
             on_bytes=on_bytes,
         )
         self._streams = streams
@@ -134,7 +134,7 @@ class QwenServe:
             body["cwd"] = self._directory
         reply = await self._http.call("POST", "/session", json=body, timeout=LOAD_LIMIT)
         made = decode("/session", read, reply.value, wire.Loaded)
-        self._presence.record(made.session_id, made.client_id)
+        self._identity.record(made.session_id, made.client_id)
         session = wire.session_of(made)
         return replace(session, title=await self._set_title(session.id, title)) if title else session
 
@@ -145,9 +145,9 @@ class QwenServe:
 
     async def fork(self, session_id: str) -> Session:
         await self._activate(session_id)
-        reply = await self._presence.call(session_id, "branch", json={}, timeout=LOAD_LIMIT)
+        reply = await self._identity.call(session_id, "branch", json={}, timeout=LOAD_LIMIT)
         made = decode("/branch", read, reply.value, wire.Loaded)
-        self._presence.record(made.session_id, made.client_id)
+        self._identity.record(made.session_id, made.client_id)
         return await self.session(made.session_id)
 
     async def delete(self, session_id: str) -> None:
@@ -188,12 +188,12 @@ class QwenServe:
     async def look_up(self, session_id: str, prompt_id: str, prompt: Prompt | None = None) -> PromptLookup:
         return await self._prompts.look_up(session_id, prompt_id, prompt)
 
-    def told_as(self, prompt: Prompt) -> str:
-        return self._prompts.told_as(prompt)
+    def server_id_of(self, prompt: Prompt) -> str:
+        return self._prompts.server_id_of(prompt)
 
     async def abort(self, session_id: str) -> None:
         try:
-            await self._presence.call(session_id, "cancel", timeout=LIMIT)
+            await self._identity.call(session_id, "cancel", timeout=LIMIT)
         except NotFound as refusal:
             log.info("nothing to cancel: %s", refusal.message)
 
@@ -211,18 +211,18 @@ class QwenServe:
         self._loading.forget(session_id)
         if self._streams is not None:
             await self._streams.drop(session_id)
-        await self._presence.leave(session_id)
+        await self._identity.unfollow(session_id)
 
     async def heartbeat(self, session_id: str) -> None:
         try:
-            await self._presence.beat(session_id)
+            await self._identity.send_heartbeat(session_id)
         except NotFound:
             if session_id not in self._watches:
                 raise
             await self._loading.load(session_id)  # which registers this client again
 
     async def close(self) -> None:
-        await self._presence.leave_all()
+        await self._identity.detach_all()
         await self._http.close()
 
     async def _watch(self, session_id: str, on_bytes: OnBytes | None = None) -> LoadedSession:
@@ -231,7 +231,7 @@ class QwenServe:
             reloaded = await self._loading.load(session_id, on_bytes)
         watch = self._watches.get(session_id)
         if watch is not None:
-            watch.fold.shown_as(reloaded.watch.fold)
+            watch.reducer.shown_as(reloaded.watch.reducer)
         else:
             self._watches[session_id] = reloaded.watch
             if self._streams is not None:
@@ -240,10 +240,10 @@ class QwenServe:
 
     async def _set_title(self, session_id: str, title: str) -> str:
         """Set the session's title; the server may shorten it."""
-        headers = self._presence.header(session_id)
+        headers = self._identity.header(session_id)
         path = f"/session/{path_segment(session_id)}/metadata"
         reply = await self._http.call("PATCH", path, json={"displayName": title}, headers=headers)
-        named = decode(path, read, reply.value, wire.Named)
+        named = decode(path, read, reply.value, wire.Renamed)
         return named.display_name
 
     async def _activate(self, session_id: str) -> None:
@@ -251,11 +251,11 @@ class QwenServe:
         if await self._listing.status(session_id) is None:
             await self._loading.load(session_id)
 
-    async def _vote(self, request_id: str, vote: Callable[[Asked | None], dict[str, Any]]) -> bool:
-        asked = self._listing.find_asked(request_id)
+    async def _vote(self, request_id: str, vote: Callable[[StreamedRequest | None], dict[str, Any]]) -> bool:
+        asked = self._listing.find_open(request_id)
         path = f"permission/{path_segment(request_id)}"
         if asked is None:  # a reply left by an earlier run of the client: the route without a session accepts it
             await self._http.call("POST", f"/{path}", json=vote(None), timeout=LIMIT)
         else:
-            await self._presence.call(asked.request.session_id, path, json=vote(asked), timeout=LIMIT)
+            await self._identity.call(asked.request.session_id, path, json=vote(asked), timeout=LIMIT)
         return True

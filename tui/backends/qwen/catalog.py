@@ -66,7 +66,7 @@ class QwenCatalog:
 
     def __init__(self, http: Http, presence: ClientIdentity) -> None:
         self._http = http
-        self._presence = presence
+        self._identity = presence
 
     async def agents(self, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         """The modes of the session."""
@@ -96,7 +96,7 @@ class QwenCatalog:
         """Set the prompt's mode and model in its session. Raises `NetError`."""
         for what, key, chosen in (("approval-mode", "mode", prompt.agent), ("model", "modelId", prompt.model)):
             if chosen is not None:
-                await self._presence.call(prompt.session_id, what, json={key: chosen}, timeout=LIMIT)
+                await self._identity.call(prompt.session_id, what, json={key: chosen}, timeout=LIMIT)
 
     async def _state(self, session_id: str) -> _State:
         if not session_id:

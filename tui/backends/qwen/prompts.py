@@ -44,7 +44,7 @@ class Prompts:
         watch: Callable[[str], Awaitable[LoadedSession]],
     ) -> None:
         self._http = http
-        self._presence = presence
+        self._identity = presence
         self._offers = offers
         self._watches = watches
         self._load = load
@@ -62,7 +62,7 @@ class Prompts:
         body: JSON = {"prompt": [{"type": "text", "text": prompt.text}]}
         await self._choose(prompt)
         try:
-            reply = await self._presence.call(prompt.session_id, "prompt", json=body, timeout=LIMIT)
+            reply = await self._identity.call(prompt.session_id, "prompt", json=body, timeout=LIMIT)
         except HttpStatusError as refusal:
             if _code(refusal) == "prompt_queue_full":
                 raise PromptRejected(
@@ -71,7 +71,7 @@ class Prompts:
             if not isinstance(refusal, NotFound):
                 raise
             await self._watch(prompt.session_id)  # the session was closed, or the server restarted: load it
-            reply = await self._presence.call(prompt.session_id, "prompt", json=body, timeout=LIMIT)
+            reply = await self._identity.call(prompt.session_id, "prompt", json=body, timeout=LIMIT)
         known_as = decode("/prompt", read, reply.value, wire.Accepted).prompt_id
         self._claim(known_as, prompt)
         return PromptAccepted(known_as)
@@ -86,16 +86,16 @@ class Prompts:
             return PromptLookup(stored=False, session_gone=True)
         found = self._found_in(loaded.watch, prompt)
         if not found:
-            return PromptLookup(stored=None if loaded.watch.fold.truncated else False)
+            return PromptLookup(stored=None if loaded.watch.reducer.truncated else False)
         return PromptLookup(stored=True, server_id=found)
 
-    def told_as(self, prompt: Prompt) -> str:
-        """See `Backend.told_as`."""
+    def server_id_of(self, prompt: Prompt) -> str:
+        """See `Backend.server_id_of`."""
         watch = self._watches.get(prompt.session_id)
         return "" if watch is None else self._found_in(watch, prompt)
 
     def _found_in(self, watch: FollowedSession, prompt: Prompt) -> str:
-        mine = frozenset(self._presence.known_ids(prompt.session_id))
+        mine = frozenset(self._identity.known_ids(prompt.session_id))
         claimed = frozenset(one for one, owner in self._claims.items() if owner != prompt.message_id)
         found = find_prompt(prompt, watch, mine=mine, claimed=claimed)
         if found is None:
@@ -126,7 +126,7 @@ class Prompts:
             loaded = await self._watch(session_id)
         except NotFound:
             return PromptLookup(stored=False, session_gone=True)
-        return PromptLookup(stored=any(echo.prompt_id == prompt_id for echo in loaded.watch.fold.echoes))
+        return PromptLookup(stored=any(echo.prompt_id == prompt_id for echo in loaded.watch.reducer.echoes))
 
     def _claim(self, known_as: str, prompt: Prompt) -> None:
         self._claims[known_as] = prompt.message_id
@@ -148,8 +148,8 @@ class EchoPosition:
 
     @classmethod
     def of(cls, watch: FollowedSession) -> "EchoPosition":
-        newest = watch.fold.echoes[-1].prompt_id if watch.fold.echoes else ""
-        return cls(watch.epoch, watch.fold.cursor, newest)
+        newest = watch.reducer.echoes[-1].prompt_id if watch.reducer.echoes else ""
+        return cls(watch.epoch, watch.reducer.cursor, newest)
 
     @classmethod
     def parse(cls, text: str) -> "EchoPosition | None":
@@ -180,7 +180,7 @@ def find_prompt(prompt: Prompt, now: FollowedSession, *, mine: Set[str], claimed
 
 
 def _after(place: EchoPosition | None, now: FollowedSession) -> list[Echo]:
-    echoes = list(now.fold.echoes)
+    echoes = list(now.reducer.echoes)
     if place is None:
         return echoes
     if place.epoch == now.epoch:

@@ -97,7 +97,7 @@ COMMAS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StreamedRequest:
     """An open request, and its option ids by kind (`allow_once`, `reject_once`, …)."""
 
     request: Request
@@ -115,7 +115,7 @@ class Resolution:
     voter: str
 
 
-def asked(session_id: str, message_id: str, data: RawJSON, at: float = 0.0) -> Asked:
+def parse_request(session_id: str, message_id: str, data: RawJSON, at: float = 0.0) -> StreamedRequest:
     """The request of a `permission_request`; `message_id` is the message with its tool call.
 
     `at`: when it was asked (epoch seconds; 0: unknown).
@@ -142,10 +142,10 @@ def asked(session_id: str, message_id: str, data: RawJSON, at: float = 0.0) -> A
             **place,
         )
     given_input = call.raw_input if isinstance(call.raw_input, Mapping) else {}
-    return Asked(request, _by_kind(raw.options), call.title, given_input)
+    return StreamedRequest(request, _by_kind(raw.options), call.title, given_input)
 
 
-def pending(session_id: str, value: RawJSON) -> Asked:
+def pending(session_id: str, value: RawJSON) -> StreamedRequest:
     """One of `pendingInteractions`."""
     raw = read(value, _Interaction)
     at = (epoch(raw.created_at) if isinstance(raw.created_at, str) else 0.0) or None
@@ -163,10 +163,10 @@ def pending(session_id: str, value: RawJSON) -> Asked:
             asked=at,
         )
     given_input = raw.action.input if isinstance(raw.action.input, Mapping) else {}
-    return Asked(request, _by_kind(raw.options), raw.action.title, given_input)
+    return StreamedRequest(request, _by_kind(raw.options), raw.action.title, given_input)
 
 
-def option(asked: Asked | None, reply: PermissionReply) -> str:
+def option(asked: StreamedRequest | None, reply: PermissionReply) -> str:
     """The option id for `reply`; of several "always" options the first, which has the smallest scope."""
     kinds = {"once": "allow_once", "always": "allow_always", "reject": "reject_once"}
     default = CANCEL if reply == "reject" else ONCE
@@ -266,9 +266,9 @@ class OpenRequests:
 
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id
-        self.open: dict[str, Asked] = {}
+        self.open: dict[str, StreamedRequest] = {}
 
-    def opened(self, asked: Asked) -> list[e.Event]:
+    def opened(self, asked: StreamedRequest) -> list[e.Event]:
         self.open[asked.request.id] = asked
         return [e.RequestOpened(asked.request)]
 
@@ -299,7 +299,7 @@ class OpenRequests:
         self.open.clear()
         return gone
 
-    def _closed(self, asked: Asked, end: Resolution) -> list[e.Event]:
+    def _closed(self, asked: StreamedRequest, end: Resolution) -> list[e.Event]:
         request = asked.request
         del self.open[request.id]
         if not end.voter:
@@ -309,7 +309,7 @@ class OpenRequests:
         return [e.QuestionRejected(request.session_id, request.id)]
 
 
-def _reply(asked: Asked, chosen: str | None) -> PermissionReply:
+def _reply(asked: StreamedRequest, chosen: str | None) -> PermissionReply:
     if chosen is None or chosen == option(asked, "reject"):
         return "reject"
     return "once" if chosen == option(asked, "once") else "always"

@@ -19,7 +19,7 @@ from tui.core.transcript import join_halves
 
 JUST_AFTER = 0.0005
 """Seconds by which an answer follows its prompt in order: less than the server's clock resolution."""
-TORN = "the server dropped the beginning of this answer; it is complete once the turn has ended"
+MISSING_START = "the server dropped the beginning of this answer; it is complete once the turn has ended"
 
 Kind = Literal["text", "thought"]
 
@@ -45,7 +45,7 @@ class RunningTurn:
     server_initiated: bool = False
     """The server started it itself: a note takes the place of the prompt."""
     said: int = 0
-    permission_requests: dict[str, requests.Asked] = field(default_factory=dict)
+    permission_requests: dict[str, requests.StreamedRequest] = field(default_factory=dict)
     """The requests to the user, by tool call."""
     concluded: bool = False
     """The last update was text of the answer: otherwise a tool call would follow."""
@@ -64,7 +64,7 @@ class RunningTurn:
         return answer_id(self.prompt_id)
 
     @property
-    def begun(self) -> bool:
+    def has_started(self) -> bool:
         """Whether any part of the answer has arrived."""
         return self._message is not None
 
@@ -78,19 +78,19 @@ class RunningTurn:
         self._message = replace(new, **known)
         return [] if self._message == before else [e.MessageUpserted(self._message)]
 
-    def say(self, kind: Kind, text: str, *, alone: bool) -> list[e.Event]:
+    def append_text(self, kind: Kind, text: str, *, alone: bool) -> list[e.Event]:
         """More text; `alone`: it is a part of its own."""
         found: list[e.Event] = []
         self.concluded = kind == "text"
         if alone or self._segment is None or self._segment.kind != kind:
-            found += self.close_words()
+            found += self.end_text()
             self._segments += 1
             self._segment = _Segment(f"{self.prompt_id}:{self._segments}", kind)
             found.append(e.PartUpserted(self._words(self._segment, "streaming")))
         found += self._grow(self._segment, text)
-        return found + (self.close_words() if alone else [])
+        return found + (self.end_text() if alone else [])
 
-    def close_words(self) -> list[e.Event]:
+    def end_text(self) -> list[e.Event]:
         """End the growing text."""
         segment, self._segment = self._segment, None
         return [] if segment is None else [e.PartUpserted(self._words(segment, "done"))]
@@ -104,7 +104,7 @@ class RunningTurn:
         found = self.head()
         self.concluded = False
         if call_id not in self._calls:
-            found += self.close_words()
+            found += self.end_text()
         given = {name: value for name, value in update.items() if value is not None}
         self._calls[call_id] = self._calls.get(call_id, {}) | given
         return found, self._tool(call_id)
@@ -113,7 +113,7 @@ class RunningTurn:
         """The ids of the tool calls without a result."""
         return [call_id for call_id, call in self._calls.items() if state_of(call) in UNENDED]
 
-    def ask(self, asked: requests.Asked) -> list[e.Event]:
+    def add_request(self, asked: requests.StreamedRequest) -> list[e.Event]:
         """A tool call has a request, which may be the only source of its input."""
         call_id = asked.request.call_id
         if not call_id:
@@ -128,25 +128,25 @@ class RunningTurn:
         if self.server_initiated and self._message is None:
             return [e.PartUpserted(NotePart(part_id, self.session_id, self.prompt_id, text))]
         note = NotePart(part_id, self.session_id, self.answer_id, text)
-        return [*self.head(), *self.close_words(), e.PartUpserted(note)]
+        return [*self.head(), *self.end_text(), e.PartUpserted(note)]
 
     def unreadable(self, why: Exception) -> list[e.Event]:
         """A placeholder for an unreadable update of the answer."""
         self._unreadable += 1
         part_id = f"{self.prompt_id}:unreadable:{self._unreadable}"
         part = unreadable_part(part_id, self.session_id, self.answer_id, "a part of this answer", why)
-        return [*self.head(), *self.close_words(), e.PartUpserted(part)]
+        return [*self.head(), *self.end_text(), e.PartUpserted(part)]
 
     def truncated(self) -> list[e.Event]:
         """A note that the server dropped the beginning of the answer."""
-        note = NotePart(f"{self.prompt_id}:torn", self.session_id, self.answer_id, TORN)
+        note = NotePart(f"{self.prompt_id}:torn", self.session_id, self.answer_id, MISSING_START)
         return [*self.head(), e.PartUpserted(note)]
 
     def end(self, at: float, failure: Failure | None) -> list[e.Event]:
         """End the turn at `at` (epoch seconds; 0: unknown), with its running tool calls."""
         self.ended = True
         failure = failure or self.failed
-        found = self.close_words()
+        found = self.end_text()
         found += [e.PartUpserted(self._tool(call_id)) for call_id in self.unfinished_calls()]
         return [*found, *self.head(completed=at or self.created, failure=failure, final=failure is None)]
 

@@ -100,7 +100,7 @@ class Loaded(msgspec.Struct, rename="camel"):
         return decode_items(self.prompt_terminals, lambda one: read(one, Terminal), "how a prompt ended")
 
 
-class Named(msgspec.Struct, rename="camel"):
+class Renamed(msgspec.Struct, rename="camel"):
     """The response to a new title."""
 
     display_name: str = ""
@@ -154,7 +154,7 @@ class Capabilities(msgspec.Struct, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ListedSession:
     """The current state of one session."""
 
     session: Session
@@ -175,7 +175,7 @@ def text_of(content: RawJSON) -> str:
     return read(content, _Text).text if isinstance(content, Mapping) else ""
 
 
-def seen(value: RawJSON) -> Seen:
+def seen(value: RawJSON) -> ListedSession:
     raw = read(value, _Session)
     created = epoch(raw.created_at)
     session = Session(
@@ -185,7 +185,7 @@ def seen(value: RawJSON) -> Seen:
         created=created,
         updated=epoch(raw.updated_at or "") or created,
     )
-    return Seen(session, raw.has_active_prompt, tuple(raw.pending_interactions))
+    return ListedSession(session, raw.has_active_prompt, tuple(raw.pending_interactions))
 
 
 def session_of(raw: Loaded) -> Session:
@@ -195,16 +195,16 @@ def session_of(raw: Loaded) -> Session:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenPage:
+class ListedPage:
     """A page of the list; `cursor` requests the next one, None: there is none."""
 
-    sessions: Rows[Seen]
+    sessions: Rows[ListedSession]
     cursor: str | None
 
 
-def page(value: RawJSON) -> SeenPage:
+def page(value: RawJSON) -> ListedPage:
     raw = read(value, _Page)
-    return SeenPage(decode_items(raw.sessions, seen, "a session"), raw.next_cursor)
+    return ListedPage(decode_items(raw.sessions, seen, "a session"), raw.next_cursor)
 
 
 def usage(meta: Mapping[str, Any] | None) -> Usage | None:

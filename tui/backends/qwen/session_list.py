@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tui.backends.decoding import UNREADABLE, RawJSON, Rows, decode, decode_items, read
 from tui.backends.paging import Paging
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.requests import Asked, pending
+from tui.backends.qwen.requests import StreamedRequest, pending
 from tui.backends.qwen.streams import FollowedSession
 from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
@@ -43,18 +43,18 @@ class SessionList:
         self._http = http
         self._paging = Paging(PAGE)
         self._watches = watches
-        self._seen: dict[str, wire.Seen] = {}
+        self._seen: dict[str, wire.ListedSession] = {}
         self._unread: dict[str, str] = {}
         """Workspace → why its list could not be read at the last poll."""
-        self._asked: dict[str, Asked] = {}
+        self._asked: dict[str, StreamedRequest] = {}
         self._tools: dict[str, str] = {}
         """Request id → the tool that waits for permission, "" if unknown."""
 
-    def known(self, session_id: str) -> wire.Seen | None:
+    def known(self, session_id: str) -> wire.ListedSession | None:
         """The session as of the last poll."""
         return self._seen.get(session_id)
 
-    async def fetch(self) -> dict[str, wire.Seen]:
+    async def fetch(self) -> dict[str, wire.ListedSession]:
         """The newest sessions of all workspaces, newest first; those of an unreadable list as last seen."""
         pages = await together(*map(self._newest, self.workspaces))
         listed = zip(self.workspaces, pages, strict=True)
@@ -71,7 +71,7 @@ class SessionList:
         """
         at: dict[str, str | None] = dict.fromkeys(self.workspaces) if cursor is None else json.loads(cursor)
         wanted = search.casefold()
-        found: dict[str, wire.Seen] = {}
+        found: dict[str, wire.ListedSession] = {}
         read = unreadable = 0
         while at:
             for place, where in list(at.items()):
@@ -90,24 +90,24 @@ class SessionList:
         rows.unreadable, rows.cursor = unreadable, json.dumps(at) if at else None
         return rows
 
-    async def _newest(self, place: str) -> wire.SeenPage | InvalidBody:
+    async def _newest(self, place: str) -> wire.ListedPage | InvalidBody:
         """The newest of a workspace: one page, or several smaller ones."""
         try:
             page, size = await self._sized_page(place)
             while page.cursor is not None and size < PAGE and len(page.sessions) < PAGE:
                 more, size = await self._sized_page(place, page.cursor)
                 further = _further(more, page.cursor) if more.sessions else None
-                page = wire.SeenPage(page.sessions.with_more(more.sessions), further)
+                page = wire.ListedPage(page.sessions.with_more(more.sessions), further)
         except InvalidBody as error:
             log.warning("the sessions of %s cannot be listed: %s", place, error.message)
             return error
         return page
 
-    async def _page(self, place: str, cursor: str | None = None) -> wire.SeenPage:
+    async def _page(self, place: str, cursor: str | None = None) -> wire.ListedPage:
         page, _ = await self._sized_page(place, cursor)
         return page
 
-    async def _sized_page(self, place: str, cursor: str | None = None) -> tuple[wire.SeenPage, int]:
+    async def _sized_page(self, place: str, cursor: str | None = None) -> tuple[wire.ListedPage, int]:
         """A page, reduced if the response is too large or too slow, and its requested size."""
         asked_for = PAGE
         path = f"/workspaces/{path_segment(place)}/sessions"
@@ -120,7 +120,7 @@ class SessionList:
 
         return decode(path, wire.page, (await self._paging.ask(fetch, PAGE)).value), asked_for
 
-    async def status(self, session_id: str) -> wire.Seen | None:
+    async def status(self, session_id: str) -> wire.ListedSession | None:
         """The session's current state; None if it is not live at the server."""
         path = f"/session/{path_segment(session_id)}/status"
         try:
@@ -134,7 +134,7 @@ class SessionList:
         seen = await self.fetch()
         unlisted = [one for one in self._watches if one not in seen]
         found = dict(zip(unlisted, await together(*map(self._status_or_why, unlisted)), strict=True))
-        seen |= {one: status for one, status in found.items() if isinstance(status, wire.Seen)}
+        seen |= {one: status for one, status in found.items() if isinstance(status, wire.ListedSession)}
         unknown = {one: why.message for one, why in found.items() if isinstance(why, InvalidBody)}
         await self._name_tools(seen)
         self._seen = seen
@@ -146,14 +146,14 @@ class SessionList:
         problem = "; ".join(dict.fromkeys([*self._unread.values(), *unknown.values()]))
         return e.Resynced(statuses, tuple(requests), covered, unreadable, problem, unknown=frozenset(unknown))
 
-    async def _status_or_why(self, session_id: str) -> wire.Seen | InvalidBody | None:
+    async def _status_or_why(self, session_id: str) -> wire.ListedSession | InvalidBody | None:
         try:
             return await self.status(session_id)
         except InvalidBody as error:
             log.warning("the status of %s cannot be read: %s", session_id, error.message)
             return error
 
-    async def look(self) -> Sequence[e.Event]:
+    async def poll_changes(self) -> Sequence[e.Event]:
         """Changes in the list; of followed sessions only the title, as the rest is streamed."""
         seen = await self.fetch()
         await self._name_tools(seen)
@@ -173,14 +173,14 @@ class SessionList:
             found += [e.RequestOpened(request) for request in is_open.values()]
         return found
 
-    def find_asked(self, request_id: str) -> Asked | None:
+    def find_open(self, request_id: str) -> StreamedRequest | None:
         """An open request, with its options."""
         for watch in self._watches.values():
-            if request_id in watch.fold.open:
-                return watch.fold.open[request_id]
+            if request_id in watch.reducer.open:
+                return watch.reducer.open[request_id]
         return self._asked.get(request_id)
 
-    async def _name_tools(self, seen: Mapping[str, wire.Seen]) -> None:
+    async def _name_tools(self, seen: Mapping[str, wire.ListedSession]) -> None:
         """Look up, once per permission without a stream, which tool waits: the list does not name it."""
         waiting = {
             asked.request.id: asked
@@ -194,27 +194,27 @@ class SessionList:
         found = {asked.request.id: name for asked, name in zip(new, names, strict=True)}
         self._tools = {one: name for one, name in self._tools.items() if one in waiting} | found
 
-    def _requests_of(self, seen: wire.Seen) -> list[Request]:
+    def _requests_of(self, seen: wire.ListedSession) -> list[Request]:
         """The open requests of a session, with their tool calls if its events are streamed."""
         watch = self._watches.get(seen.session.id)
-        streamed = {} if watch is None else watch.fold.open
+        streamed = {} if watch is None else watch.reducer.open
         asked = [streamed.get(one.request.id) or self._named(one) for one in _waiting(seen)]
         self._asked |= {one.request.id: one for one in asked}
         return [one.request for one in asked]
 
-    def _named(self, asked: Asked) -> Asked:
+    def _named(self, asked: StreamedRequest) -> StreamedRequest:
         tool = self._tools.get(asked.request.id)
         if not tool or not isinstance(asked.request, PermissionRequest):
             return asked
         return dataclasses.replace(asked, request=replace(asked.request, action=tool))
 
 
-def _further(page: wire.SeenPage, cursor: str | None) -> str | None:
+def _further(page: wire.ListedPage, cursor: str | None) -> str | None:
     """The cursor of the page after this one, which was requested by `cursor`."""
     return page.cursor if page.cursor != cursor else None
 
 
-def _waiting(seen: wire.Seen) -> Rows[Asked]:
+def _waiting(seen: wire.ListedSession) -> Rows[StreamedRequest]:
     return decode_items(list(seen.interactions), lambda raw: pending(seen.session.id, raw), "an open request")
 
 
@@ -236,7 +236,7 @@ class _Event(msgspec.Struct):
     data: _Update = msgspec.field(default_factory=_Update)
 
 
-async def tool_of(http: Http, asked: Asked) -> str:
+async def tool_of(http: Http, asked: StreamedRequest) -> str:
     """The name of the newest call with the input of the request; "" if unknown.
 
     The list has the kind of the call and its input ("execute", a command), but not its name. The stored transcript has

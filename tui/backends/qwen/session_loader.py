@@ -36,7 +36,7 @@ class SessionLoader:
 
     def __init__(self, http: Http, presence: ClientIdentity) -> None:
         self._http = http
-        self._presence = presence
+        self._identity = presence
         self._plans: dict[str, tuple[Todo, ...]] = {}
         self._begins: dict[str, LoadedStart] = {}
 
@@ -54,24 +54,24 @@ class SessionLoader:
 
     async def load(self, session_id: str, on_bytes: OnBytes | None = None) -> LoadedSession:
         """The session's replay. Raises `HttpStatusError` with status 404 if there is none."""
-        known = self._presence.header(session_id)
+        known = self._identity.header(session_id)
         path = f"/session/{path_segment(session_id)}/load"
         report = None if on_bytes is None else lambda received, size: on_bytes(received)
         reply = await self._http.call("POST", path, json={}, headers=known, timeout=LIMIT, progress=report)
         said = decode(path, read, reply.value, wire.Loaded)
         if said.client_id in known.values():
-            await self._presence.detach(session_id, known)
+            await self._identity.detach(session_id, known)
         elif said.client_id:
-            self._presence.record(session_id, said.client_id)
+            self._identity.record(session_id, said.client_id)
         terminals = said.terminals()
-        fold = SessionReducer(session_id, terminals)
-        told = [event for raw in (*said.compacted_replay, *said.live_journal) for event in _told(fold, raw)]
+        reducer = SessionReducer(session_id, terminals)
+        told = [event for raw in (*said.compacted_replay, *said.live_journal) for event in _events_of(reducer, raw)]
         if not said.has_active_prompt:
-            told += fold.finish()
-        fold.cursor = max(fold.cursor, said.last_event_id)
+            told += reducer.finish()
+        reducer.cursor = max(reducer.cursor, said.last_event_id)
         messages = picture(session_id, told)
         cut = said.history_has_more or any(wire.is_truncation(raw) for raw in said.compacted_replay)
-        more = cut or _lacks_prompts(fold, terminals)
+        more = cut or _lacks_prompts(reducer, terminals)
         first = messages[0].message.id if messages else ""
         self._begins[session_id] = LoadedStart(first, terminals)
         plans = [event for event in told if isinstance(event, e.TodosChanged)]
@@ -80,22 +80,22 @@ class SessionLoader:
             e.MessagesLoaded(session_id, messages, FROM_THE_END if more else None, up_to_date=True),
             e.TodosChanged(session_id, self._plans[session_id]),
             e.StatusChanged(session_id, Busy() if said.has_active_prompt else Idle()),
-            *(e.RequestOpened(asked.request) for asked in fold.open.values()),
+            *(e.RequestOpened(asked.request) for asked in reducer.open.values()),
         ]
-        return LoadedSession(FollowedSession(fold, said.event_epoch), tuple(events))
+        return LoadedSession(FollowedSession(reducer, said.event_epoch), tuple(events))
 
 
-def _lacks_prompts(fold: SessionReducer, terminals: Iterable[wire.Terminal]) -> bool:
+def _lacks_prompts(reducer: SessionReducer, terminals: Iterable[wire.Terminal]) -> bool:
     """Whether completed prompts are missing from the replay.
 
     That is the case if the session was activated by `resume`: then `load` returns no history, without a notice.
     """
-    replayed = {echo.prompt_id for echo in fold.echoes}
+    replayed = {echo.prompt_id for echo in reducer.echoes}
     return any(end.terminal == "completed" and end.prompt_id not in replayed for end in terminals)
 
 
-def _told(fold: SessionReducer, raw: JSON) -> list[e.Event]:
+def _events_of(reducer: SessionReducer, raw: JSON) -> list[e.Event]:
     try:
-        return fold.take(read(raw, wire.Frame))
+        return reducer.take(read(raw, wire.Frame))
     except UNREADABLE as error:
-        return fold.unreadable(error)
+        return reducer.unreadable(error)

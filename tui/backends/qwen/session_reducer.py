@@ -79,36 +79,36 @@ class SessionReducer:
         """Call without a result → the earlier turn that made it."""
         self._overtaken: RunningTurn | None = None
         """A turn of the server that a prompt is ending; its last events are still to arrive."""
-        self._torn = ""
+        self._truncated_text = ""
         """The prompt whose first events the server dropped; "" if none."""
         self.stale = False
         """A turn with a dropped beginning has ended: the session must be loaded again."""
 
     @property
-    def open(self) -> Mapping[str, requests.Asked]:
+    def open(self) -> Mapping[str, requests.StreamedRequest]:
         """The open requests, by id."""
         return self._requests.open
 
     @property
     def truncated(self) -> bool:
         """Whether the server dropped the beginning of the running turn, and prompts received meanwhile."""
-        return bool(self._torn)
+        return bool(self._truncated_text)
 
     def shown_as(self, loaded: "SessionReducer") -> None:
         """Adopt the truncation of a newer load: the missing part is loaded once the turn has ended."""
-        self._torn = self._torn or loaded._torn
+        self._truncated_text = self._truncated_text or loaded._truncated_text
 
     def take(self, frame: wire.Frame) -> list[e.Event]:
         """Handle one event. Raises `msgspec.ValidationError` for an unreadable one, which is then skipped."""
         if frame.id is not None:
             self.cursor = max(self.cursor, frame.id)
-        return self._told(frame)
+        return self._events_of(frame)
 
     def finish(self) -> list[e.Event]:
         """The server runs no turn: end an open one whose end was not sent."""
         self._queue.clear()
         found = self._end_unseen()
-        self._torn, self.stale = "", False  # loading again would not change it
+        self._truncated_text, self.stale = "", False  # loading again would not change it
         return found
 
     def resumed(self) -> list[e.Event]:
@@ -124,7 +124,7 @@ class SessionReducer:
             return []
         return turn.unreadable(why)
 
-    def _told(self, frame: wire.Frame) -> list[e.Event]:
+    def _events_of(self, frame: wire.Frame) -> list[e.Event]:
         match frame.type:
             case "session_update":
                 return self._updated(frame)
@@ -194,15 +194,15 @@ class SessionReducer:
         text = sanitize(wire.text_of(update.content))
         turn = self._turn
         if turn is not None and turn.prompt_id == prompt_id:
-            return self._said_by_user(turn, text)
+            return self._user_text(turn, text)
         created = frame.at or self._after_turn()
         found = [*self._overtake(), *self._begin(prompt_id, created)]
         self._queue.discard(prompt_id)
         self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
         assert self._turn is not None
-        return [*found, *self._said_by_user(self._turn, text)]
+        return [*found, *self._user_text(self._turn, text)]
 
-    def _said_by_user(self, turn: RunningTurn, text: str) -> list[e.Event]:
+    def _user_text(self, turn: RunningTurn, text: str) -> list[e.Event]:
         """One block of the prompt; text added to a running turn is a further block."""
         found: list[e.Event] = []
         if not turn.said:
@@ -216,7 +216,7 @@ class SessionReducer:
         self._turn = RunningTurn(self.session_id, prompt_id, at)
         return [e.StatusChanged(self.session_id, Busy())]
 
-    def _begin_own(self, prompt_id: str, at: float, event_id: int) -> list[e.Event]:
+    def _begin_server_turn(self, prompt_id: str, at: float, event_id: int) -> list[e.Event]:
         """Begin a turn of the server: its report takes the place of a prompt."""
         self._keep_unfinished()
         self._turn = RunningTurn(self.session_id, prompt_id, at, server_initiated=True)
@@ -268,7 +268,7 @@ class SessionReducer:
             return found
         if not text:
             return found
-        return found + turn.say(kind, text, alone=meta.get("qwenDiscreteMessage") is True)
+        return found + turn.append_text(kind, text, alone=meta.get("qwenDiscreteMessage") is True)
 
     def _called(self, frame: wire.Frame, call_id: str, update: Mapping[str, Any]) -> list[e.Event]:
         """A replay ends with the failures of calls that a killed server left without a result."""
@@ -292,8 +292,8 @@ class SessionReducer:
         if began is None:
             found += self._begin(frame.prompt_id, created)
         else:
-            found += self._begin_own(frame.prompt_id, max(began, created), frame.id or 0)
-        if self._torn and self._turn is not None:
+            found += self._begin_server_turn(frame.prompt_id, max(began, created), frame.id or 0)
+        if self._truncated_text and self._turn is not None:
             found += self._turn.truncated()
         return self._turn, found
 
@@ -313,11 +313,11 @@ class SessionReducer:
             return overtaken.end(at, failure)
         if prompt_id is not None and (turn is None or turn.prompt_id != prompt_id):
             self._queue.discard(prompt_id)
-            self.stale = self.stale or prompt_id == self._torn
+            self.stale = self.stale or prompt_id == self._truncated_text
             return []  # it was removed from the queue, or only its end was kept
         if turn is None or turn.ended:
             return []
-        self.stale = bool(self._torn)
+        self.stale = bool(self._truncated_text)
         found = [*self._end_overtaken(), *turn.end(at, failure), *self._requests.all_gone()]
         if not self._queue:
             found.append(e.StatusChanged(self.session_id, Idle()))
@@ -325,7 +325,7 @@ class SessionReducer:
 
     def _is_unanswered(self, prompt_id: str | None) -> bool:
         turn = self._turn
-        return turn is not None and turn.prompt_id == prompt_id and not (turn.ended or turn.begun)
+        return turn is not None and turn.prompt_id == prompt_id and not (turn.ended or turn.has_started)
 
     def _withdrawn(self) -> list[e.Event]:
         """Its session was closed: the agent may never have received the prompt, although the server echoed it.
@@ -343,7 +343,7 @@ class SessionReducer:
             return []  # of ended turns: those are fetched in pages
         turn = self._turn
         before = [] if turn is None or turn.prompt_id == frame.prompt_id else self._end_unseen()
-        self._torn = frame.prompt_id or "unknown"
+        self._truncated_text = frame.prompt_id or "unknown"
         return before
 
     def _end_unseen(self) -> list[e.Event]:
@@ -355,7 +355,7 @@ class SessionReducer:
         if turn is None:
             return []
         if turn.ended:
-            return [*self._end_overtaken(), *turn.close_words()]
+            return [*self._end_overtaken(), *turn.end_text()]
         return self._end(turn.prompt_id, *self._remembered(turn))
 
     def _end_overtaken(self) -> list[e.Event]:
@@ -374,9 +374,9 @@ class SessionReducer:
     def _asked(self, frame: wire.Frame) -> list[e.Event]:
         turn, found = self._turn_of(frame)
         message_id = turn.answer_id if turn is not None else ""
-        asked = requests.asked(self.session_id, message_id, frame.data, frame.at)
+        asked = requests.parse_request(self.session_id, message_id, frame.data, frame.at)
         if turn is not None:
-            found += turn.ask(asked)
+            found += turn.add_request(asked)
         return [*found, *self._requests.opened(asked)]
 
 

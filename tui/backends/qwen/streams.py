@@ -35,7 +35,7 @@ LONGEST_SILENCE = 45.0
 """Read timeout in seconds of one stream, three heartbeats, even if others are alive."""
 UNREAD = 1_000
 """Limit of unread events of all streams, above which reading from the network pauses."""
-LOOK_EVERY = 10.0
+POLL_INTERVAL = 10.0
 """Seconds between two polls of sessions without a stream, and between heartbeats if none has one."""
 CLOSED, DIED = "session_closed", "session_died"
 CRASH_LOOP_WINDOW = 30.0
@@ -59,12 +59,12 @@ class End(Enum):
 class FollowedSession:
     """A session whose events are followed: its state, and the epoch of its event ids."""
 
-    fold: SessionReducer
+    reducer: SessionReducer
     epoch: str
 
     @property
     def session_id(self) -> str:
-        return self.fold.session_id
+        return self.reducer.session_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +96,19 @@ class StreamMultiplexer:
         self._watches = watches
         self._reload = reload
         self._identify = identify
-        self._look = look
+        self._poll_changes = look
         self._on_bytes = on_bytes
-        self._told: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
+        self._events: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._alone = asyncio.Event()
-        self._looking = asyncio.create_task(self._keep_looking())
+        self._looking = asyncio.create_task(self._poll_sessions())
         self._looking.add_done_callback(self._done)
         for session_id in watches:
             self.follow(session_id)
 
     async def events(self) -> AsyncGenerator[e.Event, None]:
         while True:
-            told = await self._told.get()
+            told = await self._events.get()
             if isinstance(told, BaseException):
                 raise told
             yield told
@@ -132,11 +132,11 @@ class StreamMultiplexer:
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._told.put_nowait(error)
+            self._events.put_nowait(error)
 
-    def _tell(self, events: Sequence[e.Event]) -> None:
+    def _emit(self, events: Sequence[e.Event]) -> None:
         for event in events:
-            self._told.put_nowait(event)
+            self._events.put_nowait(event)
 
     async def _follow(self, watch: FollowedSession) -> None:
         """Follow one session until it is deleted or closed. Raises what ends its stream otherwise.
@@ -146,7 +146,7 @@ class StreamMultiplexer:
         just_loaded = False
         died_at = stale_at = float("-inf")
         while True:
-            stood = watch.fold.cursor
+            stood = watch.reducer.cursor
             try:
                 match await self._stream(watch):
                     case End.CLOSED:
@@ -164,9 +164,9 @@ class StreamMultiplexer:
                     raise
                 just_loaded = True  # the server was restarted, and knows the session once it is loaded
             else:
-                if just_loaded and watch.fold.cursor == stood:
+                if just_loaded and watch.reducer.cursor == stood:
                     raise StreamEnded
-                just_loaded = watch.fold.cursor == stood
+                just_loaded = watch.reducer.cursor == stood
             if not await self._start_over(watch):
                 break
         self._watches.pop(watch.session_id, None)
@@ -179,17 +179,17 @@ class StreamMultiplexer:
         try:
             reloaded = await self._reload(watch.session_id)
         except NotFound:
-            self._tell([e.SessionDeleted(watch.session_id)])
+            self._emit([e.SessionDeleted(watch.session_id)])
             return False
-        watch.fold, watch.epoch = reloaded.watch.fold, reloaded.watch.epoch
-        self._tell(reloaded.events)
+        watch.reducer, watch.epoch = reloaded.watch.reducer, reloaded.watch.epoch
+        self._emit(reloaded.events)
         return True
 
     async def _stream(self, watch: FollowedSession) -> End:
         """Run one stream. Raises what ends it unexpectedly."""
         headers = {
             "accept": "text/event-stream",
-            "last-event-id": str(watch.fold.cursor),
+            "last-event-id": str(watch.reducer.cursor),
             "x-qwen-event-epoch": watch.epoch,
             **self._identify(watch.session_id),
         }
@@ -206,45 +206,45 @@ class StreamMultiplexer:
                     await self._until_read()
                     turn.begin()
                 frame = _frame(sent.data)
-                if frame is None or (frame.id is not None and frame.id <= watch.fold.cursor):
+                if frame is None or (frame.id is not None and frame.id <= watch.reducer.cursor):
                     continue
-                if frame.type == RESYNC or (frame.id is not None and frame.id > watch.fold.cursor + 1):
+                if frame.type == RESYNC or (frame.id is not None and frame.id > watch.reducer.cursor + 1):
                     return End.STALE  # ids have no gaps: an event was lost or unreadable
                 if frame.type == REPLAYED:
-                    self._tell(watch.fold.resumed())
+                    self._emit(watch.reducer.resumed())
                 self._take(watch, frame)
                 if frame.type == CLOSED:
                     return End.CLOSED
                 if frame.type == DIED:
                     return End.DIED
-                if watch.fold.stale:
+                if watch.reducer.stale:
                     return End.STALE
         raise StreamEnded
 
     def _take(self, watch: FollowedSession, frame: wire.Frame) -> None:
         try:
-            self._tell(watch.fold.take(frame))
+            self._emit(watch.reducer.take(frame))
         except UNREADABLE as error:
-            self._tell(watch.fold.unreadable(error))
+            self._emit(watch.reducer.unreadable(error))
 
     async def _until_read(self) -> None:
         """Wait for the reader of the feed, to limit the queue."""
         while True:
             await asyncio.sleep(SLICE)  # lets keys be handled: an echo takes several passes of the loop
-            if self._told.qsize() <= UNREAD:
+            if self._events.qsize() <= UNREAD:
                 return
 
     def _beat(self, watch: FollowedSession) -> None:
         """Each stream has heartbeats; those of the oldest count for the connection."""
         if next(iter(self._tasks), None) == watch.session_id:
-            self._tell([e.Heartbeat()])
+            self._emit([e.Heartbeat()])
 
-    async def _keep_looking(self) -> None:
+    async def _poll_sessions(self) -> None:
         """Poll sessions without a stream. If no session has one, the polls prove the connection."""
         while True:
             self._alone.clear()
             try:
-                found = await self._look()
+                found = await self._poll_changes()
             except NetError as error:
                 if not self._tasks or error.permanent:
                     raise
@@ -252,10 +252,10 @@ class StreamMultiplexer:
             else:
                 if not self._tasks:
                     self._on_bytes(1)
-                    self._tell([e.Heartbeat()])
-                self._tell(found)
+                    self._emit([e.Heartbeat()])
+                self._emit(found)
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
+                async with asyncio.timeout(POLL_INTERVAL):
                     await self._alone.wait()
 
 

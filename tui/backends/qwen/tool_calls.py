@@ -62,7 +62,7 @@ def tool_part(
     message_id: str,
     part_id: str,
     call: Mapping[str, Any],
-    asked: requests.Asked | None,
+    asked: requests.StreamedRequest | None,
     *,
     ended: bool,
 ) -> ToolPart:

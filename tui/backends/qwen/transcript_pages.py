@@ -179,22 +179,22 @@ def _is_prompt(frame: wire.Frame) -> bool:
 def _messages(
     session_id: str, frames: Sequence[wire.Frame], terminals: Iterable[wire.Terminal]
 ) -> tuple[FullMessage, ...]:
-    fold = SessionReducer(session_id, terminals)
-    told = [event for frame in frames for event in _told(fold, frame)]
-    return picture(session_id, [*told, *fold.finish()])
+    reducer = SessionReducer(session_id, terminals)
+    told = [event for frame in frames for event in _events_of(reducer, frame)]
+    return picture(session_id, [*told, *reducer.finish()])
 
 
 def _damaged(at: int, raw: RawJSON, why: Exception) -> wire.Frame:
     return wire.Frame(DAMAGED, data={"update": {}, "why": str(why)})
 
 
-def _told(fold: SessionReducer, frame: wire.Frame) -> list[e.Event]:
+def _events_of(reducer: SessionReducer, frame: wire.Frame) -> list[e.Event]:
     if frame.type == DAMAGED:
-        return fold.unreadable(ValueError(frame.data["why"]))
+        return reducer.unreadable(ValueError(frame.data["why"]))
     try:
-        return fold.take(frame)
+        return reducer.take(frame)
     except UNREADABLE as error:
-        return fold.unreadable(error)
+        return reducer.unreadable(error)
 
 
 def _before(first: str, messages: Sequence[FullMessage]) -> tuple[FullMessage, ...]:
