@@ -35,6 +35,7 @@ BAD = {
     **{"history": "text = 'bad'", "answer_drafts": "request = 'que_bad'", "answers": "request = 'que_bad'"},
     **{"aborts": "prompt = 'msg_bad'", "ends": "prompt = 'msg_bad'", "identities": "identity = 'bad'"},
     "places": "true",
+    "prompt_keys": "name = 'bad'",
 }
 
 
@@ -48,6 +49,7 @@ def fill(folder: Path, name: str) -> None:
     journal.save_draft(f"ses_{name}", name)
     journal.enqueue([Queued(name, "ses_1", name)], 1)
     journal.mark_in_flight(Prompt("ses_1", name, f"msg_{name}", "prt_1"), queued_id="none")
+    journal.jobs.mark_in_flight(Prompt("ses_1", name, f"msg_{name}", "prt_1"), name)
     journal.remember(name)
     journal.save_answer_draft(f"que_{name}", name.encode())
     journal.post_answer(f"que_{name}", name.encode())
@@ -72,6 +74,7 @@ def seen(journal: Journal) -> dict[str, int]:
         "aborts": len(journal.adopt_aborts()),
         "ends": len(journal.turn_ends("ses_1")),
         "identities": len(journal.identities("ses_1")),
+        "prompt_keys": sum(journal.jobs.claim(name) is not None for name in names),
         "places": int(journal.last_session() is not None),
     }
     assert all(isinstance(session, str) for session in journal.sessions_with_drafts())

@@ -527,6 +527,7 @@ def test_a_file_of_the_first_version_is_migrated(tmp_path: Path, start: Start) -
         database.execute("DROP TABLE identities")
         database.execute("DROP TABLE ends")
         database.execute("DROP TABLE aborts")
+        database.execute("DROP TABLE prompt_keys")
         database.execute("ALTER TABLE drafts DROP COLUMN queued")
         database.execute("ALTER TABLE drafts DROP COLUMN changed")
         database.execute("PRAGMA user_version = 1")

@@ -1,7 +1,6 @@
 """`connect` and `Connection`: what programs use of Holdfast. They stand on `tui.client.Client` and the journal."""
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -10,21 +9,24 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_state_path
 
-from tui.api.errors import CannotConnect, FileNotInProject, PromptNotSent, RequestNotFound, SessionNotFound
+from tui.api.errors import (
+    CannotConnect,
+    RequestNotFound,
+    SessionNotFound,
+)
 from tui.api.event_feed import ConnectionFeed, EventFeed
+from tui.api.job_sender import Job, JobSender
 from tui.api.pending import pending_request
 from tui.api.running_turn import OnRequest, RunningTurn, send_reply
 from tui.api.values import AnswerOutcome, AnswerState, Event, PendingRequest, Reply, Result
 from tui.client.client import Client
-from tui.client.prompt_dispatcher import NotFetched, NotSaved
 from tui.client.recorded_turn import is_persons
 from tui.config.http_factory import open_transport
 from tui.config.settings import Settings, load_settings
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
-from tui.core.model import Request, Session
+from tui.core.model import Request
 from tui.net.clocks import Clocks
-from tui.net.errors import NetError
 from tui.storage.journal import Journal
 
 if TYPE_CHECKING:
@@ -124,22 +126,11 @@ class Connection:
 
         Raises `SessionNotFound`, `FileNotInProject`, `PromptNotSent`, `KeyInUse`, `KeyNotKept` or `CannotConnect`.
         """
-        prompt = await self._with_files(session or "", prompt, files)
-        session_id = await self._session(session, resume=resume, title=title)
-        self.client.choices.choose(session_id, agent=agent, model=model)
-        deadline = self.client.now() + SEND_WITHIN
-        while True:
-            await self._until(lambda: self.client.prompts.may_send_now(session_id) or session_id in self._deleted)
-            if session_id in self._deleted:
-                raise SessionNotFound(f"session {session_id} does not exist on the server")
-            try:
-                turn = self.client.prompts.send_now(session_id, prompt)
-            except (NotFetched, NotSaved) as error:
-                if self.client.now() > deadline:
-                    raise PromptNotSent(error.message, error.hint) from error
-                await self._pause(TRY_AGAIN)
-            else:
-                return RunningTurn(self.client, turn, on_request=on_request, on_event=on_event)
+        job = Job(
+            prompt=prompt, session=session, resume=resume, title=title, agent=agent, model=model, files=files, key=key
+        )
+        turn = await JobSender(self.client, until=self._until, pause=self._pause).send(job)
+        return RunningTurn(self.client, turn, on_request=on_request, on_event=on_event)
 
     async def take_up(
         self,
@@ -227,22 +218,6 @@ class Connection:
     def _deleted(self) -> Sequence[str]:
         return tuple(self.client.store.deleted)
 
-    async def _session(self, session: str | None, *, resume: bool, title: str) -> str:
-        """The id of the session for a prompt, opened. Raises as `start`."""
-        session_id = session or ((self.client.journal.last_session() or self._newest()) if resume else None)
-        if session_id is None:
-            if resume:
-                raise SessionNotFound("the server has no session to continue")
-            session_id = (await self._new_session(title)).id
-        await self.client.open_session(session_id)
-        return session_id
-
-    def _newest(self) -> str | None:
-        """The session that changed last, among those that were listed at the connection."""
-        sessions = self.client.store.sessions.values()
-        newest = max((one for one in sessions if one.parent_id is None), key=lambda one: one.updated, default=None)
-        return newest.id if newest is not None else None
-
     def _is_loaded(self, session_id: str) -> bool:
         transcript = self.client.store.transcript(session_id)
         return transcript is not None and transcript.loaded
@@ -255,29 +230,6 @@ class Connection:
             if one.role == "user" and transcript is not None and is_persons(transcript.parts_of(one.id)):
                 return one.id
         return None
-
-    async def _with_files(self, session_id: str, prompt: str, files: Sequence[str]) -> str:
-        """The prompt with a mention of each file. Raises `FileNotInProject` or `PromptNotSent`."""
-        for name in files:
-            wanted = name.removeprefix("./")
-            try:
-                found = await self.client.choices.files(session_id, wanted)
-            except NetError as error:
-                raise PromptNotSent(f"{name} could not be looked up: {error.message}", error.hint) from error
-            if not any(one.name.rstrip("/") == wanted.rstrip("/") for one in found):
-                raise FileNotInProject(f"{name} is not in the server's project", "Name it relative to that folder.")
-            prompt += f"\n\n@{wanted}" if not re.search(r"\s", wanted) else f'\n\n@"{wanted}"'
-        return prompt
-
-    async def _new_session(self, title: str) -> Session:
-        while True:
-            await self._until(lambda: self.client.synced)
-            try:
-                return await self.client.new_session(title)
-            except NetError as error:
-                if error.permanent:
-                    raise PromptNotSent(error.message, error.hint) from error
-                await self._pause(TRY_AGAIN)
 
     async def _until(self, condition: Callable[[], object]) -> None:
         """Wait until `condition` holds after a change. Raises `CannotConnect` if the connection is stopped."""

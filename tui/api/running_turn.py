@@ -187,6 +187,7 @@ class RunningTurn:
     async def _fetch(self) -> RecordedTurn | None:
         """What the server stored of the ended turn; None if it was resumed meanwhile, or this client left."""
         if self._turn.state is TurnState.NOT_SENT:
+            self._client.journal.save_draft(self.session, "")  # the caller has the prompt: it is no draft
             return RecordedTurn()
         while self._turn.over and self._left is None:
             await self._until(lambda: self._client.synced or self._left is not None)

@@ -15,6 +15,8 @@ from tui.cli.options import HELP, SESSION_ID, URL, server_options
 from tui.cli.turn_command import TurnCommand
 from tui.cli.turn_options import server_of, turn_options, turn_options_of
 
+KEY_AT_MOST = 200
+
 
 @click.command(context_settings=HELP)
 @click.argument("prompt", required=False)
@@ -25,6 +27,7 @@ from tui.cli.turn_options import server_of, turn_options, turn_options_of
 @click.option("--agent", help="The agent, by the server's name.")
 @click.option("--model", help="The model, by the server's name, such as provider/model.")
 @click.option("--file", "files", multiple=True, metavar="PATH", help="A file of the server's project; repeatable.")
+@click.option("--key", default="", metavar="NAME", help="Send it once, however often the command is run with NAME.")
 @click.option("--detach", is_flag=True, help="Return once the server has the prompt, and print the ids.")
 @turn_options
 @server_options
@@ -37,6 +40,7 @@ def command(
     agent: str | None,
     model: str | None,
     files: tuple[str, ...],
+    key: str,
     detach: bool,
     directory: str | None,
     family: str | None,
@@ -56,6 +60,8 @@ def command(
         raise click.UsageError(f"{session!r} is not a session id")
     if url is None and prompt is not None and prompt.startswith(("http://", "https://")) and not sys.stdin.isatty():
         prompt, url = None, prompt
+    if len(key) > KEY_AT_MOST or not key.isprintable():
+        raise click.UsageError(f"--key must be printable and have at most {KEY_AT_MOST} characters")
     options = turn_options_of(detach=detach, **shared)
     settings, open_http, users = server_of(url, directory, family, ca_file)
     text = read_prompt(prompt)
@@ -69,6 +75,7 @@ def command(
             agent=agent,
             model=model,
             files=files,
+            key=key,
             on_request=on_request,
             on_event=on_event,
         )

@@ -84,6 +84,25 @@ class PromptDispatcher:
             raise NotSaved
         return self._turns.send(prompt)
 
+    def send_job(self, session_id: str, text: str, key: str = "") -> Turn:
+        """As `send_now`, for a program: never unsaved, and not in the user's history.
+
+        `key` is bound to the prompt; raises `KeyTaken` if it belongs to another one.
+        """
+        self._check_fetched(session_id)
+        prompt = self._options.applied(self._server.backend().new_prompt(session_id, text))
+        if not self._journal.jobs.mark_in_flight(prompt, key):
+            raise NotSaved
+        return self._turns.send(prompt)
+
+    def send_job_again(self, turn: Turn) -> Turn:
+        """Post the prompt of a job whose turn ended as not sent, with the same ids. Raises `NotSaved`."""
+        assert turn.prompt is not None
+        if not self._journal.jobs.mark_in_flight(turn.prompt):
+            raise NotSaved
+        self._turns.forget(turn)
+        return self._turns.send(turn.prompt)
+
     def waiting(self, session_id: str) -> tuple[Queued, ...]:
         """The session's queue, in order."""
         return self._queue.of(session_id)

@@ -19,6 +19,8 @@ EVENTS_DUE = 5.0
 """Seconds after the POST of a prompt within which its first event must arrive."""
 POLL_WITHOUT_EVENTS = 5.0
 """Seconds between two polls of a server that sends no events."""
+PAGES_AT_MOST = 20
+"""Maximum number of pages that are fetched to find a prompt."""
 
 
 class PollHandler(Protocol):
@@ -97,9 +99,9 @@ class TurnPoller:
             self._handler.on_lookup(turn, found)
             if found.session_gone:
                 return ()
-            loaded = await backend.messages(turn.session_id)
+            loaded = await self._messages(turn, stored=bool(found.stored))
             session = self._store.sessions.get(turn.session_id)
-            return (loaded, await backend.resync([session.directory] if session is not None else []))
+            return (*loaded, await backend.resync([session.directory] if session is not None else []))
 
         version, seen = self._store.session_version(turn.session_id), self._server.events
         followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
@@ -109,6 +111,21 @@ class TurnPoller:
         missed = (followed and changed) or (bool(found.stored) and self._saw_no_event(turn))
         self.responsiveness.record_poll(self._clock(), missed_events=missed)
         self._handler.on_polled(turn, found)
+
+    async def _messages(self, turn: Turn, *, stored: bool) -> Sequence[e.MessagesLoaded]:
+        """The newest messages, and older ones back to the turn's prompt if the server has it and the store does not.
+
+        Without its prompt, an ended turn would look as if it had never begun. Raises `NetError`.
+        """
+        backend, prompt_id = self._server.backend(), turn.prompt_id
+        pages = [await backend.messages(turn.session_id)]
+        transcript = self._store.transcript(turn.session_id)
+        known = not stored or (transcript is not None and prompt_id in transcript.messages)
+        while not known and (cursor := pages[-1].cursor) is not None and len(pages) < PAGES_AT_MOST:
+            known = any(full.message.id == prompt_id for full in pages[-1].messages)
+            if not known:
+                pages.append(await backend.messages(turn.session_id, before=cursor))
+        return pages
 
     async def _is_healthy(self) -> bool:
         try:

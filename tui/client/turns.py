@@ -119,10 +119,16 @@ class TurnTracker:
         self._notify(TurnChanged(prompt.session_id))
         return turn
 
-    def recover(self, prompt: Prompt) -> None:
+    def recover(self, prompt: Prompt) -> Turn:
         """Track a prompt that was in flight when an earlier run ended; polls find its outcome."""
-        self._add(Turn.recover(prompt, self._clock()))
+        turn = Turn.recover(prompt, self._clock())
+        self._add(turn)
         self._notify(TurnChanged(prompt.session_id))
+        return turn
+
+    def forget(self, turn: Turn) -> None:
+        """Stop to track an ended turn."""
+        self._turns[turn.session_id].remove(turn)
 
     def set_traits(self, traits: Traits) -> None:
         """Set the traits of the server's family, also for turns that were restored before."""

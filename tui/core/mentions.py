@@ -26,3 +26,9 @@ def names_in(text: str) -> Iterator[tuple[str, ...]]:
         shorter = name if quoted else name.rstrip(AFTER_A_NAME)
         if shorter:
             yield (name,) if shorter == name else (name, shorter)
+
+
+def mention(name: str) -> str:
+    """The mention of a file in a prompt; in quotes if its name needs them."""
+    is_bare = not re.search(r"\s", name) and name.rstrip(AFTER_A_NAME) == name
+    return f"@{name}" if is_bare else f'@"{name}"'

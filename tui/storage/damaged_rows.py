@@ -27,7 +27,7 @@ _SOUND = {
     "INTEGER": "typeof({}) = 'integer'",
 }
 _STATES = ", ".join(f"'{state.value}'" for state in sorted(ABNORMAL_ENDS, key=lambda state: state.value))
-_MORE = {"flights": "is_prompt(prompt)", "ends": f"state IN ({_STATES})"}
+_MORE = {"flights": "is_prompt(prompt)", "prompt_keys": "is_prompt(prompt)", "ends": f"state IN ({_STATES})"}
 """Further SQL conditions per table."""
 
 

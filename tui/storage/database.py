@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tui.core.sanitize import single_line
 
-VERSION = 6
+VERSION = 7
 FILE = "journal.sqlite"
 NAMED = 40
 """Maximum characters of a quoted name."""
@@ -75,7 +75,14 @@ ALTER TABLE drafts ADD COLUMN queued TEXT NOT NULL DEFAULT '';
 ALTER TABLE drafts ADD COLUMN changed TEXT NOT NULL DEFAULT '';
 """
 
-_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5, _NEW_IN_6)
+_NEW_IN_7 = """
+CREATE TABLE prompt_keys (
+    server TEXT NOT NULL, name TEXT NOT NULL, message TEXT NOT NULL, prompt BLOB NOT NULL, owner TEXT NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (server, name)
+) WITHOUT ROWID;
+"""
+
+_STEPS = (_SCHEMA, _NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5, _NEW_IN_6, _NEW_IN_7)
 """The migration from each version to the next."""
 
 
@@ -108,6 +115,9 @@ COLUMNS: Columns = {
             "owner": "TEXT",
             "at": "REAL",
         }
+    },
+    "prompt_keys": {
+        **{"server": "TEXT", "name": "TEXT", "message": "TEXT", "prompt": "BLOB", "owner": "TEXT", "at": "REAL"}
     },
 }
 """The columns of this version, the result of all migrations."""

@@ -18,6 +18,7 @@ import msgspec
 
 from tui.core.model import Prompt, Queued
 from tui.core.stored_json import decode
+from tui.storage.job_prompts import JobPrompts
 from tui.storage.journal_file import JournalFile, Rows, Work, sound
 from tui.storage.owner_lock import OwnerLock
 
@@ -61,6 +62,7 @@ class Journal:
         """All problems so far as messages, the newest last."""
         self.told: Callable[[str], None] = lambda problem: None
         self._file = JournalFile(folder, self._me, wall=wall, say=self._say)
+        self.jobs = JobPrompts(self._file, self._me, server, encoded=_encoded, wall=wall)
 
     @property
     def problem(self) -> str | None:
@@ -190,7 +192,8 @@ class Journal:
     def set_server_id(self, prompt: Prompt) -> None:
         """Save the server's own id of the prompt, which `prompt` contains."""
         row = (_encoded(prompt), prompt.message_id)
-        self._write(("UPDATE flights SET prompt = ? WHERE message = ?", row))
+        tables = ("flights", "prompt_keys")
+        self._write(*((f"UPDATE {table} SET prompt = ? WHERE message = ?", row) for table in tables))
 
     def return_to_draft(self, prompt: Prompt) -> None:
         """Append a prompt that the server does not have to the draft, and delete its flight, in one transaction."""

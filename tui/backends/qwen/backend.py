@@ -214,11 +214,11 @@ class QwenServe:
         await self._identity.unfollow(session_id)
 
     async def heartbeat(self, session_id: str) -> None:
+        if session_id not in self._watches:
+            return  # a heartbeat would activate a closed session by `resume`, and its `load` then lacks the history
         try:
             await self._identity.send_heartbeat(session_id)
         except NotFound:
-            if session_id not in self._watches:
-                raise
             await self._loading.load(session_id)  # which registers this client again
 
     async def close(self) -> None:

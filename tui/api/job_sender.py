@@ -1,0 +1,169 @@
+"""Sends the prompt of a job: to its session, once that is idle, and once for each key."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from tui.api.errors import FileNotInProject, KeyInUse, KeyNotKept, PromptNotSent, SessionNotFound
+from tui.client.client import Client
+from tui.client.prompt_dispatcher import NotFetched, NotSaved
+from tui.core.mentions import mention
+from tui.core.model import Prompt, Session
+from tui.core.turn import Turn
+from tui.core.turn_state import TurnState
+from tui.net.errors import NetError
+from tui.storage.job_prompts import KeyTaken
+
+SEND_WITHIN = 30.0
+"""Seconds for which sending waits for another program that has locked the journal."""
+TRY_AGAIN = 2.0
+"""Seconds between two tries of what must be done before the prompt is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A prompt and where it goes; see `Connection.start`."""
+
+    prompt: str
+    session: str | None = None
+    resume: bool = False
+    title: str = ""
+    agent: str | None = None
+    model: str | None = None
+    files: Sequence[str] = ()
+    key: str = ""
+
+
+class JobSender:
+    """`until` waits for a condition, or raises `CannotConnect`; `pause` waits so many seconds."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        until: Callable[[Callable[[], object]], Awaitable[None]],
+        pause: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._until = until
+        self._pause = pause
+
+    async def send(self, job: Job) -> Turn:
+        """The turn of the job's prompt, which was sent now or before with the same key.
+
+        Raises `SessionNotFound`, `FileNotInProject`, `PromptNotSent`, `KeyInUse`, `KeyNotKept` or `CannotConnect`.
+        """
+        text = await self._with_files(job)
+        turn = await self._join(job, text) if job.key else None
+        if turn is not None:
+            return turn
+        session_id = await self._session(job)
+        self._client.choices.choose(session_id, agent=job.agent, model=job.model)
+        try:
+            return await self._when_idle(session_id, partial(self._client.prompts.send_job, session_id, text, job.key))
+        except KeyTaken:  # by another process, just now
+            turn = await self._join(job, text)
+        if turn is None:
+            raise KeyNotKept(f"key {job.key} cannot be read from the journal")
+        return turn
+
+    async def _join(self, job: Job, text: str) -> Turn | None:
+        """The turn of the prompt that the key is bound to; None if the key is free.
+
+        A prompt that the server certainly does not have is posted again with the same ids, unless the client that
+        sent it still runs.
+        """
+        journal = self._client.journal
+        if journal.in_memory_only:
+            raise KeyNotKept(f"key {job.key} cannot be kept: {journal.problem or 'there is no state folder'}")
+        while (bound := journal.jobs.claim(job.key)) is not None:
+            first = bound.prompt
+            if (first.text, first.agent, first.model) != (text, job.agent, job.model):
+                raise KeyInUse(f"key {job.key} is bound to another prompt", "Use another key for another prompt.")
+            if job.session not in (None, first.session_id):
+                raise KeyInUse(f"key {job.key} is bound to a prompt of session {first.session_id}")
+            await self._client.open_session(first.session_id)
+            turn = self._client.turns.recover(first)
+            await self._until(partial(_is_known, turn))
+            if turn.state is not TurnState.NOT_SENT:
+                return turn
+            if first.session_id in self._client.store.deleted:
+                if not (bound.owned_here and self._never_stored(first)):
+                    return turn
+                journal.jobs.free(job.key)
+            elif bound.owned_here:
+                return await self._when_idle(first.session_id, partial(self._client.prompts.send_job_again, turn))
+            else:
+                await self._pause(TRY_AGAIN)
+            self._client.turns.forget(turn)
+        return None
+
+    def _never_stored(self, prompt: Prompt) -> bool:
+        """Whether the server of a session that is gone never had the prompt.
+
+        A server that assigns ids itself forgets a session that never had a prompt once its clients have left.
+        """
+        traits = self._client.traits
+        return traits is not None and not traits.accepts_client_ids and not prompt.server_id
+
+    async def _when_idle(self, session_id: str, send: Callable[[], Turn]) -> Turn:
+        """The result of `send`, once the session is idle and the prompt saved."""
+        client = self._client
+        deadline = client.now() + SEND_WITHIN
+        while True:
+            await self._until(lambda: client.prompts.may_send_now(session_id) or session_id in client.store.deleted)
+            if session_id in client.store.deleted:
+                raise SessionNotFound(f"session {session_id} does not exist on the server")
+            try:
+                return send()
+            except (NotFetched, NotSaved) as error:
+                if client.now() > deadline:
+                    raise PromptNotSent(error.message, error.hint) from error
+                await self._pause(TRY_AGAIN)
+
+    async def _session(self, job: Job) -> str:
+        """The id of the job's session, opened."""
+        session_id = job.session
+        if session_id is None and job.resume:
+            session_id = self._client.journal.last_session() or self._newest()
+            if session_id is None:
+                raise SessionNotFound("the server has no session to continue")
+        if session_id is None:
+            session_id = (await self._new_session(job.title)).id
+        await self._client.open_session(session_id)
+        return session_id
+
+    def _newest(self) -> str | None:
+        """The session that changed last, among those that were listed at the connection."""
+        sessions = [one for one in self._client.store.sessions.values() if one.parent_id is None]
+        newest = max(sessions, key=lambda one: one.updated, default=None)
+        return newest.id if newest is not None else None
+
+    async def _new_session(self, title: str) -> Session:
+        while True:
+            await self._until(lambda: self._client.synced)
+            try:
+                return await self._client.new_session(title)
+            except NetError as error:
+                if error.permanent:
+                    raise PromptNotSent(error.message, error.hint) from error
+                await self._pause(TRY_AGAIN)
+
+    async def _with_files(self, job: Job) -> str:
+        """The prompt, with a mention of each file at its end."""
+        text = job.prompt
+        for name in job.files:
+            wanted = name.removeprefix("./")
+            try:
+                found = await self._client.choices.files(job.session or "", wanted)
+            except NetError as error:
+                raise PromptNotSent(f"{name} could not be looked up: {error.message}", error.hint) from error
+            if not any(one.name.rstrip("/") == wanted.rstrip("/") for one in found):
+                raise FileNotInProject(f"{name} is not in the server's project", "Name it relative to that folder.")
+            text += f"\n\n{mention(wanted)}"
+        return text
+
+
+def _is_known(turn: Turn) -> bool:
+    """Whether the server has the prompt, or certainly does not have it."""
+    return turn.over or not turn.may_arrive

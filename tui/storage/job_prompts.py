@@ -1,0 +1,107 @@
+"""Prompts that programs send, and the keys that bind them to their jobs.
+
+A job that is run again with the same key never sends its prompt twice: the key is bound in the transaction that puts
+the prompt in flight. The row outlives its client: once that has ended, a later client with the same key takes it
+over, and finds out from the server what became of the prompt.
+"""
+
+import sqlite3
+from collections.abc import Callable
+
+import msgspec
+
+from tui.core.model import Prompt
+from tui.core.stored_json import decode
+from tui.storage.journal_file import JournalFile, sound
+from tui.storage.owner_lock import OwnerLock
+
+KEYS_KEPT = 10_000
+"""Number of the newest keys that are kept, of all servers."""
+
+
+class KeyTaken(Exception):
+    """The key is bound to another prompt."""
+
+
+class BoundPrompt(msgspec.Struct, frozen=True):
+    """The prompt of a key. `owned_here`: its client is this one, else another one that still runs."""
+
+    prompt: Prompt
+    owned_here: bool
+
+
+class JobPrompts:
+    """The jobs of one `server`. `encoded` returns a prompt as it is stored; `wall` returns epoch seconds."""
+
+    def __init__(
+        self,
+        file: JournalFile,
+        me: OwnerLock,
+        server: str,
+        *,
+        encoded: Callable[[Prompt], bytes],
+        wall: Callable[[], float],
+    ) -> None:
+        self._file = file
+        self._me = me
+        self._server = server
+        self._encoded = encoded
+        self._wall = wall
+
+    def claim(self, key: str) -> BoundPrompt | None:
+        """The prompt of a key, taken over if its client has ended; None if the key is free, or cannot be read."""
+        found: list[BoundPrompt] = []
+
+        def work(database: sqlite3.Connection) -> None:
+            query = "SELECT prompt, owner, message FROM prompt_keys WHERE server = ? AND name = ?"
+            rows = sound(database.execute(query, (self._server, key)).fetchall(), (bytes, str, str))
+            for body, owner, message in rows:
+                is_mine = owner == self._me.name
+                found[:] = [BoundPrompt(decode(body, Prompt), is_mine or self._me.is_dead(owner))]
+                if found[0].owned_here and not is_mine:
+                    for table in ("prompt_keys", "flights"):
+                        claim = f"UPDATE {table} SET owner = ? WHERE server = ? AND message = ?"
+                        database.execute(claim, (self._me.name, self._server, message))
+
+        return found[0] if self._file.take_over(work) and found else None
+
+    def free(self, key: str) -> None:
+        """Forget a key and the flight of its prompt, which the server certainly never got."""
+
+        def work(database: sqlite3.Connection) -> None:
+            named = "SELECT message FROM prompt_keys WHERE server = ? AND name = ?"
+            database.execute(f"DELETE FROM flights WHERE message IN ({named})", (self._server, key))
+            database.execute("DELETE FROM prompt_keys WHERE server = ? AND name = ?", (self._server, key))
+
+        self._file.write(work)
+
+    def mark_in_flight(self, prompt: Prompt, key: str = "") -> bool:
+        """Save a prompt before its POST, and bind `key` to it, in one transaction.
+
+        Returns False and writes nothing if another program has locked the file. Raises `KeyTaken` if the key belongs
+        to another prompt.
+        """
+        taken = False
+        encoded, now = self._encoded(prompt), self._wall()
+
+        def work(database: sqlite3.Connection) -> None:
+            nonlocal taken
+            query = "SELECT message FROM prompt_keys WHERE server = ? AND name = ?"
+            rows = database.execute(query, (self._server, key)).fetchall() if key else []
+            taken = bool(rows) and rows != [(prompt.message_id,)]
+            if taken:
+                return
+            flight = (prompt.message_id, self._server, encoded, self._me.name, now)
+            database.execute("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight)
+            returned = (self._server, prompt.session_id, self._me.name)
+            database.execute("DELETE FROM drafts WHERE server = ? AND session = ? AND owner = ?", returned)
+            if key:
+                row = (self._server, key, prompt.message_id, encoded, self._me.name, now)
+                database.execute("INSERT OR REPLACE INTO prompt_keys VALUES (?, ?, ?, ?, ?, ?)", row)
+                newest = "SELECT at FROM prompt_keys ORDER BY at DESC LIMIT 1 OFFSET ?"
+                database.execute(f"DELETE FROM prompt_keys WHERE at <= ({newest})", (KEYS_KEPT,))
+
+        saved = self._file.write_before_sending(work)
+        if taken:
+            raise KeyTaken(key)
+        return saved
