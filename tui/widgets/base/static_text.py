@@ -77,9 +77,7 @@ class SkipsCoveredBackground(Guarded):
     virtual_size = Reactive(Size(0, 0), layout=False, repaint=False)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        blank = Strip.blank(crop.width, self.visual_style.rich_style)
-        for line_filter in self.get_line_filters():
-            blank = blank.apply_filter(line_filter, self.background_colors[1])
+        blank = _filtered(self, Strip.blank(crop.width, self.visual_style.rich_style))
         top, bottom = self.gutter.top, self.outer_size.height - self.gutter.bottom
         return [
             blank if top <= y < bottom else Widget.render_lines(self, Region(crop.x, y, crop.width, 1))[0]
@@ -102,9 +100,13 @@ def strip_of(widget: Widget, line: Content, y: int) -> Strip:
     for text, look in line.render(style, end=""):
         segments.append(Segment(text, look.rich_style_with_offset(x, y)))
         x += len(text)
-    strip = Strip(segments, line.cell_length).adjust_cell_length(widget.size.width, style.rich_style)
+    return _filtered(widget, Strip(segments, line.cell_length).adjust_cell_length(widget.size.width, style.rich_style))
+
+
+def _filtered(widget: Widget, strip: Strip) -> Strip:
+    background = widget.background_colors[1]  # Textual blends it from all ancestors at each access
     for line_filter in widget.get_line_filters():
-        strip = strip.apply_filter(line_filter, widget.background_colors[1])
+        strip = strip.apply_filter(line_filter, background)
     return strip
 
 
