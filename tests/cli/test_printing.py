@@ -32,7 +32,12 @@ QUESTION = PendingRequest(
     ),
 )
 PERMISSION = PendingRequest(
-    id="per_1", kind="permission", session="ses_1", action="bash", patterns=("make test",), always=("make *",)
+    id="per_1",
+    kind="permission",
+    session="ses_1",
+    action="bash",
+    patterns=("make test",),
+    choices=(Choice(1, "once"), Choice(2, "always", "make *")),
 )
 
 REJECTION = Reply(permission="reject")
@@ -64,11 +69,12 @@ def test_question_is_a_numbered_list_with_its_command() -> None:
     ]
 
 
-def test_permission_names_what_always_would_allow() -> None:
+def test_permission_is_a_numbered_list() -> None:
     assert printed(RequestEvent(time=0, request=PERMISSION), how_to_answer=False) == [
         "permission per_1 in ses_1",
         "  Allow bash make test?",
-        "  Always allow: make *",
+        "    1  once",
+        "    2  always  make *",
     ]
 
 

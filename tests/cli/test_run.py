@@ -3,63 +3,17 @@
 import json
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from server_stub.domain.profiles import PROFILES
+from tests.cli.shell import HOLDFAST, Shell, ended, until_line
 from tests.end_to_end.stub import Stub, running_stub
-from tests.processes import clean_environment
 from tests.waiting import PATIENCE
 
-HOLDFAST = [sys.executable, "-m", "tui"]
 PLAIN = "Done. Nothing to call, **all** is well.\n"
-
-
-@dataclass(frozen=True)
-class Done:
-    """A command that ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
-class Shell:
-    """Runs commands with a home of their own."""
-
-    stub: Stub
-    home: Path
-
-    def environment(self) -> dict[str, str]:
-        return clean_environment(self.home) | {"PYTHONPATH": str(Path(__file__).parents[2])}
-
-    def run(self, *args: str, stdin: bytes | None = b"", env: Mapping[str, str] | None = None) -> Done:
-        done = subprocess.run(
-            [*HOLDFAST, *args],
-            input=stdin,
-            capture_output=True,
-            env=self.environment() | dict(env or {}),
-            cwd=self.home,
-            timeout=PATIENCE * 4,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    def begin(self, *args: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [*HOLDFAST, *args],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self.environment(),
-            cwd=self.home,
-            text=True,
-        )
 
 
 @pytest.fixture
@@ -72,22 +26,6 @@ def shell(tmp_path: Path, profile: str) -> Iterator[Shell]:
     home = tmp_path / "home"
     with running_stub(home, profile=profile) as stub:
         yield Shell(stub, home)
-
-
-def until_line(process: "subprocess.Popen[str]", words: str) -> None:
-    """Read standard error up to a line that begins with `words`."""
-    assert process.stderr is not None
-    lines = []
-    for line in process.stderr:
-        if line.startswith(words):
-            return
-        lines.append(line)
-    raise AssertionError(f"no line {words!r} in {lines}")
-
-
-def ended(process: "subprocess.Popen[str]") -> Done:
-    out, err = process.communicate(timeout=PATIENCE * 2)
-    return Done(process.returncode, out, err)
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))

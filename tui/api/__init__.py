@@ -7,9 +7,12 @@ The commands without a screen stand on it. It imports nothing of the screen. Eve
 may change without notice.
 """
 
+from tui.api.choices import reply_for
 from tui.api.connection import Connection, connect
 from tui.api.errors import (
     CannotConnect,
+    FileNotInProject,
+    InvalidChoice,
     KeyInUse,
     KeyNotKept,
     PromptNotSent,
@@ -50,6 +53,7 @@ __all__ = [
     "EndEvent",
     "Event",
     "FileNotInProject",
+    "InvalidChoice",
     "KeyInUse",
     "KeyNotKept",
     "NoticeEvent",
@@ -72,4 +76,5 @@ __all__ = [
     "TurnEvent",
     "Usage",
     "connect",
+    "reply_for",
 ]

@@ -177,7 +177,8 @@ class Connection:
         """The requests that are open in all sessions, oldest first. Raises `CannotConnect`."""
         await self._until(lambda: self.client.synced)
         store = self.client.store
-        return tuple(pending_request(one, store) for one in store.requests.values())
+        found = [pending_request(one, store) for one in store.requests.values()]
+        return tuple(sorted(found, key=lambda one: one.asked or 0.0))
 
     async def answer(self, request_id: str, reply: Reply) -> AnswerOutcome:
         """Reply to an open request, until the server acknowledges or refuses the reply.
@@ -206,12 +207,19 @@ class Connection:
 
     def find_request(self, prefix: str) -> Request | None:
         """The open request whose id is, or alone begins with, `prefix`; None: none. Raises `RequestNotFound`."""
-        requests = self.client.store.requests
+        requests, more = self.client.store.requests, self.client.store.requests_not_loaded
         if prefix in requests:
             return requests[prefix]
         found = [one for one in requests if one.startswith(prefix)] if prefix else []
         if len(found) > 1:
-            raise RequestNotFound(f"{len(found)} open requests begin with {prefix}", "Give more of the id.")
+            raise RequestNotFound(
+                f"{len(found)} open requests begin with {prefix}", f"Give more of the id: {', '.join(found[:5])}"
+            )
+        if not found and more:
+            raise RequestNotFound(
+                f"{prefix} is not among the first {len(requests)} open requests, and {more} more are open",
+                "They are listed once those are answered.",
+            )
         return requests[found[0]] if found else None
 
     @property

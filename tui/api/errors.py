@@ -4,6 +4,7 @@ RunError
 ├── CannotConnect    no connection to the server in time, or one that needs the user
 ├── SessionNotFound  the server has no such session, or there is none to continue
 ├── RequestNotFound  no open request has this id, or several do
+├── InvalidChoice    the request has no such option, or takes another kind of reply
 ├── PromptNotSent    the prompt was not sent, and its key is free
 ├── KeyInUse         the key belongs to another prompt
 └── KeyNotKept       the key cannot be saved, so that a second run could send the prompt again
@@ -35,6 +36,10 @@ class FileNotInProject(RunError):
 
 class RequestNotFound(RunError):
     """No open request has this id, or several begin with it."""
+
+
+class InvalidChoice(RunError):
+    """The request has no such option, or takes another kind of reply."""
 
 
 class PromptNotSent(RunError):

@@ -19,6 +19,11 @@ def pending_request(request: Request, store: Store) -> PendingRequest:
             session=request.session_id,
             title=title,
             asked=request.asked,
+            choices=(
+                Choice(1, "once", "this call only"),
+                Choice(2, "always", ", ".join(request.always) or "calls like it"),
+                Choice(3, "reject", "deny, and stop the turn"),
+            ),
             action=request.action,
             patterns=request.patterns,
             always=request.always,

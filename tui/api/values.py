@@ -64,7 +64,8 @@ class PendingQuestion(msgspec.Struct, frozen=True):
 class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request that waits for an answer.
 
-    `questions` of a question; `action`, `patterns`, `always` and `detail` of a permission, as in `PermissionRequest`.
+    `questions` of a question; `choices`, `action`, `patterns`, `always` and `detail` of a permission, the last four as
+    in `PermissionRequest`.
     `asked`: None if the server does not report it. `title`: of the session, "" if unknown.
     """
 
@@ -74,6 +75,7 @@ class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     asked: float | None = None
     questions: tuple[PendingQuestion, ...] = ()
+    choices: tuple[Choice, ...] = ()
     action: str = ""
     patterns: tuple[str, ...] = ()
     always: tuple[str, ...] = ()

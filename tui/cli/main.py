@@ -46,6 +46,8 @@ class SubcommandGroup(click.Command):
     others: ClassVar[Mapping[str, tuple[str, str]]] = {
         "run": ("tui.cli.run", "Send one prompt and wait until its turn ends."),
         "wait": ("tui.cli.wait", "Wait until the turn of a prompt that was sent before ends."),
+        "pending": ("tui.cli.pending", "List the requests that wait for an answer."),
+        "answer": ("tui.cli.answer", "Answer a question or permission."),
         "status": ("tui.cli.status", "Print the connection's health, active sessions and what needs your answer."),
         "doctor": ("tui.cli.doctor", "Check everything between this machine and the server."),
     }

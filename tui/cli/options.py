@@ -1,13 +1,16 @@
 """Options that several commands share, and the settings that they give."""
 
+import asyncio
 import re
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from tui.backends import FAMILIES
+from tui.cli.exit_codes import ExitCode
 from tui.config.http_factory import open_transport
 from tui.config.settings import Settings, SettingsError, load_settings
 from tui.core.sanitize import sanitize
@@ -54,3 +57,27 @@ def settings_for(
         return settings, *open_transport(settings)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
+
+
+class InvalidSetting(click.ClickException):
+    """A setting is invalid: exits with the code for usage errors."""
+
+    exit_code = int(ExitCode.USAGE)
+
+
+def server_of(
+    url: str | None, directory: str | None, family: str | None, ca_file: Path | None
+) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
+    """As `settings_for`; an invalid setting exits with the code for usage errors."""
+    try:
+        return settings_for(url, directory, family, ca_file)
+    except click.ClickException as error:
+        raise InvalidSetting(error.message) from None
+
+
+def exit_with(work: Coroutine[Any, Any, ExitCode]) -> NoReturn:
+    """Exit with the code that `work` returns; Ctrl-C cancels it."""
+    try:
+        sys.exit(asyncio.run(work))
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.CTRL_C)

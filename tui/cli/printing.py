@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from tui.api.values import (
+    Choice,
     ConnectionEvent,
     EndEvent,
     Event,
@@ -33,13 +34,19 @@ class Printer:
     """Writes lines with `write`, which takes text with its newline.
 
     `status_width`: the columns of the terminal on which the status line is rewritten; None: no status line.
-    `how_to_answer`: whether a request is followed by the command that answers it.
+    `how_to_answer`: whether a request is followed by the command that answers it, at the server `url`.
     """
 
     def __init__(
-        self, write: Callable[[str], None], *, status_width: int | None = None, how_to_answer: bool = True
+        self,
+        write: Callable[[str], None],
+        *,
+        status_width: int | None = None,
+        how_to_answer: bool = True,
+        url: str = "",
     ) -> None:
         self._write = write
+        self._url = url
         self._status_width = status_width
         self._how_to_answer = how_to_answer
         self._status = ""
@@ -92,7 +99,7 @@ class Printer:
             case RequestEvent(request=request):
                 yield from request_lines(request)
                 if self._how_to_answer:
-                    yield f"  answer with: {answer_command(request)}"
+                    yield f"  answer with: {answer_command(request, self._url)}"
             case ReplyEvent(record=record):
                 yield reply_line(record)
             case NoticeEvent(text=text):
@@ -135,15 +142,18 @@ def tool_line(event: ToolEvent) -> str:
     return with_reason(f"tool {single_line(event.tool)} {state}", event.error or event.title)
 
 
-def request_lines(request: PendingRequest) -> list[str]:
-    """An open request: its id, and its questions with numbered options, or what is to be allowed."""
+def request_lines(request: PendingRequest, *, age: float | None = None) -> list[str]:
+    """An open request: its id, and its questions or what is to be allowed, with numbered options.
+
+    `age`: seconds since it was asked, if they are to be shown.
+    """
     where = single_line(request.title) or request.session
-    lines = [f"{request.kind} {request.id} in {where}"]
+    asked = f", asked {seconds_text(age)} ago" if age is not None else ""
+    lines = [f"{request.kind} {request.id} in {where}{asked}"]
     if request.kind == "permission":
         lines.append(f"  Allow {single_line(request.summary)}?")
         lines += [f"    {line}" for line in excerpt(request.detail).splitlines()]
-        if request.always:
-            lines.append(f"  Always allow: {single_line(', '.join(request.always))}")
+        lines += map(choice_line, request.choices)
     for number, question in enumerate(request.questions, 1):
         lines += question_lines(question, number if len(request.questions) > 1 else None)
     return lines
@@ -153,10 +163,7 @@ def question_lines(question: PendingQuestion, number: int | None = None) -> list
     """A question and its numbered options; `number`: its place among several."""
     head = f"{number}. " if number is not None else ""
     text = excerpt(question.text).splitlines() or [single_line(question.header)]
-    lines = [f"  {head}{text[0]}", *(f"  {line}" for line in text[1:])]
-    for choice in question.choices:
-        about = f"  {single_line(choice.description)}" if choice.description else ""
-        lines.append(f"    {choice.number}  {single_line(choice.label)}{about}")
+    lines = [f"  {head}{text[0]}", *(f"  {line}" for line in text[1:]), *map(choice_line, question.choices)]
     if question.multiple:
         lines.append("    several choices are possible")
     if question.custom:
@@ -164,12 +171,19 @@ def question_lines(question: PendingQuestion, number: int | None = None) -> list
     return lines
 
 
-def answer_command(request: PendingRequest) -> str:
-    """The command that answers a request, with placeholders."""
+def choice_line(choice: Choice) -> str:
+    """One option, with its number."""
+    about = f"  {single_line(choice.description)}" if choice.description else ""
+    return f"    {choice.number}  {single_line(choice.label)}{about}"
+
+
+def answer_command(request: PendingRequest, url: str = "") -> str:
+    """The command that answers a request, with placeholders; `url`: the server, "" for the default."""
     what = (
         "--once | --always | --deny" if request.kind == "permission" else " ".join(["CHOICE"] * len(request.questions))
     )
-    return f"holdfast answer {shlex.quote(request.id)} {what}"
+    where = f"--url {shlex.quote(url)} " if url else ""
+    return f"holdfast answer {where}{shlex.quote(request.id)} {what}"
 
 
 def reply_line(record: RequestRecord) -> str:

@@ -68,7 +68,7 @@ class TurnCommand:
 
     def __post_init__(self) -> None:
         width = shutil.get_terminal_size().columns if _is_capable_terminal() else None
-        self._printer = Printer(_write_progress, status_width=width)
+        self._printer = Printer(_write_progress, status_width=width, url=self.settings.url)
         self._output = TurnOutput(sys.stdout.buffer, self.options.form, on_failure=self._on_output_failure)
 
     async def run(self, start: Start) -> ExitCode:

@@ -1,20 +1,13 @@
 """The options that `run` and `wait` share."""
 
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
-from tui.cli.exit_codes import ExitCode
-from tui.cli.options import F, settings_for
+from tui.cli.options import F
 from tui.cli.turn_command import TurnOptions
 from tui.cli.turn_output import Format
-from tui.config.settings import Settings
-
-if TYPE_CHECKING:
-    from tui.net.http_client import Http
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -87,19 +80,3 @@ def turn_options_of(
         detach=detach,
         connect_within=connect_timeout,
     )
-
-
-class InvalidSetting(click.ClickException):
-    """A setting is invalid: exits with the code for usage errors."""
-
-    exit_code = int(ExitCode.USAGE)
-
-
-def server_of(
-    url: str | None, directory: str | None, family: str | None, ca_file: Path | None
-) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
-    """As `settings_for`; an invalid setting exits with the code for usage errors."""
-    try:
-        return settings_for(url, directory, family, ca_file)
-    except click.ClickException as error:
-        raise InvalidSetting(error.message) from None

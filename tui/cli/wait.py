@@ -11,9 +11,9 @@ import click
 from tui.api.connection import Connection
 from tui.api.running_turn import OnRequest, RunningTurn
 from tui.api.values import Event
-from tui.cli.options import HELP, SESSION_ID, URL, server_options
+from tui.cli.options import HELP, SESSION_ID, URL, server_of, server_options
 from tui.cli.turn_command import TurnCommand
-from tui.cli.turn_options import server_of, turn_options, turn_options_of
+from tui.cli.turn_options import turn_options, turn_options_of
 
 
 @click.command(context_settings=HELP)
