@@ -20,7 +20,7 @@ from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 from tui.ui.app import HoldfastApp
 
-AT_REST_WITHIN = 100.0
+IDLE_WITHIN = 100.0
 """Seconds of processor time. Widgets that keep sending each other messages reach this limit."""
 
 
@@ -55,7 +55,7 @@ class Stage:
         The pilot's own wait is for an idle process: longer than necessary, and too short on a busy machine.
         """
         rounds_in_quiet = 0
-        deadline = time.process_time() + AT_REST_WITHIN
+        deadline = time.process_time() + IDLE_WITHIN
         while rounds_in_quiet < 2:
             assert time.process_time() < deadline, f"never at rest:\n{self.text}"
             await self.pilot._wait_for_screen()

@@ -107,8 +107,10 @@ async def a_question_is_rejected_by_another_client(harness: ContractHarness, clo
     question = await harness.open_request()
     closed: list[RequestClosed] = []
     harness.client.subscribe(lambda change: closed.append(change) if isinstance(change, RequestClosed) else None)
-    async with new_backend(harness.server) as somebody:
-        assert await somebody.reject(question.id, directory=harness.client.store.sessions[harness.session_id].directory)
+    async with new_backend(harness.server) as second_client:
+        assert await second_client.reject(
+            question.id, directory=harness.client.store.sessions[harness.session_id].directory
+        )
     turn = await harness.over("ASK1")
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request was rejected elsewhere")
     assert [one.how for one in closed] == ["rejected"]
@@ -120,8 +122,8 @@ async def a_permission_is_rejected_by_another_client(harness: ContractHarness, c
     harness.prompt("SHELL rejected.txt")
     permission = await harness.open_request()
     directory = harness.client.store.sessions[harness.session_id].directory
-    async with new_backend(harness.server) as somebody:
-        assert await somebody.reply(permission.id, "reject", "", directory=directory)
+    async with new_backend(harness.server) as second_client:
+        assert await second_client.reply(permission.id, "reject", "", directory=directory)
     turn = await harness.over("SHELL rejected.txt")
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "a request was rejected elsewhere")
     await harness.matches_server()

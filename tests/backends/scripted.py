@@ -19,7 +19,7 @@ PAGE = HTMLResponse("<!doctype html><title>OpenCode</title>")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordedRequest:
     call: str
     query: dict[str, str]
     headers: Mapping[str, str]
@@ -34,14 +34,14 @@ class Scripted:
     """
 
     answers: dict[str, Any] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[RecordedRequest] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         raw = await request.body()
         call = f"{request.method} {request.url.path}"
         body = json.loads(raw) if raw else None
-        asked = Asked(call, dict(request.query_params), request.headers, body)
+        asked = RecordedRequest(call, dict(request.query_params), request.headers, body)
         self.asked.append(asked)
         answer = self.answers.get(call, PAGE)
         if isinstance(answer, FunctionType):
@@ -53,7 +53,7 @@ class Scripted:
     def calls(self) -> list[str]:
         return [asked.call for asked in self.asked]
 
-    def last(self, call: str) -> Asked:
+    def last(self, call: str) -> RecordedRequest:
         return next(asked for asked in reversed(self.asked) if asked.call == call)
 
 

@@ -10,7 +10,7 @@ from tests.chaos import truth_opencode, truth_qwen
 from tests.chaos.truth import Truth
 
 
-class Somebody(Protocol):
+class SecondClient(Protocol):
     """A second client. Each action may raise `httpx.HTTPError`; nothing is retried."""
 
     async def send(self, session_id: str, text: str) -> None: ...
@@ -21,10 +21,10 @@ class Somebody(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """`ask` reads the server's state; `somebody` is a second client."""
+    """`ask` reads the server's state; `second_client` is a second client."""
 
     ask: Callable[[httpx.AsyncClient, str], Awaitable[Truth]]
-    somebody: Callable[[httpx.AsyncClient], Somebody]
+    second_client: Callable[[httpx.AsyncClient], SecondClient]
     who: str
     """The first request of a client that knows the server, sent only when it connects."""
     proof_without_stream: str = "-"
@@ -41,7 +41,7 @@ class Family:
 
 OPENCODE = Family(
     truth_opencode.ask,
-    truth_opencode.Somebody,
+    truth_opencode.SecondClient,
     who="/global/health",
     spared={"agent-crash"},
 )
@@ -49,7 +49,7 @@ MIMO = OPENCODE
 MIMO_CANCEL = replace(OPENCODE, turn_dies_with_its_post=True)
 QWEN = Family(
     truth_qwen.ask,
-    truth_qwen.Somebody,
+    truth_qwen.SecondClient,
     who="/capabilities",
     proof_without_stream="/workspaces/",
     numbers_events=True,

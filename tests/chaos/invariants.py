@@ -34,13 +34,13 @@ Runs: TypeAlias = Mapping[str, int]
 """How often the model started to answer the prompt with a token."""
 
 
-def at_any_rest(person: Person, truth: Truth) -> Differences:
+def hold_when_idle(person: Person, truth: Truth) -> Differences:
     """Invariants that hold even while requests wait for the user."""
     yield from acknowledged_answers_are_the_servers(person, truth)
     yield from the_store_equals_the_server(person, truth)
     yield from requests_on_screen_are_the_servers(person, truth)
     yield from counts_are_the_servers(person, truth)
-    yield from answers_elsewhere_are_somebody_s(person, truth)
+    yield from answers_elsewhere_are_another_clients(person, truth)
 
 
 def at_the_end(
@@ -52,18 +52,18 @@ def at_the_end(
     aborts: bool,
     others_abort: bool,
     deaths: bool,
-    unheard: Set[tuple[str, str]],
+    dropped_texts: Set[tuple[str, str]],
 ) -> Differences:
     """Invariants that hold once everything is answered and no turn runs.
 
-    `aborts`: someone requested one, `others_abort`: another client did; `deaths`: an agent crashed; `unheard`: message
-    and part of each text of which the server dropped events.
+    `aborts`: someone requested one, `others_abort`: another client did; `deaths`: an agent crashed; `dropped_texts`:
+    message and part of each text of which the server dropped events.
     """
     yield from prompts_arrived_once_or_are_shown_as_not_sent(person, truth)
     yield from the_model_ran_once(person, truth, runs, family)
-    yield from turns_end_as_the_server_says(person, truth, family, aborts=aborts, deaths=deaths)
+    yield from turn_ends_match_the_server(person, truth, family, aborts=aborts, deaths=deaths)
     yield from reasons_are_the_servers(person, truth, family, others_abort=others_abort)
-    yield from no_words_were_shown_with_a_hole(person, truth, set() if family.numbers_events else unheard)
+    yield from no_words_were_shown_with_a_hole(person, truth, set() if family.numbers_events else dropped_texts)
     yield from connections_keep_to_the_backoff(person)
     yield from nothing_is_sent_after_401(person)
 
@@ -104,7 +104,7 @@ def the_model_ran_once(person: Person, truth: Truth, runs: Runs, family: Family)
             yield f"the model never ran for prompt {sent.token}, shown as {_shown(sent)}"
 
 
-def turns_end_as_the_server_says(
+def turn_ends_match_the_server(
     person: Person, truth: Truth, family: Family, *, aborts: bool, deaths: bool
 ) -> Differences:
     """b, second half: the shown state of a turn agrees with the server's messages.
@@ -124,9 +124,9 @@ def turns_end_as_the_server_says(
         if not answers:
             due = _unbegun(sent, truth, family)
         elif answers[-1].between_steps:
-            due = _unbegun(sent, truth, family) | answers[-1].fates
+            due = _unbegun(sent, truth, family) | answers[-1].allowed_states
         else:
-            due = _cut(answers[-1].fates, family) | answers[-1].fates
+            due = _cut(answers[-1].allowed_states, family) | answers[-1].allowed_states
         if TurnState.INTERRUPTED in due and sent.turn.stops.abort_requested:
             due |= {TurnState.ABORTED}
         if family.turn_dies_with_its_post and not aborts and sent.turn.reason != BY_WHOM_UNKNOWN:
@@ -144,16 +144,18 @@ def _unbegun(sent: Sent, truth: Truth, family: Family) -> set[TurnState]:
     told = {TurnState.ABORTED, TurnState.INTERRUPTED}
     told |= _cut(told, family)
     if family.newest_prompt_only:
-        told |= {fate for answer in truth.later_answers(_id_of(sent, truth))[-1:] for fate in answer.fates}
+        told |= {
+            allowed for answer in truth.later_answers(_id_of(sent, truth))[-1:] for allowed in answer.allowed_states
+        }
     return told
 
 
-def _cut(fates: Set[TurnState], family: Family) -> set[TurnState]:
+def _cut(allowed_states: Set[TurnState], family: Family) -> set[TurnState]:
     """If a turn is aborted when its POST breaks, an end without further record may be caused by the connection.
 
     It is shown as interrupted if nothing shows that the connection was lost.
     """
-    unwanted = fates & {TurnState.ABORTED, TurnState.INTERRUPTED}
+    unwanted = allowed_states & {TurnState.ABORTED, TurnState.INTERRUPTED}
     due = {TurnState.CANCELLED, TurnState.INTERRUPTED}
     return due if unwanted and family.turn_dies_with_its_post else set()
 
@@ -323,14 +325,14 @@ def counts_are_the_servers(person: Person, truth: Truth) -> Differences:
             yield f"prompt {sent.token} is counted among those that wait, and the server has it"
 
 
-def answers_elsewhere_are_somebody_s(person: Person, truth: Truth) -> Differences:
+def answers_elsewhere_are_another_clients(person: Person, truth: Truth) -> Differences:
     """h. *Answered elsewhere* and *expired* are not shown for a request that is open on the server."""
     for given in person.given.values():
         if given.state in ("acknowledged", "elsewhere", "expired") and given.request.id in truth.awaited:
             yield f"{_given(given)} is shown as {given.state}, and the server waits for it"
 
 
-def aborts_end_the_turn_they_were_meant_for(
+def aborts_end_only_their_turn(
     person: Person, begun: Sequence[tuple[float, str]], aborted: Sequence[tuple[float, str]]
 ) -> Differences:
     """i, second half: no abort was sent while the client knew that the server was in another turn.
@@ -340,15 +342,15 @@ def aborts_end_the_turn_they_were_meant_for(
     so shortly before that a client on an apparently live connection could not know of it.
     """
     for sent, known in person.aborts_sent:
-        if known not in (meant := _meant(person, sent)):
+        if known not in (meant := _aborted_prompts(person, sent)):
             yield f"an abort was sent at {sent:.2f} s, and the client knew that {known!r} ran; meant: {meant}"
     for sent, found in aborted:
         since = next(at for at, prompt in reversed(begun) if prompt == found)
-        if found not in (meant := _meant(person, sent)) and since < sent - UNKNOWN_FOR:
+        if found not in (meant := _aborted_prompts(person, sent)) and since < sent - UNKNOWN_FOR:
             yield f"an abort sent at {sent:.2f} s ended {found!r}, running since {since:.2f} s; meant: {meant}"
 
 
-def _meant(person: Person, sent: float) -> set[str]:
+def _aborted_prompts(person: Person, sent: float) -> set[str]:
     """The prompts whose turns the user had asked to abort by then."""
     return {prompt for abort in person.aborts if abort.at <= sent for prompt in abort.prompts}
 

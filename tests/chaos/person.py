@@ -242,7 +242,7 @@ class Person:
         """Whether the prompt is shown as queued here."""
         return any(sent.token in queued.text for queued in self.client.prompts.waiting(self.session_id))
 
-    def answer_when_asked(self, *, dismiss: bool = False) -> None:
+    def answer_next_request(self, *, dismiss: bool = False) -> None:
         """Answer the oldest shown request, after waiting briefly for one."""
         self._run(self._answer_soon(dismiss))
 

@@ -23,7 +23,7 @@ from tui.core.turn_state import TurnState
 
 CALM_FOR = 40.0
 """Seconds without any change until the system counts as idle: longer than the longest backoff."""
-COMES_TO_REST = 900.0
+IDLE_AFTER = 900.0
 LOOKS = 2.0
 
 
@@ -43,7 +43,7 @@ class Server(Protocol):
         """How often the model started to answer the prompt with this token."""
 
     @property
-    def unheard(self) -> Set[tuple[str, str]]:
+    def dropped_texts(self) -> Set[tuple[str, str]]:
         """Message and part of each text of which the server silently dropped events."""
 
     @property
@@ -73,7 +73,7 @@ class Scene:
         self.family = FAMILIES[schedule.profile]
         self.person = Person(server.port, self.family, random.Random(schedule.seed), folder, name)
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=PATIENCE)
-        self._somebody = self.family.somebody(self.http)
+        self._second_client = self.family.second_client(self.http)
         self._calm_for = calm_for
         self._others = 0
         self._errands: set[asyncio.Task[None]] = set()
@@ -94,7 +94,7 @@ class Scene:
 
     async def rest(self, *, answering: bool) -> Truth:
         """Wait until the system is idle; returns the server's state then. Raises NoRest."""
-        deadline = self.loop.time() + COMES_TO_REST
+        deadline = self.loop.time() + IDLE_AFTER
         calm_since = self.loop.time()
         while self.loop.time() - calm_since < self._calm_for:
             if self.loop.time() > deadline:
@@ -161,7 +161,7 @@ class Scene:
             case s.Send(words, queued):
                 person.send(words, queued=queued)
             case s.Answer(dismiss):
-                person.answer_when_asked(dismiss=dismiss)
+                person.answer_next_request(dismiss=dismiss)
             case s.Abort():
                 person.abort()
             case s.RetryNow():
@@ -243,11 +243,11 @@ class Scene:
                 case s.OtherSends(words):
                     self._others += 1
                     text = f"{words} {ELSEWHERE}, {self._others})"
-                    await self._somebody.send(self.person.session_id, text)
+                    await self._second_client.send(self.person.session_id, text)
                 case s.OtherAnswers():
-                    await self._somebody.answer_oldest(self.person.session_id)
+                    await self._second_client.answer_oldest(self.person.session_id)
                 case s.OtherAborts():
-                    await self._somebody.abort(self.person.session_id)
+                    await self._second_client.abort(self.person.session_id)
         except httpx.HTTPError:
             return
 
@@ -270,7 +270,7 @@ class Scene:
     async def _other_replies(self, session_id: str, request_id: str, questions: int) -> None:
         """To a question of this many parts, or (0) to a permission."""
         try:
-            await self._somebody.answer(session_id, request_id, questions)
+            await self._second_client.answer(session_id, request_id, questions)
         except httpx.HTTPError:
             return
 
@@ -296,10 +296,10 @@ async def outcome(scene: Scene) -> list[str]:
     """Wait for idle twice, first before the open requests are answered; returns the violated invariants."""
     person = scene.person
     early = await scene.rest(answering=False)
-    found = [f"while requests wait: {one}" for one in invariants.at_any_rest(person, early)]
+    found = [f"while requests wait: {one}" for one in invariants.hold_when_idle(person, early)]
     found += invariants.no_aborted_turn_runs_on(person, early)
     late = await scene.rest(answering=True)
-    found += invariants.at_any_rest(person, late)
+    found += invariants.hold_when_idle(person, late)
     found += invariants.at_the_end(
         person,
         late,
@@ -308,9 +308,9 @@ async def outcome(scene: Scene) -> list[str]:
         aborts=scene.schedule.aborts,
         others_abort=scene.schedule.others_abort,
         deaths=scene.schedule.deaths,
-        unheard=scene.server.unheard,
+        dropped_texts=scene.server.dropped_texts,
     )
-    found += invariants.aborts_end_the_turn_they_were_meant_for(person, scene.server.begun, scene.server.aborted)
+    found += invariants.aborts_end_only_their_turn(person, scene.server.begun, scene.server.aborted)
     await person.leave()
     await wait_until(lambda: not any(relay.connections for relay in person.relays), what="connections to close")
     return found

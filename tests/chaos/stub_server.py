@@ -39,7 +39,7 @@ class StubServer:
         self.port = 0
         self.runs: Counter[str] = Counter()
         """How often the model started to answer the prompt with this token."""
-        self.unheard: set[tuple[str, str]] = set()
+        self.dropped_texts: set[tuple[str, str]] = set()
         """Message and part of each text of which events were dropped."""
         self.begun: list[tuple[float, str]] = []
         """When the model started to answer a prompt of the session itself, and the prompt."""
@@ -145,7 +145,7 @@ class StubServer:
     def _note_unheard(self, event: Event) -> None:
         if self._server is not None and self._server.bus.muted and event.payload["type"] == "message.part.delta":
             told = event.payload["properties"]
-            self.unheard.add((told["messageID"], told["partID"]))
+            self.dropped_texts.add((told["messageID"], told["partID"]))
 
     def _play(self, text: str, process: int) -> Script:
         """A killed process calls no model, although its tasks here need a moment to end."""

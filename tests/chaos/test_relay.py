@@ -41,12 +41,12 @@ async def relayed() -> AsyncIterator[tuple[Relay, asyncio.StreamReader, asyncio.
         await asyncio.sleep(1)
 
 
-def played(story: Coroutine[Any, Any, None]) -> None:
-    run(lambda loop: story)
+def played(play_relay: Coroutine[Any, Any, None]) -> None:
+    run(lambda loop: play_relay)
 
 
 def test_latency_delays_both_directions_in_order() -> None:
-    async def story() -> None:
+    async def play_relay() -> None:
         async with relayed() as (relay, reader, writer):
             relay.latency = 3.0
             began = asyncio.get_running_loop().time()
@@ -57,11 +57,11 @@ def test_latency_delays_both_directions_in_order() -> None:
             assert asyncio.get_running_loop().time() - began >= 2.0
             assert await reader.readline() == b"two\n"
 
-    played(story())
+    played(play_relay())
 
 
 def test_a_stall_delays_bytes_until_it_ends() -> None:
-    async def story() -> None:
+    async def play_relay() -> None:
         async with relayed() as (relay, reader, writer):
             relay.stall("prompt")
             writer.write(b"passes\n")
@@ -73,11 +73,11 @@ def test_a_stall_delays_bytes_until_it_ends() -> None:
             relay.flow()
             assert await reader.readline() == b"waits\n"
 
-    played(story())
+    played(play_relay())
 
 
 def test_reset_close_and_half_open_are_distinguishable() -> None:
-    async def story() -> None:
+    async def play_relay() -> None:
         async with relayed() as (relay, reader, _):
             relay.sever("reset")
             with pytest.raises(ConnectionResetError):
@@ -90,11 +90,11 @@ def test_reset_close_and_half_open_are_distinguishable() -> None:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reader.read(), 3600)
 
-    played(story())
+    played(play_relay())
 
 
 def test_the_next_connection_of_a_kind_is_cut_after_n_bytes() -> None:
-    async def story() -> None:
+    async def play_relay() -> None:
         async with relayed() as (relay, _, _):
             relay.cut_after(6, "prompt")
             for line, gets in (
@@ -106,11 +106,11 @@ def test_the_next_connection_of_a_kind_is_cut_after_n_bytes() -> None:
                 assert await reader.readexactly(len(gets)) == gets
                 writer.close()
 
-    played(story())
+    played(play_relay())
 
 
 def test_refusing_affects_only_new_connections() -> None:
-    async def story() -> None:
+    async def play_relay() -> None:
         async with relayed() as (relay, reader, writer):
             relay.refuse()
             with pytest.raises(ConnectionRefusedError):
@@ -121,4 +121,4 @@ def test_refusing_affects_only_new_connections() -> None:
             _, again = await asyncio.open_connection("127.0.0.1", relay.port)
             again.close()
 
-    played(story())
+    played(play_relay())

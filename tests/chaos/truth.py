@@ -48,7 +48,7 @@ class Stored:
     failure: str | None = None
     final: bool = False
     pieces: tuple[Piece, ...] = ()
-    fates: frozenset[TurnState] = frozenset()
+    allowed_states: frozenset[TurnState] = frozenset()
     """The states that may be shown for a turn with this last answer, once nothing runs."""
     between_steps: bool = False
     """It ended where the model would have continued, without a reason."""

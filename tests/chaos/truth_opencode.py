@@ -30,7 +30,7 @@ async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
     return truth
 
 
-class Somebody:
+class SecondClient:
     """Another client on its own undisturbed connection. Actions may raise `httpx.HTTPError`; nothing is retried."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
@@ -83,7 +83,7 @@ def _message(raw: Json) -> Stored:
         failure=None if error is None else kinds.get(error["name"], "other"),
         final=info.get("finish") not in (None, "tool-calls"),
         pieces=tuple(_piece(part) for part in raw["parts"] if part["type"] in KINDS),
-        fates=frozenset({_fate(info)}),
+        allowed_states=frozenset({_allowed_states(info)}),
         between_steps=info.get("finish") == "tool-calls",
     )
 
@@ -93,7 +93,7 @@ def _is_abandoned(info: Json) -> bool:
     return str(((info.get("error") or {}).get("data") or {}).get("message")).startswith("Abandoned: ")
 
 
-def _fate(info: Json) -> TurnState:
+def _allowed_states(info: Json) -> TurnState:
     if _is_abandoned(info):
         return TurnState.INTERRUPTED
     match info:

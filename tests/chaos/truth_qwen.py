@@ -14,7 +14,7 @@ STATES = {"pending": "pending", "in_progress": "running", "completed": "complete
 KINDS = {"agent_message_chunk": "text", "agent_thought_chunk": "reasoning"}
 REJECTED = re.compile("was canceled by the user|its output was discarded")
 """Of the call itself, or of a subagent's."""
-FATES = {
+ENDS = {
     "completed": TurnState.FINISHED,
     "cancelled": TurnState.ABORTED,
     "error": TurnState.FAILED,
@@ -43,7 +43,7 @@ async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
     )
 
 
-class Somebody:
+class SecondClient:
     """Another client on its own undisturbed connection, attached for each action only.
 
     Actions may raise `httpx.HTTPError`; nothing is retried.
@@ -169,7 +169,7 @@ def _messages(turn: _Turn, ends: dict[str, str], *, runs: bool) -> list[Stored]:
     if how == "error" and turn.end.get("data", {}).get("message", "")[:3].isdecimal():
         failure = "provider"
     pieces = [_piece(piece, turn, over=True, ended=True) for piece in turn.pieces]
-    fates = frozenset({FATES[how]})
+    allowed_states = frozenset({ENDS[how]})
     answer = Stored(
         None,
         "assistant",
@@ -178,7 +178,7 @@ def _messages(turn: _Turn, ends: dict[str, str], *, runs: bool) -> list[Stored]:
         failure=failure,
         final=failure is None,
         pieces=tuple(pieces),
-        fates=fates,
+        allowed_states=allowed_states,
         unexplained=how == "error" and not turn.end,
     )
     return [prompt, answer]

@@ -45,7 +45,7 @@ def test_the_family_can_be_given(stub: Stub) -> None:
     assert invoke(stub.address, "--family", "mimo").output.startswith("● live  MiMo Code ")
 
 
-def asked_until(good: Callable[[Result], bool], *args: str) -> Result:
+def status_until(good: Callable[[Result], bool], *args: str) -> Result:
     """The first result that satisfies `good`: a prompt takes a moment to start."""
     result = invoke(*args)
     for _ in range(200):
@@ -57,7 +57,7 @@ def asked_until(good: Callable[[Result], bool], *args: str) -> Result:
 
 def test_an_open_request_exits_with_3(stub: Stub) -> None:
     prompt(stub, "ASK which")
-    result = asked_until(lambda look: look.exit_code == 3, stub.address)
+    result = status_until(lambda look: look.exit_code == 3, stub.address)
     assert "? waiting for you" in result.output
     assert "? question: Which database?" in result.output
 
@@ -66,13 +66,13 @@ def test_a_request_of_an_aborted_turn_does_not_count(tmp_path: Path) -> None:
     """MiMo Code keeps the request in its list while the session is busy again."""
     with running_stub(tmp_path / "home", profile="mimo") as stub:
         session_id = prompt(stub, "ASK which")
-        asked_until(lambda look: look.exit_code == 3, stub.address)
+        status_until(lambda look: look.exit_code == 3, stub.address)
         httpx.post(f"{stub.address}/session/{session_id}/abort").raise_for_status()
-        asked_until(lambda look: "1 idle" in look.output, stub.address)
+        status_until(lambda look: "1 idle" in look.output, stub.address)
         body = {"parts": [{"type": "text", "text": "LONG job"}]}
         httpx.post(f"{stub.address}/session/{session_id}/prompt_async", json=body).raise_for_status()
         assert len(httpx.get(f"{stub.address}/question", timeout=PATIENCE).json()) == 1
-        result = asked_until(lambda look: "idle" not in look.output, stub.address)
+        result = status_until(lambda look: "idle" not in look.output, stub.address)
         assert (result.exit_code, "● running" in result.output) == (0, True)
         assert result.output.startswith("● live  MiMo Code 0")
 
@@ -83,13 +83,13 @@ def test_the_tool_of_a_permission_is_named_even_if_the_list_lacks_it(tmp_path: P
         session_id = stub.http.post("/session", json=made).json()["sessionId"]
         body = {"prompt": [{"type": "text", "text": "SHELL made.txt"}]}
         stub.http.post(f"/session/{session_id}/prompt", json=body).raise_for_status()
-        result = asked_until(lambda look: look.exit_code == 3, stub.address)
+        result = status_until(lambda look: look.exit_code == 3, stub.address)
         assert "? permission: run_shell_command touch made.txt" in result.output
 
 
 def test_the_json_output_has_the_same_content(stub: Stub) -> None:
     session_id = prompt(stub, "LONG job")
-    glance = json.loads(asked_until(lambda look: session_id in look.output, "--json", stub.address).output)
+    glance = json.loads(status_until(lambda look: session_id in look.output, "--json", stub.address).output)
     (session,) = glance["sessions"]
     assert (session["id"], session["state"]) == (session_id, "running")
     assert (glance["requests"], glance["idle"], glance["family"]) == ([], 0, "opencode")
@@ -115,7 +115,7 @@ def test_each_session_and_request_is_one_line(stub: Stub) -> None:
     session = httpx.post(f"{stub.address}/session", json={"title": "one\n● two\tthree\x1b[2J"}).json()
     body = {"parts": [{"type": "text", "text": "SHELL 'a\nb'"}]}
     assert httpx.post(f"{stub.address}/session/{session['id']}/prompt_async", json=body).status_code == 204
-    result = asked_until(lambda look: look.exit_code == 3, stub.address)
+    result = status_until(lambda look: look.exit_code == 3, stub.address)
     head, running, asks, *rest = result.output.splitlines()
     assert head.startswith("● live")
     assert running.endswith("waiting for you  one ● two three")

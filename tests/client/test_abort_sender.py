@@ -43,7 +43,7 @@ class AbortHarness:
         self.person = Person(server.port, FAMILIES[profile], random.Random(1), folder, "")
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=PATIENCE)
         self.notices: list[str] = []
-        self.somebody = FAMILIES[profile].somebody(self.http)
+        self.second_client = FAMILIES[profile].second_client(self.http)
 
     async def running(self, words: str = FLOOD) -> Sent:
         """A prompt of the user, once its answer has started."""
@@ -106,7 +106,7 @@ class AbortHarness:
         self.person.relay.sever("reset", "events")
         await wait_until(lambda: line().state is ConnectionState.STOPPED, within=30, what="the stop")
         self.server.disarm_all()
-        await self.somebody.send(self.person.session_id, f"FLOOD 100 5 {ELSEWHERE})")
+        await self.second_client.send(self.person.session_id, f"FLOOD 100 5 {ELSEWHERE})")
         self.person.send(FLOOD, queued=False)
         await asyncio.sleep(0.1)
         self.person.abort()
@@ -195,7 +195,7 @@ async def test_an_abort_is_resent_after_a_restart_of_the_client(harness: AbortHa
 
 @through_relay
 async def test_an_abort_of_another_clients_turn_survives_a_restart(harness: AbortHarness) -> None:
-    await harness.somebody.send(harness.person.session_id, FLOOD)
+    await harness.second_client.send(harness.person.session_id, FLOOD)
     client = harness.person.client
     await wait_until(lambda: client.turns.running_in(harness.person.session_id), within=20, what="their turn")
     await harness.lose_the_connection()
@@ -216,7 +216,7 @@ async def test_an_abort_never_ends_a_later_turn(harness: AbortHarness) -> None:
     await harness.lose_the_connection()
     harness.person.abort()
     await asyncio.sleep(8)
-    await harness.somebody.send(harness.person.session_id, FLOOD)
+    await harness.second_client.send(harness.person.session_id, FLOOD)
     await asyncio.sleep(1)
     harness.person.relay.accept()
     await wait_until(lambda: harness.person.client.line().up, within=30, what="the connection")
@@ -287,7 +287,7 @@ async def test_another_clients_abort_is_attributed_to_it_while_ours_is_unsent(ha
     sent = await harness.running()
     await harness.lose_the_connection()
     harness.person.abort()
-    await harness.somebody.abort(harness.person.session_id)
+    await harness.second_client.abort(harness.person.session_id)
     harness.person.relay.accept()
     turn = await harness.over(sent, within=30)
     assert turn.reason != ""

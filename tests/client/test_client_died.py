@@ -97,7 +97,7 @@ async def test_an_idle_session_is_still_followed_after_a_crash(harness: ClientHa
     await harness.http.post(
         f"/session/{harness.session_id}/prompt", json={"prompt": [{"type": "text", "text": "SHELL x"}]}
     )
-    await harness.until(lambda: "SHELL x" in harness.words(), what="what somebody else says")
+    await harness.until(lambda: "SHELL x" in harness.words(), what="another client's prompt")
 
 
 @on_virtual_time("qwen")

@@ -46,7 +46,7 @@ def _default_keys() -> Iterator[None]:
     set_keymap({})
 
 
-def names_only_theirs(stage: Stage) -> None:
+def names_only_configured_keys(stage: Stage) -> None:
     assert not DEFAULTS.findall(stage.text), stage.text
 
 
@@ -55,20 +55,20 @@ async def test_the_screen_names_only_configured_keys() -> None:
     async with on_stage(client=client, look=DisplaySettings(keys=OTHER)) as stage:
         client.feed(*talk.at_work(), e.TodosChanged(talk.SESSION, (Todo("one", "pending"),)))
         await stage.shows(f"{label(OTHER['plan'])} all", f"{label(OTHER['help'])} help")
-        names_only_theirs(stage)
+        names_only_configured_keys(stage)
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("escape")
         await stage.shows(f"{label(OTHER['fold'])} answers it")
-        names_only_theirs(stage)
+        names_only_configured_keys(stage)
         client.set_line(LOST)
         await stage.shows(f"{label(OTHER['retry'])} now")
-        names_only_theirs(stage)
+        names_only_configured_keys(stage)
 
 
 async def test_the_start_page_names_configured_keys() -> None:
     async with on_stage(session=None, look=DisplaySettings(keys=OTHER)) as stage:
         await stage.shows(f"{label(OTHER['sessions'])} opens an earlier session")
-        names_only_theirs(stage)
+        names_only_configured_keys(stage)
 
 
 @pytest.mark.parametrize("part", ["prompt", "transcript", "question"])
@@ -80,7 +80,7 @@ async def test_help_names_configured_keys_and_closes_by_them(part: str) -> None:
             await stage.press("tab")
         await stage.press(OTHER["help"])
         await stage.shows(f"In the {part}", "Everywhere", f"{label(OTHER['copy_code'])} ", "^C")
-        names_only_theirs(stage)
+        names_only_configured_keys(stage)
         await stage.press(OTHER["help"])
         await stage.hides("Everywhere")
 

@@ -42,12 +42,12 @@ ANSWERS = (
     replace(ANSWER, failure=Failure("overloaded", "provider")),
 )
 OF_ANOTHER = replace(ANSWER, id="msg_4", parent_id="msg_3")
-WALKS = 6_000
+SEEDS = 6_000
 STEPS = 25
 
 
 def test_the_table_has_every_transition() -> None:
-    made = {pair for seed in range(WALKS) for pair in _walk(random.Random(seed))}
+    made = {pair for seed in range(SEEDS) for pair in _random_transitions(random.Random(seed))}
     assert made == set(_table())
 
 
@@ -71,7 +71,7 @@ def _states(text: str) -> set[TurnState]:
     return {state for state in TurnState if re.search(rf"\b{state.name}\b", text)}
 
 
-def _walk(rng: random.Random) -> Iterator[tuple[TurnState, TurnState]]:
+def _random_transitions(rng: random.Random) -> Iterator[tuple[TurnState, TurnState]]:
     cancels = rng.choice((True, False, None))
     turn = rng.choice(
         (

@@ -23,7 +23,7 @@ ATTACK = (
     "\x07\x08\x0e"  # rings the bell, moves back, changes the character set
     "\u202e\u2066"  # reverses the direction
 )
-TELL_TALES = (
+ATTACK_MARKERS = (
     b"\x1b]52;", b"\x1b]0;pwned", b"\x9d0;pwned", b"\x1b[2J\x1b[H", b"\x1b[6n", b"\x07\x08", b"\x0e",
     "\x9b2J".encode(), "\u202e".encode(), "\u2066".encode(),
 )  # fmt: skip

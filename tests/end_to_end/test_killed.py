@@ -42,7 +42,7 @@ def typed(name: str, text: str) -> list[Step]:
     return [Step(name, tuple(word)) for word in re.findall(r"\S+\s?", text)]
 
 
-WALK = [
+STEPS = [
     *typed("first is typed", FIRST),
     Step("first is sent", ("enter",), lambda terminal: terminal.wait_for(f"› {FIRST}")),
     Step("chosen", ("down",), lambda terminal: face_request(terminal, "Which database?")),
@@ -66,9 +66,9 @@ def test_nothing_is_lost_or_duplicated(holdfast: Holdfast, stub: StartStub, seed
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
-    last = chance.choice(sorted({step.name for step in WALK}))
-    at = chance.choice([row for row, step in enumerate(WALK) if step.name == last])
-    for step in WALK[: at + 1]:
+    last = chance.choice(sorted({step.name for step in STEPS}))
+    at = chance.choice([row for row, step in enumerate(STEPS) if step.name == last])
+    for step in STEPS[: at + 1]:
         step.before(terminal)
         terminal.press(*step.keys)
     dies_at = time.monotonic() + chance.uniform(0, LONGEST_DELAY)
@@ -78,7 +78,7 @@ def test_nothing_is_lost_or_duplicated(holdfast: Holdfast, stub: StartStub, seed
 
     again = holdfast(server.address)
     connect(again)
-    look(again, server, sure={step.name for step in WALK[:at]} - {last}, in_box=box(terminal))
+    look(again, server, sure={step.name for step in STEPS[:at]} - {last}, in_box=box(terminal))
     go_on(again, server)
     assert [prompts(server, text) for text in (FIRST, SECOND)] == [1, 1]
     assert len(answers(server)) == 1

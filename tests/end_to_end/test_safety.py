@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.hostile_server import ATTACK, TELL_TALES, hostile_headers, hostile_relay
+from tests.end_to_end.hostile_server import ATTACK, ATTACK_MARKERS, hostile_headers, hostile_relay
 from tests.end_to_end.steps import answer_both_questions, connect, face_request, send
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
@@ -20,7 +20,7 @@ ENDING = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGABRT),
     *(signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
 )
-GIVEN_BACK = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?1006l", b"\x1b[?2004l")
+RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?1006l", b"\x1b[?2004l")
 """Main screen buffer, cursor, no mouse reports, no bracketed paste."""
 
 
@@ -34,16 +34,18 @@ def test_a_signal_exits_and_restores_the_terminal(holdfast: Holdfast, stub: Star
     terminal.send_signal(number)
     terminal.wait_for_end()
     assert terminal.is_cooked()
-    assert [sequence for sequence in GIVEN_BACK if sequence not in terminal.raw] == []
+    assert [sequence for sequence in RESTORED if sequence not in terminal.raw] == []
 
 
 VISIBLE = "[/] [bold red] [@click=app.bell]x[/]"
 """Markup of Textual: text like any other."""
 
 
-def told(terminal: Terminal) -> list[bytes]:
+def leaked(terminal: Terminal) -> list[bytes]:
     """Parts of an attack that reached the terminal."""
-    return [tale for tale in TELL_TALES if tale in terminal.raw] + [b"title" for _ in range("pwned" in terminal.title)]
+    return [tale for tale in ATTACK_MARKERS if tale in terminal.raw] + [
+        b"title" for _ in range("pwned" in terminal.title)
+    ]
 
 
 def test_server_text_reaches_the_terminal_as_text_only(holdfast: Holdfast, stub: StartStub) -> None:
@@ -63,7 +65,7 @@ def test_server_text_reaches_the_terminal_as_text_only(holdfast: Holdfast, stub:
     terminal.wait_for("ends")
     terminal.press("escape")
 
-    assert told(terminal) == []
+    assert leaked(terminal) == []
 
 
 def test_escape_sequences_in_every_server_text_have_no_effect(holdfast: Holdfast, stub: StartStub) -> None:
@@ -99,7 +101,7 @@ def test_escape_sequences_in_every_server_text_have_no_effect(holdfast: Holdfast
         terminal.wait_for("↻ lost")
         server.disarm(down)
         terminal.wait_for("● live")
-        assert told(terminal) == []
+        assert leaked(terminal) == []
 
 
 def test_status_lines_and_headers_reach_the_terminal_as_text_only(holdfast: Holdfast) -> None:
@@ -107,7 +109,7 @@ def test_status_lines_and_headers_reach_the_terminal_as_text_only(holdfast: Hold
         terminal = holdfast(address)
         terminal.wait_for("↻ ")
         terminal.wait_for("F5")
-        assert told(terminal) == []
+        assert leaked(terminal) == []
 
 
 def test_the_password_appears_nowhere(holdfast: Holdfast, stub: StartStub, home: Path) -> None:

@@ -29,17 +29,17 @@ def run(home: Path) -> Iterator[Run]:
         yield start
 
 
-TEXTUAL_SAYS = (
+TEXTUAL_OUTPUT = (
     b"\x1b[?1049h\x1b[?2048$p\x1b[>1u\x1b[?25l\x1b[2;3Hhello\x1b[<u"
     b"\x1bP+q544e\x1b\\\x1b]22;default\x07\x1b]2;title\x07\x1b[0m!"
 )
 
 
-@pytest.mark.parametrize("cut", range(len(TEXTUAL_SAYS)))
+@pytest.mark.parametrize("cut", range(len(TEXTUAL_OUTPUT)))
 def test_private_sequences_are_not_drawn_at_any_split(cut: int) -> None:
     drawing = Drawing(20, 3)
-    drawing.feed(TEXTUAL_SAYS[:cut])
-    drawing.feed(TEXTUAL_SAYS[cut:])
+    drawing.feed(TEXTUAL_OUTPUT[:cut])
+    drawing.feed(TEXTUAL_OUTPUT[cut:])
     assert drawing.lines() == ["", "  hello!", ""]
     assert drawing.screen.title == "title"
 

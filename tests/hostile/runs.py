@@ -14,7 +14,7 @@ from typing import Any, Final
 from tests.hostile import documents
 from tests.hostile.attacks import ATTACKS, Attack
 from tests.hostile.output import strange, strange_in_lines
-from tests.hostile.watched import COMMAND, SPEAKS, Typist, Watched, poll
+from tests.hostile.watched import COMMAND, FAILURE_OUTPUT, Typist, Watched, poll
 from tests.processes import clean_environment, read_line, running
 from tests.processor_time import slowness
 from tests.waiting import PATIENCE
@@ -26,11 +26,11 @@ FREEZE: Final = 0.15
 """Seconds that an echo may take longer than that of an idle client measured at the same time."""
 BEGINS: Final = 60.0
 """Seconds within which the client must reach the attack."""
-GATHERS: Final = 0.3
+COLLECT_SECONDS: Final = 0.3
 """Seconds within which a client that refetches everything has sent its requests."""
-RESTS: Final = 0.7
+IDLE_SECONDS: Final = 0.7
 """Seconds for which a client must have been idle before the observation ends."""
-REST_WORK: Final = 0.1
+IDLE_CPU: Final = 0.1
 """Seconds of processor time that an idle client may take more than one that is not attacked."""
 RECOVERS: Final = 40.0
 """Seconds within which F5 must reconnect to a server that is healthy again."""
@@ -206,7 +206,7 @@ def on_the_screen(
                 late += leaving(client, server)
             output = client.raw
     found += [f"the terminal got {one}" for one in strange(output)[:2]]
-    if said := SPEAKS.search(output.decode("utf-8", "replace")):
+    if said := FAILURE_OUTPUT.search(output.decode("utf-8", "replace")):
         found.append(f"it says {said[0]!r}: {_failure(output)}")
     found += log_problems(log)
     shown = STATE.search(screen)
@@ -218,18 +218,18 @@ def on_the_screen(
 def watch(server: AttackServer, typist: Typist, beside: Typist, seconds: float) -> None:
     """Let the client be attacked for so many seconds, or until it has exited or is idle.
 
-    It is idle if all attacks started within GATHERS seconds were sent or aborted, and if for RESTS seconds it echoed
+    It is idle if all attacks started within COLLECT_SECONDS were sent or aborted, and if for IDLE_SECONDS it echoed
     keys and computed no more than the idle client beside it.
     """
     client, deadline = typist.client, time.perf_counter() + seconds
-    poll(lambda: client.ended, within=GATHERS)
+    poll(lambda: client.ended, within=COLLECT_SECONDS)
     begun = server.attacked
     while (left := deadline - time.perf_counter()) > 0 and not client.ended:
         sent, echoes = server.sent, len(typist.echoes)
         work, idle_work = client.work(), beside.client.work()
-        poll(lambda: client.ended, within=min(RESTS, left))
+        poll(lambda: client.ended, within=min(IDLE_SECONDS, left))
         more = (client.work() - work) - (beside.client.work() - idle_work)
-        if sent >= begun and len(typist.echoes) > echoes and more < REST_WORK:
+        if sent >= begun and len(typist.echoes) > echoes and more < IDLE_CPU:
             return
 
 
@@ -293,7 +293,7 @@ def without_a_screen(attack: Attack, route: str, family: str, home: Path, *words
             elif status not in (0, 1, 3, 4):
                 found.append(f"it ended with {status}")
     output = (home / "out").read_bytes() + (home / "err").read_bytes()
-    if SPEAKS.search(output.decode("utf-8", "replace")):
+    if FAILURE_OUTPUT.search(output.decode("utf-8", "replace")):
         found.append(f"it says {_failure(output)}")
     found += [f"the pipe got {one}" for one in strange_in_lines(output)[:2]]
     if own := OWN_LINE.search(output):

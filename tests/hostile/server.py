@@ -21,7 +21,7 @@ from tests.hostile.attacks import ATTACKS, Attack
 from tests.hostile.exchange import Exchange, Request, Spent
 
 LIFETIME: Final = 600.0
-READY: Final = 64 << 20
+PREPARED_BYTES: Final = 64 << 20
 """Bytes of events generated in advance: generating them takes longer than sending them."""
 HEARTBEAT: Final = 3.0
 """Seconds between two heartbeats of a healthy event stream."""
@@ -110,9 +110,9 @@ class Server:
 
 
 def _begun(frames: Iterator[bytes]) -> tuple[list[bytes], Iterator[bytes]]:
-    """Frames up to READY bytes generated in advance, and an iterator over the rest."""
+    """Frames up to PREPARED_BYTES bytes generated in advance, and an iterator over the rest."""
     first: list[bytes] = []
-    while sum(map(len, first)) < READY and (data := next(frames, None)) is not None:
+    while sum(map(len, first)) < PREPARED_BYTES and (data := next(frames, None)) is not None:
         first.append(data)
     return first, frames
 

@@ -27,7 +27,7 @@ CLEAR: Final = "\x15"
 """Deletes the text of the prompt field."""
 KEYS: Final = tuple(chr(point) for point in range(0x1CD, 0x530) if unicodedata.category(chr(point)) in ("Lu", "Ll"))
 """Letters that no server sends, each typed once: its appearance is an echo."""
-SPEAKS: Final = re.compile(r"Traceback|failed and was redrawn|failed and was closed|itself failed|Error:")
+FAILURE_OUTPUT: Final = re.compile(r"Traceback|failed and was redrawn|failed and was closed|itself failed|Error:")
 """Output of a client that has failed."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")

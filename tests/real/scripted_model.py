@@ -60,7 +60,7 @@ TITLE = "A short title"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ModelRequest:
     """One request as received by the model."""
 
     prompt: str
@@ -71,7 +71,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class Text:
     """Text, one word each `pause` seconds, after `thoughts` at the same pace."""
 
     words: Iterable[str]
@@ -92,15 +92,15 @@ class Fail:
     status: int
 
 
-def choose(asked: Asked) -> Say | Call | Fail:
+def choose(asked: ModelRequest) -> Text | Call | Fail:
     """The reply selected by the text of the prompt."""
     if not asked.tools:
-        return Say([TITLE])
+        return Text([TITLE])
     if asked.results:
-        return Say(_words(f"Done. The tool said: {asked.results[-1][:400]}"))
+        return Text(_words(f"Done. The tool said: {asked.results[-1][:400]}"))
     agent = next((tool for tool in asked.tools if tool in AGENT_TOOLS), None)
     if report := re.search(r"\bREPORT \((.*?)\)", asked.prompt):
-        return Say([*(f"step{i} " for i in range(10)), report[1]], pause=0.3)
+        return Text([*(f"step{i} " for i in range(10)), report[1]], pause=0.3)
     if agent and (work := re.search(r"\bAGENT \((.*?)\)", asked.prompt)):
         return Call(agent, {"description": "look around", "prompt": f"REPORT ({work[1]})"})
     if failure := re.search(r"\bFAIL (\d{3})\b", asked.prompt):
@@ -117,23 +117,23 @@ def choose(asked: Asked) -> Say | Call | Fail:
     if shell and (command := re.search(r"\bTTY (\S+)", asked.prompt)):
         return Call(shell, {"command": f"read {command[1]}", "description": "ask for it", "interactive": True})
     if re.search(r"\bSLOW\b", asked.prompt):
-        return Say([f"word{i} " for i in range(40)], pause=0.3)
+        return Text([f"word{i} " for i in range(40)], pause=0.3)
     if sized := re.search(r"\bFLOOD (\d+) (\d+)", asked.prompt):
-        return Say(_prose(int(sized[1])), pause=1 / int(sized[2]))
+        return Text(_prose(int(sized[1])), pause=1 / int(sized[2]))
     if sized := re.search(r"\bFENCE (\d+) (\d+)", asked.prompt):
         code = (f"value_{i} = compute({i})\n" for i in range(int(sized[1])))
-        return Say(["```python\n", *code, "```\n"], pause=1 / int(sized[2]))
+        return Text(["```python\n", *code, "```\n"], pause=1 / int(sized[2]))
     answer = _words("Done. Nothing to call, **all** is well.")
     if re.search(r"\bTHINK\b", asked.prompt):
-        return Say(answer, thoughts=[f"thought{i} " for i in range(20)])
-    return Say(answer)
+        return Text(answer, thoughts=[f"thought{i} " for i in range(20)])
+    return Text(answer)
 
 
-def read(request: Json) -> Asked:
+def read(request: Json) -> ModelRequest:
     """The relevant parts of a chat completion request."""
     messages = request.get("messages", [])
     newest = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=-1)
-    return Asked(
+    return ModelRequest(
         prompt=_text(messages[newest]) if newest >= 0 else "",
         results=tuple(_text(message) for message in messages[newest + 1 :] if message["role"] == "tool"),
         tools=tuple(tool["function"]["name"] for tool in request.get("tools", [])),
@@ -166,7 +166,7 @@ class ScriptedModel:
     """The running model: `with ScriptedModel() as model`. `asked` is its log, oldest first."""
 
     def __init__(self, port: int = 0) -> None:
-        self.asked: list[Asked] = []
+        self.asked: list[ModelRequest] = []
         log = self.asked
 
         class Handler(_Handler):
@@ -196,7 +196,7 @@ class ScriptedModel:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    asked: list[Asked]
+    asked: list[ModelRequest]
 
     def log_message(self, format: str, *args: object) -> None:
         """Write nothing to standard error; `asked` is the log."""
@@ -210,14 +210,14 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True  # aborted: the server has closed the connection
 
-    def _act(self, act: Say | Call | Fail, *, stream: bool) -> None:
+    def _act(self, act: Text | Call | Fail, *, stream: bool) -> None:
         match act:
             case Fail(status):
                 self._whole(status, {"error": {"message": f"scripted {status}", "type": "scripted"}})
             case _ if not stream:
                 message = {"role": "assistant", "content": TITLE}
                 self._whole(200, {**_head("chat.completion"), "choices": [_choice("message", message, "stop")]})
-            case Say(words, pause, thoughts):
+            case Text(words, pause, thoughts):
                 self._begin()
                 self._paced(({"reasoning_content": thought} for thought in thoughts), pause)
                 self._paced(({"content": word} for word in words), pause)

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from tests.processes import clean_environment, free_port, read_line, running
-from tests.real.scripted_model import Asked, ScriptedModel
+from tests.real.scripted_model import ModelRequest, ScriptedModel
 
 STARTS_WITHIN = 60.0
 """Seconds; about 4 on an idle machine."""
@@ -86,7 +86,7 @@ class RealServer:
         """Start again after `kill`: the same port, the same state on disk."""
         self.start()
 
-    def model_log(self) -> list[Asked]:
+    def model_log(self) -> list[ModelRequest]:
         """The requests to the model so far, without titles and summaries."""
         return [asked for asked in self._model.asked if asked.tools]
 

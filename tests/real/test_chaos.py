@@ -50,7 +50,7 @@ class Shared:
         return Counter(newest[1] for prompt in first if (newest := NEWEST.search(prompt)))
 
     @property
-    def unheard(self) -> Set[tuple[str, str]]:
+    def dropped_texts(self) -> Set[tuple[str, str]]:
         """No fault of its schedules makes it drop events on a live stream."""
         return set()
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.end_to_end.stub import running_stub
 from tests.real.conftest import Serve
-from tests.real.questions import ACTS, ACTS_OF_QWEN, QUESTIONS, Act, Ask, Json, excess, refusal, shape
+from tests.real.questions import ACTS, ACTS_OF_QWEN, QUESTIONS, Json, RequestCase, TurnCase, excess, refusal, shape
 from tests.real.server import MIMO, OPENCODE, QWEN
 
 pytestmark = pytest.mark.real
@@ -33,7 +33,7 @@ MAIN = ("question.", "permission.", "session.error", "session.idle")
 """Prefixes of the events that are compared in order; repeated `session.idle` counts once."""
 
 
-async def answer_to(http: httpx.AsyncClient, question: Ask, session: str, message: str) -> tuple[object, ...]:
+async def answer_to(http: httpx.AsyncClient, question: RequestCase, session: str, message: str) -> tuple[object, ...]:
     """Status, type and shape; of a refusal the body."""
     path = question.path.format(session=session, message=message)
     given: dict[str, Any] = {"headers": {"content-type": "application/json"}, "content": question.content}
@@ -47,7 +47,7 @@ async def answer_to(http: httpx.AsyncClient, question: Ask, session: str, messag
     return response.status_code, kind, reads(response.json())
 
 
-async def turn_of(http: httpx.AsyncClient, act: Act) -> object:
+async def turn_of(http: httpx.AsyncClient, act: TurnCase) -> object:
     """The events in order, and the stored messages afterwards."""
     session = (await http.post("/session", json={})).json()["id"]
     told: list[str] = []
@@ -78,7 +78,7 @@ async def turn_of(http: httpx.AsyncClient, act: Act) -> object:
     }
 
 
-async def turn_of_qwen(http: httpx.AsyncClient, act: Act) -> object:
+async def turn_of_qwen(http: httpx.AsyncClient, act: TurnCase) -> object:
     """The events in order, successive text as one; and the reported end of the turn."""
     made = (await http.post("/session", json={"sessionScope": "thread"})).json()
     path, headers = f"/session/{made['sessionId']}", {"x-qwen-client-id": made["clientId"]}
@@ -235,7 +235,7 @@ async def test_the_stub_documents_only_routes_of_the_real_server(both: Both, fam
 
 @pytest.mark.parametrize("act", ACTS, ids=str)
 @pytest.mark.parametrize("family", ["opencode", "mimo"])
-async def test_a_turn_of_the_stub_equals_the_real_servers(both: Both, family: str, act: Act) -> None:
+async def test_a_turn_of_the_stub_equals_the_real_servers(both: Both, family: str, act: TurnCase) -> None:
     async with both(family) as clients, asyncio.timeout(WITHIN):
         theirs, ours = [await turn_of(http, act) for http in clients]
     assert ours == theirs
@@ -272,13 +272,13 @@ async def test_a_turn_ends_in_the_event_order_of_opencode(both: Both) -> None:
 
 
 @pytest.mark.parametrize("act", ACTS_OF_QWEN, ids=str)
-async def test_a_turn_of_the_stub_equals_qwens(both: Both, act: Act) -> None:
+async def test_a_turn_of_the_stub_equals_qwens(both: Both, act: TurnCase) -> None:
     async with both("qwen") as clients, asyncio.timeout(WITHIN):
         theirs, ours = [await turn_of_qwen(http, act) for http in clients]
     assert ours == theirs
 
 
-async def where_a_turn_happens(http: httpx.AsyncClient) -> list[object]:
+async def directory_of_turn(http: httpx.AsyncClient) -> list[object]:
     """A session as shown in each of two directories while turns run in both, and who can abort them from where."""
     home = (await http.get("/path")).json()["directory"]
     places: tuple[dict[str, str], ...] = ({}, {"x-mimocode-directory": f"{home}/below"})
@@ -324,5 +324,5 @@ async def where_a_turn_happens(http: httpx.AsyncClient) -> list[object]:
 async def test_a_turn_runs_in_the_directory_of_the_header(both: Both) -> None:
     """On MiMo Code: in a session of the server's own directory, prompted in a subdirectory."""
     async with both("mimo") as clients:
-        theirs, ours = [await where_a_turn_happens(http) for http in clients]
+        theirs, ours = [await directory_of_turn(http) for http in clients]
     assert ours == theirs

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.real.scripted_model import QUESTIONS, Asked, Call, Fail, Json, Say, ScriptedModel, choose
+from tests.real.scripted_model import QUESTIONS, Call, Fail, Json, ModelRequest, ScriptedModel, Text, choose
 
 TOOLS = ("bash", "question", "read")
 
 
-def told(prompt: str, *results: str, tools: tuple[str, ...] = TOOLS) -> Say | Call | Fail:
-    return choose(Asked(prompt, results, tools))
+def told(prompt: str, *results: str, tools: tuple[str, ...] = TOOLS) -> Text | Call | Fail:
+    return choose(ModelRequest(prompt, results, tools))
 
 
 @pytest.mark.parametrize(
@@ -38,20 +38,20 @@ def test_a_keyword_selects_the_scenario(prompt: str, does: Call | Fail) -> None:
 )
 def test_a_keyword_selects_the_speed(prompt: str, deltas: int, pause: float) -> None:
     said = told(prompt)
-    assert isinstance(said, Say)
+    assert isinstance(said, Text)
     assert (len(list(said.words)), said.pause) == (deltas, pause)
 
 
 def test_reasoning_precedes_the_answer() -> None:
     said = told("THINK")
-    assert isinstance(said, Say)
+    assert isinstance(said, Text)
     assert len(list(said.thoughts)) == 20
     assert "".join(said.words) == "Done. Nothing to call, **all** is well."
 
 
 def test_the_answer_quotes_the_tool_result() -> None:
     said = told("ASK", "Postgres")
-    assert isinstance(said, Say)
+    assert isinstance(said, Text)
     assert "".join(said.words) == "Done. The tool said: Postgres"
 
 
@@ -59,7 +59,7 @@ def test_an_agent_reports_its_own_prompt() -> None:
     started = told("AGENT (ASK1)", tools=("agent", "question"))
     assert started == Call("agent", {"description": "look around", "prompt": "REPORT (ASK1)"})
     report = told("REPORT (ASK1)", tools=("question",))
-    assert isinstance(report, Say)
+    assert isinstance(report, Text)
     assert "".join(report.words).endswith(" ASK1")
     assert told("the agent says: step9 ASK1", tools=("agent", "question")) == Call(
         "question", {"questions": QUESTIONS[:1]}
@@ -67,7 +67,7 @@ def test_an_agent_reports_its_own_prompt() -> None:
 
 
 def test_a_request_without_tools_gets_a_title() -> None:
-    assert told("FAIL 500 ASK", tools=()) == Say(["A short title"])
+    assert told("FAIL 500 ASK", tools=()) == Text(["A short title"])
 
 
 def post(model: ScriptedModel, messages: list[Json], *, stream: bool) -> bytes:
@@ -93,4 +93,4 @@ def test_requests_are_streamed_and_logged() -> None:
     with ScriptedModel() as model:
         said = deltas(post(model, messages, stream=True))
     assert "".join(delta.get("content", "") for delta in said) == "Done. The tool said: made"
-    assert model.asked == [Asked("SHELL x", ("made",), TOOLS)]
+    assert model.asked == [ModelRequest("SHELL x", ("made",), TOOLS)]

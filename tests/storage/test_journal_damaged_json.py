@@ -26,7 +26,7 @@ PERMISSION = PermissionRequest("r2", "s1", "bash", ("ls",))
 
 _draft = AnswerDraft(QUESTION)
 _draft.choose(1)
-KEPT: dict[str, Any] = {
+STORED: dict[str, Any] = {
     "answers": json.loads(_draft.to_bytes()),
     "permission": json.loads(PermissionDraft(PERMISSION, 1, "why").to_bytes()),
     "prompt": json.loads(msgspec.json.encode(Prompt("s1", "do it", "m1", "p1", resume_cursor="e1 5 p0"))),
@@ -35,7 +35,7 @@ KEPT: dict[str, Any] = {
 }
 
 bodies = st.one_of(
-    st.builds(lambda at, done: _text(at, done), st.sampled_from(sorted(KEPT)), damages),
+    st.builds(lambda at, done: _text(at, done), st.sampled_from(sorted(STORED)), damages),
     st.binary(max_size=40),
     st.sampled_from(
         [b"[" * 100_000, b'{"x":' + b"[" * 100_000, b'{"set":"\xff"}', b'{"text":"\xff\xfe"}', b'"\\ud83d"']
@@ -44,7 +44,7 @@ bodies = st.one_of(
 
 
 def _text(part: str, done: list[Damage]) -> bytes:
-    return written(damaged({part: KEPT[part]}, done)[part]).encode("utf-8", "surrogatepass")
+    return written(damaged({part: STORED[part]}, done)[part]).encode("utf-8", "surrogatepass")
 
 
 @settings(deadline=None)

@@ -26,7 +26,7 @@ from tui.widgets.dialogs.session_picker import SessionPicker
 from tui.widgets.requests.request_ui_state import RequestUiState
 
 LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="connection reset")
-NOBODY = ConnectionStatus(
+NO_SERVER = ConnectionStatus(
     ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, reason="cannot connect: connection refused"
 )
 STOPPED = ConnectionStatus(ConnectionState.STOPPED, reason="password refused", hint="Set HOLDFAST_PASSWORD.")
@@ -698,8 +698,8 @@ async def test_letters_typed_in_the_transcript_go_to_the_prompt() -> None:
     ("line", "words"),
     [
         (CONNECTING, ["◌ connecting…", "127.0.0.1:4096"]),
-        (NOBODY, ["No server at 127.0.0.1:4096 yet", "opencode serve", "holdfast --demo", "holdfast doctor"]),
-        (NOBODY, ["holdfast http://host:port", "↻ not connected: connection refused · try 3 in 4s"]),
+        (NO_SERVER, ["No server at 127.0.0.1:4096 yet", "opencode serve", "holdfast --demo", "holdfast doctor"]),
+        (NO_SERVER, ["holdfast http://host:port", "↻ not connected: connection refused · try 3 in 4s"]),
         (LOST, ["↻ not connected: connection reset", "try 3 in 4s"]),
         (replace(LOST, answers=True), ["127.0.0.1:4096 responds, but cannot be used yet", "connection reset"]),
         (STOPPED, ["■ stopped: password refused", "Set HOLDFAST_PASSWORD.", "F5 retries"]),
@@ -715,7 +715,7 @@ async def test_the_start_page_says_what_to_do(line: ConnectionStatus, words: lis
 
 async def test_a_server_that_was_connected_is_shown_as_lost() -> None:
     async with on_stage(session=None) as stage:
-        stage.client.set_line(NOBODY)
+        stage.client.set_line(NO_SERVER)
         await stage.shows("↻ lost: cannot connect: connection refused", "try 3 in 4s")
 
 

@@ -24,7 +24,7 @@ LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=2, retry_in=4.0, r
 STOPPED = ConnectionStatus(
     ConnectionState.STOPPED, reason="password refused", hint="Set HOLDFAST_PASSWORD, then start again."
 )
-NOBODY = ConnectionStatus(
+NO_SERVER = ConnectionStatus(
     ConnectionState.RECONNECTING, attempt=3, retry_in=4.0, reason="cannot connect: connection refused"
 )
 
@@ -56,7 +56,7 @@ async def live_turn(stage: Stage) -> None:
     await stage.shows("edit", "72 heartbeats")
 
 
-async def asked(stage: Stage) -> None:
+async def question_single(stage: Stage) -> None:
     await live_turn(stage)
     stage.run_turn(TurnState.WAITING, waiting_since=stage.client.now() - 190)
     stage.client.turns.turns[talk.SESSION][:-1] = []
@@ -67,7 +67,7 @@ async def asked(stage: Stage) -> None:
 
 
 async def question_multiple(stage: Stage) -> None:
-    await asked(stage)
+    await question_single(stage)
     await stage.press("enter", "space")
     await stage.shows("1 [x] Migration")
 
@@ -78,8 +78,8 @@ async def review(stage: Stage) -> None:
     await stage.shows("Enter sends this:")
 
 
-async def own_words(stage: Stage) -> None:
-    await asked(stage)
+async def custom_answer(stage: Stage) -> None:
+    await question_single(stage)
     await stage.press("3", *"DuckDB")
     await stage.shows("DuckDB", "Enter confirm")
 
@@ -91,8 +91,8 @@ async def answer_retried(stage: Stage) -> None:
     await stage.shows("trying again")
 
 
-async def folded(stage: Stage) -> None:
-    await asked(stage)
+async def request_collapsed(stage: Stage) -> None:
+    await question_single(stage)
     await stage.press("escape")
     await stage.shows("F4 answers it")
 
@@ -120,7 +120,7 @@ async def stopped(stage: Stage) -> None:
     await stage.shows("password refused")
 
 
-async def standing_still(stage: Stage) -> None:
+async def stalled(stage: Stage) -> None:
     await live_turn(stage)
     turn = stage.client.turn(talk.SESSION)
     assert turn is not None
@@ -129,7 +129,7 @@ async def standing_still(stage: Stage) -> None:
     await stage.shows("no progress")
 
 
-async def deaf(stage: Stage) -> None:
+async def no_events(stage: Stage) -> None:
     await live_turn(stage)
     stage.client.turns.responsiveness.no_events_since = stage.client.now() - 20
     stage.app.presenter.tick()
@@ -144,7 +144,7 @@ async def queued(stage: Stage) -> None:
     await stage.shows("› 2 then write")
 
 
-async def held(stage: Stage) -> None:
+async def queue_paused(stage: Stage) -> None:
     await live_turn(stage)
     await stage.press(*"and then the README", "enter")
     turn = stage.client.turn(talk.SESSION)
@@ -154,13 +154,13 @@ async def held(stage: Stage) -> None:
     await stage.shows("F8 resume queue")
 
 
-async def changing(stage: Stage) -> None:
+async def queue_editing(stage: Stage) -> None:
     await queued(stage)
     await stage.press("enter")
     await stage.shows("in the prompt", "Enter save")
 
 
-async def earlier(stage: Stage) -> None:
+async def prompt_history(stage: Stage) -> None:
     await queued(stage)
     await stage.press("escape", "ctrl+r", "e")
     await stage.shows("Earlier prompts", "put it in the prompt")
@@ -181,7 +181,7 @@ async def markdown(stage: Stage) -> None:
     await stage.shows("REPLACE INTO session")
 
 
-async def unfolded(stage: Stage) -> None:
+async def tool_call_expanded(stage: Stage) -> None:
     await live_turn(stage)
     await stage.press("tab", "j", "enter")
     await stage.shows("+import sqlite3")
@@ -196,19 +196,19 @@ async def sessions(stage: Stage) -> None:
     await stage.shows("Look at the failing test", "running")
 
 
-async def leaving(stage: Stage) -> None:
+async def quitting(stage: Stage) -> None:
     await live_turn(stage)
     await stage.press("ctrl+q")
     await stage.shows("Quit?")
 
 
-async def completing(stage: Stage) -> None:
+async def completions(stage: Stage) -> None:
     await live_turn(stage)
     await stage.press(*"then see @s")
     await stage.shows("› @src/store.py", "Enter choose")
 
 
-async def helping(stage: Stage) -> None:
+async def help_dialog(stage: Stage) -> None:
     await live_turn(stage)
     await stage.press("f1")
     await stage.shows("Everywhere")
@@ -222,14 +222,14 @@ async def scrolled_up(stage: Stage) -> None:
     await stage.shows("2 new lines · End")
 
 
-async def as_it_is(stage: Stage) -> None:
+async def unchanged(stage: Stage) -> None:
     await stage.shows("holdfast")
 
 
 CONVERSATIONS: list[Act] = [
-    live_turn, asked, question_multiple, review, own_words, answer_retried, folded, permission, reconnecting,
-    stopped, standing_still, deaf, queued, held, changing, earlier, returned,
-    markdown, unfolded, sessions, leaving, completing, helping, scrolled_up,
+    live_turn, question_single, question_multiple, review, custom_answer, answer_retried, request_collapsed,
+    permission, reconnecting, stopped, stalled, no_events, queued, queue_paused, queue_editing, prompt_history,
+    returned, markdown, tool_call_expanded, sessions, quitting, completions, help_dialog, scrolled_up,
 ]  # fmt: skip
 
 
@@ -259,6 +259,6 @@ def test_conversation(picture: Callable[..., bool], act: Act, size: tuple[int, i
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24"])
-@pytest.mark.parametrize("line", [LIVE, NOBODY, STOPPED], ids=["live", "nobody", "stopped"])
+@pytest.mark.parametrize("line", [LIVE, NO_SERVER, STOPPED], ids=["live", "no_server", "stopped"])
 def test_welcome(picture: Callable[..., bool], line: ConnectionStatus, size: tuple[int, int]) -> None:
-    assert picture(as_it_is, size, FakeClient(line=line), None)
+    assert picture(unchanged, size, FakeClient(line=line), None)

@@ -20,7 +20,7 @@ from tests.backends.opencode_server import (
     streamed,
 )
 from tests.backends.recording import recording
-from tests.backends.scripted import PAGE, Asked, scripted
+from tests.backends.scripted import PAGE, RecordedRequest, scripted
 from tui.backends.base import PromptLookup
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.message_ids import BEHIND
@@ -157,7 +157,7 @@ async def test_a_resync_fetches_statuses_after_requests() -> None:
         )
 
 
-def headers_of(asked: Sequence[Asked]) -> list[str | None]:
+def headers_of(asked: Sequence[RecordedRequest]) -> list[str | None]:
     return [one.headers.get(HEADER) for one in asked if one.call == "GET /question"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from tests.backends.opencode_server import GREETED, PATHS, PROMPT, Watcher, streamed
-from tests.backends.scripted import Asked, scripted
+from tests.backends.scripted import RecordedRequest, scripted
 from tui.backends.base import PromptRejected
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.mimo import MimoCode
@@ -22,7 +22,7 @@ OUTSIDE = "/elsewhere"
 BELOW = "/srv/project/sub"
 
 
-def path(asked: Asked) -> JSONResponse:
+def path(asked: RecordedRequest) -> JSONResponse:
     """Without a password 0.1.15 serves only its own directory and those below it."""
     if asked.headers.get(HEADER) == OUTSIDE:
         error = "Access denied: directory must be within the server's working directory"
@@ -169,7 +169,7 @@ async def test_a_turn_is_aborted_in_any_directory() -> None:
 
 
 async def test_a_request_is_answered_in_any_directory() -> None:
-    def listed(asked: Asked) -> JSONResponse:
+    def listed(asked: RecordedRequest) -> JSONResponse:
         return JSONResponse([] if HEADER in asked.headers else [{"id": "que_1"}])
 
     calls = {**CONFINED, "GET /question": listed, "POST /question/que_1/reply": True}

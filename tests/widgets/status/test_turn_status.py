@@ -17,7 +17,7 @@ SERVER_NOW = 1_700_000_000.0
 LIVE = ConnectionStatus(ConnectionState.LIVE, age=2.0)
 LATE = ConnectionStatus(ConnectionState.QUIET, age=16.0)
 LOST = ConnectionStatus(ConnectionState.RECONNECTING, attempt=1, retry_in=1.0, reason="connection reset")
-NOBODY = ConnectionStatus(ConnectionState.RECONNECTING, attempt=3, reason="cannot connect: connection refused")
+NO_SERVER = ConnectionStatus(ConnectionState.RECONNECTING, attempt=3, reason="cannot connect: connection refused")
 
 
 def turn(state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
@@ -221,7 +221,7 @@ def test_a_cancelled_turn_names_no_unknown_behaviour() -> None:
         (LIVE, "ready"),
         (ConnectionStatus(ConnectionState.CONNECTING), "connecting…"),
         (LOST, "not connected: connection reset · prompts wait here"),
-        (NOBODY, "not connected: connection refused · prompts wait here"),
+        (NO_SERVER, "not connected: connection refused · prompts wait here"),
         (ConnectionStatus(ConnectionState.STOPPED, hint="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
     ],
 )
