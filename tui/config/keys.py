@@ -197,7 +197,7 @@ TABLE: tuple[Key, ...] = (
     Key(Scope.SESSIONS, "", shown="letters", help="filter, by title, folder or state"),
     Key(Scope.SESSIONS, "up", "move(-1)", "move"),
     Key(Scope.SESSIONS, "down", "move(1)", "move"),
-    Key(Scope.SESSIONS, "enter", "open", "open", "open"),
+    Key(Scope.SESSIONS, "enter", "take", "open", "open"),
     Key(Scope.SESSIONS, "ctrl+n", "new", "new session", "new", priority=True),
     Key(Scope.SESSIONS, "ctrl+r", "rename", "rename, copy, delete, where the server can", "rename", priority=True),
     Key(Scope.SESSIONS, "ctrl+o", "fork", "rename, copy, delete, where the server can", "copy", priority=True),

@@ -9,12 +9,10 @@ from itertools import islice
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui.config.keymap import hints
@@ -35,11 +33,9 @@ from tui.widgets.base.static_text import (
     PRIMARY,
     SUCCESS,
     WARNING,
-    StaticText,
     spread,
 )
-from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import hint_line
+from tui.widgets.dialogs.filter_dialog import FilterDialog
 
 LISTED_AT_MOST = 200
 """Sessions listed at first; more are added near the end of the list."""
@@ -75,7 +71,7 @@ class New:
     """Create a new session."""
 
 
-class SessionPicker(Dialog[Open | New | None]):
+class SessionPicker(FilterDialog[Open | New | None]):
     """Dismissed with the user's choice. `standing_of` returns a session's state, `server_now` epoch seconds."""
 
     PART = "the sessions"
@@ -110,7 +106,8 @@ class SessionPicker(Dialog[Open | New | None]):
         `line_up`: whether connected; if not, states are as last known. `kept`: deleted sessions that still have unsent
         text. `waited`: seconds that a session's oldest request has waited.
         """
-        super().__init__()
+        actions = ("rename", "fork", "delete") if edits else ()
+        super().__init__("Sessions", hints(Scope.SESSIONS, "take", "new", *actions, "dismiss"))
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
         self._current, self._edits, self._line_up, self._kept = current, edits, line_up, kept
         self._waited = waited
@@ -126,25 +123,6 @@ class SessionPicker(Dialog[Open | New | None]):
         self._unreadable = 0
         self.more: Callable[[str, str | None], None] = lambda search, cursor: None
         """Requests a page of the sessions whose title contains `search`."""
-        self._title = StaticText(Content.styled("Sessions", BOLD), classes="title")
-        self._filter_box = Input(placeholder="filter", compact=True)
-        self._options = OptionList(markup=False, compact=True)
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog wide"):
-            yield self._title
-            yield self._filter_box
-            yield self._options
-            edits = ("rename", "fork", "delete") if self._edits else ()
-            keys = hints(Scope.SESSIONS, "open", "new", *edits, "dismiss")
-            yield StaticText(hint_line(keys), classes="keys")
-
-    def on_mount(self) -> None:
-        self.draw()
-        self._filter_box.focus()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
         """List the sessions that match the filter, newest first, each above its children."""
@@ -153,7 +131,7 @@ class SessionPicker(Dialog[Open | New | None]):
         options = self._options
         chosen = self._chosen()
         keep = chosen.id if chosen is not None else self._current
-        wanted = self._filter_box.value.casefold().split()
+        wanted = self.words
         self._listed = list(islice(self._fitting(wanted), self._most))
         if self._searching:
             empty = " · searching…"
@@ -231,12 +209,12 @@ class SessionPicker(Dialog[Open | New | None]):
         if rows > 0 and at_end and self._has_more:
             self._want_more()
         else:
-            (options.action_cursor_down if rows > 0 else options.action_cursor_up)()
+            super().action_move(rows)
 
     def action_new(self) -> None:
         self.dismiss(New())
 
-    def action_open(self) -> None:
+    def action_take(self) -> None:
         chosen = self._chosen()
         if chosen is not None:
             self.dismiss(Open(chosen.id))
@@ -273,8 +251,7 @@ class SessionPicker(Dialog[Open | New | None]):
         right = Content.assemble((place, MUTED), (f"{glyph} {standing.value:<15}", colour), (f"{age:>7} ", MUTED))
         return spread(left, right, width)
 
-    @on(Input.Changed)
-    def _filter(self) -> None:
+    def filter_changed(self) -> None:
         """Filter the loaded sessions at once; search the server for the longest word, as it supports only one."""
         search = max(self._filter_box.value.split(), key=len, default="")
         if search != self._searched:
@@ -305,14 +282,6 @@ class SessionPicker(Dialog[Open | New | None]):
             cursor, self._cursor = self._cursor, None
             self._searching = True
             self.more(self._searched, cursor)
-
-    @on(Input.Submitted)
-    def _enter(self) -> None:
-        self.action_open()
-
-    @on(OptionList.OptionSelected)
-    def _selected(self) -> None:
-        self.action_open()
 
 
 def _tail(directory: str) -> str:
