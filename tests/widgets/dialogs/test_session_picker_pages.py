@@ -96,6 +96,16 @@ async def test_the_oldest_session_is_found_by_its_title() -> None:
         await stage.shows("Sessions · no title fits the filter")
 
 
+async def test_a_filter_without_a_match_asks_for_the_next_page() -> None:
+    server = Server(350)
+    async with on_stage(client=server, session=None) as stage:
+        await open_list(stage)
+        await stage.press(*"number")
+        await stage.until(lambda: ("number", None) in server.questions and len(titles(stage)) == PAGE)
+        await stage.press(*" 349")
+        await stage.until(lambda: titles(stage) == ["number 349"])
+
+
 async def test_a_page_without_a_match_is_followed_by_the_next() -> None:
     server = Server(350)
     server.all[349] = talk.session("ses_351", "number zeta", updated=1.0)

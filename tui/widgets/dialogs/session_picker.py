@@ -259,6 +259,8 @@ class SessionPicker(FilterDialog[Open | New | None]):
             self._searching = bool(search)
             self.more(search, None)
         self.draw()
+        if not self._listed:
+            self._want_more()
 
     @property
     def _has_more(self) -> bool:
