@@ -93,6 +93,34 @@ def test_open_request_ends_with_3_and_a_rejected_one_with_8(shell: Shell) -> Non
     assert "denied by --on-request" in denied.err
 
 
+def test_rules_answer_and_the_output_names_them(shell: Shell) -> None:
+    rules = shell.home / "rules.toml"
+    rules.write_text("""
+[[rule]]
+name = "database"
+question = "Which data*"
+answer = "SQLite"
+
+[[rule]]
+permission = "bash"
+pattern = "touch *"
+reply = "deny"
+reason = "not here"
+""")
+    answered = shell.run("run", "ASK1", shell.stub.address, "--answers", str(rules), "--json")
+    (record,) = json.loads(answered.out)["requests"]
+    assert (answered.code, record["by"], record["rule"]) == (0, "rule", "database")
+    assert record["reply"]["answers"] == [["SQLite"]]
+    assert "answered by rule database: SQLite" in answered.err
+    denied = shell.run("run", "SHELL x", shell.stub.address, "--answers", str(rules))
+    assert (denied.code, "denied by rule #2" in denied.err) == (8, True)
+    unnamed = shell.run("run", "ASK", shell.stub.address, "--answers", str(rules), "--on-request", "fail")
+    assert unnamed.code == 3
+    rules.write_text("[[rule]]\nheder = 1\n")
+    invalid = shell.run("run", "ASK", shell.stub.address, "--answers", str(rules))
+    assert (invalid.code, "line 2: heder: " in invalid.err) == (2, True)
+
+
 def test_time_limit_leaves_or_aborts_the_turn(shell: Shell) -> None:
     left = shell.run("run", "LONG", shell.stub.address, "--timeout", "2", "--json")
     result = json.loads(left.out)

@@ -15,6 +15,7 @@ from tui.api.values import (
     Decision,
     EndEvent,
     Event,
+    NoticeEvent,
     Outcome,
     PendingRequest,
     Reply,
@@ -239,6 +240,9 @@ class RunningTurn:
 
     def _on_change(self, change: c.Change) -> None:
         self._feed.on_change(change)
+        if isinstance(change, c.ReplyStatusChanged) and change.state in ("refused", "stopped"):
+            text = f"The reply to {change.request.id} was not accepted: {change.reason}"
+            self._deliver(NoticeEvent(time=self._client.server_now(), text=text, severity="warning"))
         if isinstance(change, c.PartChanged | c.TranscriptReset | c.MessageChanged):
             self._tell_texts(self._stored_here())
         if isinstance(change, c.RequestsChanged | c.SessionsChanged | c.ConnectionChanged):

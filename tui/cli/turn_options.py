@@ -1,10 +1,12 @@
 """The options that `run` and `wait` share."""
 
 import math
-from typing import Literal
+from pathlib import Path
 
 import click
 
+from tui.api.running_turn import OnRequest, Policy
+from tui.cli.answer_rules import InvalidRules, read_rules
 from tui.cli.options import F
 from tui.cli.turn_command import TurnOptions
 from tui.cli.turn_output import Format
@@ -31,6 +33,11 @@ def turn_options(command: F) -> F:
                 help="What to do at a question or permission: wait for an answer, exit with 3, or reject it.",
             ),
             click.option(
+                "--answers",
+                type=click.Path(dir_okay=False, path_type=Path),
+                help="Rules that answer questions and permissions; --on-request is for the rest.",
+            ),
+            click.option(
                 "--timeout", type=float, callback=_seconds, metavar="SECONDS", help="Exit with 124 after this time."
             ),
             click.option("--abort-on-timeout", is_flag=True, help="Abort the turn when --timeout is over."),
@@ -54,7 +61,8 @@ def turn_options_of(
     final: bool,
     as_json: bool,
     stream_json: bool,
-    on_request: Literal["wait", "fail", "reject"],
+    on_request: Policy,
+    answers: Path | None,
     timeout: float | None,
     abort_on_timeout: bool,
     connect_timeout: float,
@@ -74,9 +82,17 @@ def turn_options_of(
         raise click.UsageError("--detach leaves the turn: use it without --abort-on-timeout")
     return TurnOptions(
         form=chosen[0] if chosen else Format.TEXT,
-        on_request=on_request,
+        on_request=on_request if answers is None else _with_rules(answers, on_request),
         timeout=timeout,
         abort_on_timeout=abort_on_timeout,
         detach=detach,
         connect_within=connect_timeout,
     )
+
+
+def _with_rules(path: Path, otherwise: Policy) -> OnRequest:
+    try:
+        rules = read_rules(path)
+    except InvalidRules as error:
+        raise click.UsageError(f"--answers {error}") from None
+    return lambda request: rules.decide(request) or otherwise
