@@ -26,6 +26,8 @@ FREEZE: Final = 0.15
 """Seconds that an echo may take longer than that of an idle client measured at the same time."""
 BEGINS: Final = 60.0
 """Seconds within which the client must reach the attack."""
+ENTER_SECONDS: Final = 5.0
+"""Seconds for which no key is typed after Enter, unless the attack begins before."""
 COLLECT_SECONDS: Final = 0.3
 """Seconds within which a client that refetches everything has sent its requests."""
 IDLE_SECONDS: Final = 0.7
@@ -183,7 +185,9 @@ def on_the_screen(
                 if route == "prompt":
                     poll(lambda: len(typist.echoes) > 0, within=PATIENCE)
                     server.order("arm")
-                    client.type("go\r")
+                    with typist.paused():
+                        client.type("go\r")
+                        poll(lambda: server.attacked > 0 or client.ended, within=ENTER_SECONDS)
                 elif route != "health":
                     server.order("arm")
                 begun = poll(lambda: server.attacked > 0 or client.ended, within=BEGINS)

@@ -7,7 +7,8 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 from types import TracebackType
@@ -140,6 +141,7 @@ class Typist:
         self.client = client
         self._keys = cycle(KEYS)
         self._stop = threading.Event()
+        self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="types", daemon=True)
         self.echoes: list[float] = []
         """Seconds, in order; infinite if there was no echo."""
@@ -156,13 +158,20 @@ class Typist:
         if not self.client.ended:
             self.client.type(CLEAR)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No letter is typed inside: one right behind Enter would make a paste of both."""
+        with self._turn:
+            yield
+
     @property
     def longest(self) -> float:
         return max(self.echoes, default=0.0)
 
     def _work(self) -> None:
         while not self._stop.wait(TYPE_EVERY) and not self.client.ended:
-            took = self._press(next(self._keys))
+            with self._turn:
+                took = self._press(next(self._keys))
             if took is not None:
                 self.echoes.append(took)
 
