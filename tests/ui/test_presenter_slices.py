@@ -10,6 +10,7 @@ from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tests.waiting import wait_until
 from tui.core import events as e
+from tui.core import kept_content
 from tui.core.model import Busy, FullMessage, Idle, Message, TextPart, Todo
 from tui.ui.presenter import Presenter
 
@@ -132,3 +133,14 @@ async def test_part_of_the_screen_is_drawn_once_in_a_slice(part: str, monkeypatc
             stage.client.turn_moved(turn)
         await stage.settled()
         assert 0 < drawn <= slices < 50
+
+
+async def test_the_first_line_tells_that_the_oldest_messages_were_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_content, "KEPT", 3_500)
+    monkeypatch.setattr(kept_content, "ROOM", 300)
+    async with on_stage() as stage:
+        stage.client.feed(e.MessagesLoaded(talk.SESSION, (), None), *talk.prompt(), talk.answer_begins())
+        await stage.shows("Move the session store")
+        stage.client.feed(talk.text("word " * 400))
+        await stage.shows("older messages are not kept in memory: open the session again to read them")
+        await stage.hides("Move the session store")

@@ -308,6 +308,7 @@ class Presenter:
                 self._draw_once(self._endings.look, self.show_heading)
             case c.MessageRemoved(_, message_id):
                 transcript.drop_message(message_id)
+                self._draw_once(transcript.show_top)
             case c.TranscriptReset():
                 self._redraw_transcript()
             case c.OlderLoaded():

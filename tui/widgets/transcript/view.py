@@ -257,6 +257,10 @@ class TranscriptView(ReadingScroll, can_focus=True):
         if not doing:
             self.call_after_refresh(self._want_older)
 
+    def show_top(self) -> None:
+        """Update the first line: whether there are older messages."""
+        self._show_top()
+
     def _show_top(self) -> None:
         if not self._top.is_attached:
             return
