@@ -30,7 +30,7 @@ from tui.core.model import Retrying, ToolPart
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.net.errors import NetError
-from tui.widgets.base.format import clock, span, took
+from tui.widgets.base.format import clock, span, step_duration
 from tui.widgets.status.header import Heading, spent
 from tui.widgets.status.turn_status import turn_text
 from tui.widgets.transcript.tool_call import detail_of, headline_of
@@ -219,7 +219,7 @@ def draw_all(store: Store) -> None:
             turn.retry = retry
             texts.append(turn_text(turn, ConnectionStatus(ConnectionState.LIVE), 1010.0, NOW).plain)
         for message in transcript.ordered():
-            texts.append(took((message.completed or 0.0) - message.created))
+            texts.append(step_duration((message.completed or 0.0) - message.created))
             for part in transcript.parts_of(message.id):
                 if isinstance(part, ToolPart):
                     outcome = headline_of(part).outcome.plain

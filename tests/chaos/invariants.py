@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, assert_never
 
 from tests.chaos.evidence import BY_WHOM_UNKNOWN, Case, unfounded
 from tests.chaos.families import Family
-from tests.chaos.person import Given, Person, Sent
+from tests.chaos.person import GivenReply, Person, Sent
 from tests.chaos.truth import Piece, Stored, Truth
 from tui.core.backoff import BASE, CAP, JITTER
 from tui.core.model import (
@@ -365,7 +365,7 @@ def _shown(sent: Sent) -> str:
     return "nowhere" if sent.turn is None else f"{sent.turn.state.value} ({sent.turn.reason})"
 
 
-def _given(given: Given) -> str:
+def _given(given: GivenReply) -> str:
     return f"answer {given.answers or given.permission or 'dismissed'} to {given.request.id}"
 
 

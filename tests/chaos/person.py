@@ -48,7 +48,7 @@ class Sent:
 
 
 @dataclass(slots=True)
-class Given:
+class GivenReply:
     """An answer that the user gave, and its shown delivery states."""
 
     request: Request
@@ -122,7 +122,7 @@ class Person:
         self.loop = asyncio.get_running_loop()
         self.session_id = ""
         self.sent: dict[str, Sent] = {}
-        self.given: dict[str, Given] = {}
+        self.given: dict[str, GivenReply] = {}
         self.aborts: list[Aborted] = []
         self.aborts_sent: list[tuple[float, str]] = []
         """For each abort request: when it was sent, and the running prompt as known to the client then."""
@@ -280,7 +280,7 @@ class Person:
         self.wishes.append(self.loop.time())
         if isinstance(request, QuestionRequest):
             answers = tuple((f"own words of {self._next()}",) for _ in request.questions)
-            given = Given(request, None if dismiss else answers, None)
+            given = GivenReply(request, None if dismiss else answers, None)
             self.given[request.id] = given
             if dismiss:
                 self.client.reject(request)
@@ -288,7 +288,7 @@ class Person:
                 self.client.answer(request, answers)
         else:
             reply: PermissionReply = "reject" if dismiss else "once"
-            self.given[request.id] = Given(request, None, reply)
+            self.given[request.id] = GivenReply(request, None, reply)
             self.client.reply(request, reply)
 
     async def _answer_soon(self, dismiss: bool) -> None:
@@ -305,7 +305,7 @@ class Person:
             await asyncio.sleep(0.25)
         return None
 
-    def under_way(self) -> list[Given]:
+    def under_way(self) -> list[GivenReply]:
         return [given for given in self.given.values() if given.under_way]
 
     def _next(self) -> int:

@@ -247,7 +247,7 @@ async def test_a_request_removed_without_a_result_is_looked_up(harness: SenderHa
     """The connection broke with the acknowledgement; after reconnecting, the resync shows only that the request is
     closed.
     """
-    harness.deliver(e.RequestGone("ses_1", "que_1"))
+    harness.deliver(e.RequestRemoved("ses_1", "que_1"))
     harness.recorded = transcript(OURS)
     assert await harness.send(ANSWER, HttpStatusError(404)) == ("acknowledged", "")
 
@@ -499,7 +499,7 @@ async def test_a_stopped_reply_is_resolved_by_the_record_if_no_event_says_how_it
 ) -> None:
     await harness.send(ANSWER, HttpStatusError(401))
     harness.recorded = transcript(recorded)
-    harness.deliver(e.RequestGone("ses_1", "que_1"))
+    harness.deliver(e.RequestRemoved("ses_1", "que_1"))
     await settle()
     assert (harness.changes[-1].state, harness.changes[-1].reason) == outcome
     assert harness.posted == [posted(ANSWER)]  # nothing is sent until the user acts
@@ -510,7 +510,7 @@ async def test_a_stopped_reply_is_resolved_by_the_record_if_no_event_says_how_it
 async def test_a_stopped_reply_stays_stopped_while_the_record_is_refused_too(harness: SenderHarness) -> None:
     await harness.send(ANSWER, HttpStatusError(401))
     harness.recorded = HttpStatusError(403)
-    harness.deliver(e.RequestGone("ses_1", "que_1"))
+    harness.deliver(e.RequestRemoved("ses_1", "que_1"))
     await settle()
     assert harness.states == ["sending", "stopped", "stopped"]
     assert "403" in harness.changes[-1].reason
@@ -529,14 +529,14 @@ async def test_a_reopened_request_gets_the_stopped_answer(harness: SenderHarness
     await harness.send(reply, HttpStatusError(401))
     harness.events_during_lookup = [e.RequestOpened(asked)]
     harness.responses = [True]
-    harness.deliver(e.RequestGone("ses_1", "per_1"))
+    harness.deliver(e.RequestRemoved("ses_1", "per_1"))
     await settle()
     assert harness.posted == [posted(reply)] * 2
     assert harness.states[-1] == "acknowledged"
 
 
 async def test_a_reply_refused_after_its_request_closed_is_not_reported_as_open(harness: SenderHarness) -> None:
-    harness.deliver(e.RequestGone("ses_1", "que_1"))
+    harness.deliver(e.RequestRemoved("ses_1", "que_1"))
     harness.recorded = transcript((("B",),))
     assert await harness.send(ANSWER, HttpStatusError(400)) == ("elsewhere", "B")
 

@@ -25,11 +25,11 @@ WORDS = TextPart("prt_2", "ses_1", "msg_2", "Done.")
 @pytest.mark.parametrize(
     ("request_", "call", "event"),
     [
-        (QUESTION, None, e.RequestGone("ses_1", "que_1")),
-        (QUESTION, FAILED, e.RequestGone("ses_1", "que_1")),
+        (QUESTION, None, e.RequestRemoved("ses_1", "que_1")),
+        (QUESTION, FAILED, e.RequestRemoved("ses_1", "que_1")),
         (QUESTION, REJECTED, e.QuestionRejected("ses_1", "que_1")),
         (QUESTION, replace(FAILED, answers=(("a",),)), e.QuestionAnswered("ses_1", "que_1", (("a",),))),
-        (PERMISSION, FAILED, e.RequestGone("ses_1", "per_1")),
+        (PERMISSION, FAILED, e.RequestRemoved("ses_1", "per_1")),
         (PERMISSION, REJECTED, e.PermissionReplied("ses_1", "per_1", "reject")),
     ],
 )

@@ -341,7 +341,7 @@ async def test_a_question_of_a_child_session_names_its_agent() -> None:
         stage.client.feed(e.SessionUpserted(talk.child("ses_3")))
         stage.client.feed(e.RequestOpened(talk.asked_in("ses_2")))
         await stage.shows("? general needs your answer")
-        stage.client.feed(e.RequestOpened(talk.asked_in("ses_3", "que_10")), e.RequestGone("ses_2", "que_9"))
+        stage.client.feed(e.RequestOpened(talk.asked_in("ses_3", "que_10")), e.RequestRemoved("ses_2", "que_9"))
         await stage.shows("? Look around needs your answer")
 
 

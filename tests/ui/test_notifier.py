@@ -29,11 +29,11 @@ class Called:
         self.client = FakeClient()
         self.written: list[str] = []
         terminal = TerminalEscapes(self.written.append, settings, environ)
-        self.herald = Notifier(cast(Client, self.client), terminal, settings)
-        self.client.subscribe(self.herald.hear)
+        self.notifier = Notifier(cast(Client, self.client), terminal, settings)
+        self.client.subscribe(self.notifier.on_change)
         self.client.feed(e.SessionUpserted(talk.session(title="Fix the parser")))
         self.client.set_line(LIVE)
-        self.herald.focused = False
+        self.notifier.focused = False
 
     def end_turn(self, state: TurnState, **fields: Any) -> Turn:
         turn = Turn.begin(Prompt(talk.SESSION, "words", "msg_1", "prt_1"), self.client.now())
@@ -45,7 +45,7 @@ class Called:
 
     def second(self) -> None:
         self.client.advance(1.0)
-        self.herald.tick()
+        self.notifier.tick()
 
 
 def test_a_request_notifies_once() -> None:
@@ -139,7 +139,7 @@ def test_notifications_are_limited_to_one_a_second_and_none_is_lost() -> None:
 )
 def test_notifications_depend_on_the_setting_and_the_focus(when: str, focused: bool, rings: bool) -> None:
     called = Called(NotifySettings(when=when, title=False))  # type: ignore[arg-type]
-    called.herald.focused = focused
+    called.notifier.focused = focused
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
     assert bool(called.written) is rings
 
@@ -199,7 +199,7 @@ def test_the_title_shows_states_and_no_session_text() -> None:
     called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
     called.client.set_line(LOST)
     called.second()
-    called.herald.close()
+    called.notifier.close()
     titles = [one.rpartition("]2;")[2].rstrip("\a") for one in called.written[:-1]]
     assert titles == ["holdfast", "holdfast · 1 running", "holdfast · 1 waiting for you", "holdfast · connection lost"]
     assert called.written[0].startswith("\x1b[22;2t")
@@ -216,7 +216,7 @@ def test_a_retrying_turn_counts_as_running_in_the_title() -> None:
 async def test_the_app_notifies_only_without_focus(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage() as stage:
         written: list[str] = []
-        monkeypatch.setattr(stage.app.herald._terminal, "_write", written.append)
+        monkeypatch.setattr(stage.app.notifier._terminal, "_write", written.append)
         stage.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, "que_1")))
         await stage.pilot.pause()
         assert not any("\x1b]9" in one for one in written)

@@ -140,7 +140,7 @@ async def test_a_long_draft_stays_in_the_prompt_if_no_file_can_be_written() -> N
 async def test_a_long_undelivered_prompt_is_saved_beside_the_draft(tmp_path: Path) -> None:
     async with on_stage(client=another_run(tmp_path)) as stage:
         await stage.press(*"mine")
-        stage.main.prompt.give_back("y\n" * 10_001)
+        stage.main.prompt.append_returned("y\n" * 10_001)
         await stage.shows("draft-0.txt")
         assert stage.main.prompt.text == "mine"
         assert (tmp_path / "draft-0.txt").read_text() == "y\n" * 10_001

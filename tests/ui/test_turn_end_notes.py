@@ -9,7 +9,7 @@ from tests import sample_events as talk
 from tests.app_harness import on_stage
 from tests.fake_client import FakeClient
 from tui.core import events as e
-from tui.core.changes import Given, ReplyStatusChanged
+from tui.core.changes import GivenReply, ReplyStatusChanged
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart, ToolPart
 from tui.core.turn_state import TurnState
 from tui.ui.turn_end_notes import OPENED
@@ -176,7 +176,7 @@ async def test_the_outcome_of_a_request_is_below_its_call_loaded_later() -> None
     question = replace(talk.ONE_CHOICE, call_id="call_1", message_id=talk.ANSWER)
     answer = Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, 3.0, talk.PROMPT, final=True)
     async with on_stage() as stage:
-        stage.client.tell(ReplyStatusChanged(question, "sending", given=Given((("Leave them",),))))
+        stage.client.tell(ReplyStatusChanged(question, "sending", given=GivenReply((("Leave them",),))))
         stage.client.tell(ReplyStatusChanged(question, "acknowledged"))
         await stage.shows("✓ answered  Leave them")
         words = (TextPart("prt_1", talk.SESSION, talk.PROMPT, "Do it."),)

@@ -179,7 +179,7 @@ class AbortSender:
         self._turns.poll_all()
         left |= {request.id: request for request in self._store.requests_of(session_id)}
         for request in left.values():  # stale now, but the server keeps them in its list
-            self._ports.apply(e.RequestGone(request.session_id, request.id))
+            self._ports.apply(e.RequestRemoved(request.session_id, request.id))
             self._ports.spawn(self._replies.reject_stale(request))
 
     def _failed(self, abort: PendingAbort, error: NetError) -> None:

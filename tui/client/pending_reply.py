@@ -3,7 +3,7 @@
 import msgspec
 
 from tui.core import events as e
-from tui.core.changes import Given
+from tui.core.changes import GivenReply
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
 from tui.core.stored_json import decode
 
@@ -17,8 +17,8 @@ class PendingReply(msgspec.Struct, frozen=True):
     message: str = ""
 
     @property
-    def given(self) -> Given:
-        return Given(self.answers if self.answers is not None else self.permission, self.message)
+    def given(self) -> GivenReply:
+        return GivenReply(self.answers if self.answers is not None else self.permission, self.message)
 
     @property
     def rejects(self) -> bool:

@@ -212,7 +212,7 @@ class ReplySender:
         request = reply.request
         closed = self._closed.get(request.id)
         arrived = request.id in self._may_have_arrived
-        self._ports.apply(e.RequestGone(request.session_id, request.id))
+        self._ports.apply(e.RequestRemoved(request.session_id, request.id))
         if reply.message and not arrived and ((call is not None and call.rejected) or _is_rejected(closed)):
             return "elsewhere", "rejected"  # that rejection did not carry this reply's reason
         if closed is not None and closed.how != "gone":

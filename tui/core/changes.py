@@ -132,7 +132,7 @@ class ReturnedPromptFound(msgspec.Struct, frozen=True):
     text: str
 
 
-class Given(msgspec.Struct, frozen=True):
+class GivenReply(msgspec.Struct, frozen=True):
     """This client's reply to a request; `what` None rejects it, with the reason `why`."""
 
     what: Answers | PermissionReply | None
@@ -152,7 +152,7 @@ class ReplyStatusChanged(msgspec.Struct, frozen=True):
     request: Request
     state: Literal["sending", "retrying", "acknowledged", "allowed", "elsewhere", "expired", "refused", "stopped"]
     reason: str = ""
-    given: Given | None = None
+    given: GivenReply | None = None
 
 
 AbortState: TypeAlias = Literal["unsent", "sending", "retrying", "delivered", "stopped"]

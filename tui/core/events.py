@@ -109,7 +109,7 @@ class PermissionReplied(msgspec.Struct, frozen=True):
     reply: PermissionReply
 
 
-class RequestGone(msgspec.Struct, frozen=True):
+class RequestRemoved(msgspec.Struct, frozen=True):
     """The request is no longer open, for an unknown reason."""
 
     session_id: str
@@ -182,7 +182,7 @@ Event: TypeAlias = (
     | QuestionAnswered
     | QuestionRejected
     | PermissionReplied
-    | RequestGone
+    | RequestRemoved
     | TodosChanged
     | StreamLost
     | Resynced

@@ -44,7 +44,7 @@ def ended(request: Request, call: ToolPart | None) -> e.Event:
     if call is not None and call.answers is not None and isinstance(request, QuestionRequest):
         return e.QuestionAnswered(request.session_id, request.id, call.answers)
     if call is None or not call.rejected:
-        return e.RequestGone(request.session_id, request.id)
+        return e.RequestRemoved(request.session_id, request.id)
     if isinstance(request, PermissionRequest):
         return e.PermissionReplied(request.session_id, request.id, "reject")
     return e.QuestionRejected(request.session_id, request.id)

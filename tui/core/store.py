@@ -183,7 +183,7 @@ class Store:
                 return self._close(request_id, "rejected")
             case e.PermissionReplied(_, request_id, reply):
                 return self._close(request_id, "replied", reply=reply)
-            case e.RequestGone(_, request_id):
+            case e.RequestRemoved(_, request_id):
                 return self._close(request_id, "gone")
             case e.TodosChanged(session_id, todos):
                 self._todos[session_id] = todos

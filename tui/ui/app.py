@@ -135,7 +135,7 @@ class HoldfastApp(App[None]):
         self.register_theme(HOLDFAST)
         self._set_look(look)
         self.terminal = TerminalEscapes(self._write, notify, os.environ)
-        self.herald = Notifier(client, self.terminal, notify)
+        self.notifier = Notifier(client, self.terminal, notify)
 
     def _set_look(self, look: DisplaySettings) -> None:
         self.theme = look.theme if look.theme in self.available_themes else HOLDFAST.name
@@ -201,13 +201,13 @@ class HoldfastApp(App[None]):
         with self.boundary.guard():
             self.presenter.on_change(change)
         with self.boundary.guard():
-            self.herald.hear(change)
+            self.notifier.on_change(change)
 
     def _tick(self) -> None:
         with self.boundary.guard():
             self.presenter.tick()
         with self.boundary.guard():
-            self.herald.tick()
+            self.notifier.tick()
 
     def _redraw(self, transcript: bool) -> None:
         self.presenter.redraw(transcript)
@@ -228,7 +228,7 @@ class HoldfastApp(App[None]):
             super()._handle_exception(error)
 
     async def on_unmount(self) -> None:
-        self.herald.close()
+        self.notifier.close()
         await self._keep_first_prompt()
         await self.client.close()
 
@@ -261,11 +261,11 @@ class HoldfastApp(App[None]):
         self.client.verify_now()
 
     def on_app_blur(self) -> None:
-        self.herald.focused = False
+        self.notifier.focused = False
         self.client.set_focused(False)
 
     def on_app_focus(self) -> None:
-        self.herald.focused = True
+        self.notifier.focused = True
         self.client.set_focused(True)
         self.call_later(self._give_keys)
 

@@ -102,7 +102,7 @@ class Notifier:
         self._look = Paced(self._look_now, later=self._look_with_tick)
         self._put_off: Callable[[], None] | None = None
 
-    def hear(self, change: c.Change) -> None:
+    def on_change(self, change: c.Change) -> None:
         match change:
             case c.RequestsChanged() | c.RequestClosed():
                 pass  # checked in `_look_now`

@@ -25,7 +25,7 @@ from tui.ui.turn_end_notes import TurnEndNotes
 from tui.widgets.requests.outcome_text import Outcomes
 from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.status.header import Heading
-from tui.widgets.status.turn_status import gone_text, undone_text
+from tui.widgets.status.turn_status import missing_session_text, undone_text
 from tui.widgets.status.welcome import welcome_text
 from tui.widgets.transcript.notes import NOTES_KEPT
 
@@ -70,7 +70,7 @@ class Presenter:
         self._line_up = line_up
         self._changes = Backlog()
         self._up = self._ever_up = False
-        self._endings = TurnEndNotes(client, main.transcript)
+        self._end_notes = TurnEndNotes(client, main.transcript)
         self._to_abort: Turn | None = None
         self._abort_until = float("-inf")
         self.stopped = False
@@ -120,7 +120,7 @@ class Presenter:
             self._standings.refresh(self._client.now())
             self._draw_overlay()
             self.show_line()
-            self._endings.tick()
+            self._end_notes.tick()
             self._main.tick()
 
     def show_session(self, session_id: str | None) -> None:
@@ -133,7 +133,7 @@ class Presenter:
         self._main.restore()
         self._show_loading()
         self._main.show_session(session_id)
-        self._endings.recall(session_id or "")
+        self._end_notes.recall(session_id or "")
         self._writing.open(session_id or "")
         self.show_heading()
         self._main.plan.open(self._client.store.todos(session_id or ""))
@@ -147,7 +147,7 @@ class Presenter:
             self._redraw_transcript.cancel()
             with self._guard():
                 self._main.show_session(self.session_id)
-                self._endings.recall(self.session_id or "")
+                self._end_notes.recall(self.session_id or "")
         for draw in (
             self.show_heading,
             self._show_plan,
@@ -191,7 +191,7 @@ class Presenter:
     def show_line(self) -> None:
         line = self._client.line()
         self._main.panel.show_line(line.up)
-        self._main.health.show_line(line, self.server)
+        self._main.health.show_connection(line, self.server)
         came_up, self._up = line.up and not self._up, line.up
         if came_up:
             self._ever_up = True
@@ -233,7 +233,7 @@ class Presenter:
     def _show_session_state(self) -> None:
         """Update what depends on the session's entry in the session list."""
         self._main.transcript.show_alive()
-        self._endings.look()
+        self._end_notes.update_recorded()
         self._show_undone()
         self._show_turn_line()
 
@@ -243,14 +243,14 @@ class Presenter:
                 self.show_line()
                 self._draw_overlay()
             case c.TurnChanged(session_id):
-                self._endings.goes_on(session_id)
+                self._end_notes.remove_resumed(session_id)
                 self._writing.known(session_id)
                 if session_id == self.session_id:
                     self._draw_once(self._show_all_pending, self._show_turn_line)
             case c.TurnEnded(session_id, prompt_id):
                 self._writing.known(session_id)
                 if session_id == self.session_id:
-                    self._endings.tell(session_id, prompt_id)
+                    self._end_notes.show_end(session_id, prompt_id)
             case c.SessionsChanged(session_id):
                 self._standings.refresh_session(session_id, self._client.now())
                 if session_id == self.session_id:
@@ -305,14 +305,14 @@ class Presenter:
                 transcript.drop_part(message_id, part_id)
             case c.MessageChanged(_, message_id):
                 transcript.show_message(message_id)
-                self._draw_once(self._endings.look, self.show_heading)
+                self._draw_once(self._end_notes.update_recorded, self.show_heading)
             case c.MessageRemoved(_, message_id):
                 transcript.drop_message(message_id)
                 self._draw_once(transcript.show_top)
             case c.TranscriptReset():
                 self._redraw_transcript()
             case c.OlderLoaded():
-                self._endings.recall(change.session_id)
+                self._end_notes.recall(change.session_id)
                 self._show_loading()
                 transcript.older_loaded()
             case c.LoadingChanged():
@@ -337,7 +337,7 @@ class Presenter:
         busy = not isinstance(self._client.store.status(self.session_id or ""), Idle)
         self._main.plan.show_turn(turn if runs else OTHERS if busy else None)
         if runs and turn is self._to_abort and now < self._abort_until:
-            self._main.turn_line.say(Content.styled("Esc once more aborts the turn", "bold $warning"))
+            self._main.turn_line.show_text(Content.styled("Esc once more aborts the turn", "bold $warning"))
             return
         if self.gone and (turn is None or turn.over):
             transcript = self._client.store.transcript(self.session_id or "")
@@ -345,14 +345,16 @@ class Presenter:
             shown = self.session_id or ""
             never_seen = self._client.store.deleted[shown] == Session(shown, "")
             unknown = single_line(shown, SERVER) if never_seen else ""
-            self._main.turn_line.say(gone_text(self._client.line(), readable=readable, unknown=unknown))
+            self._main.turn_line.show_text(
+                missing_session_text(self._client.line(), readable=readable, unknown=unknown)
+            )
             return
         undone = self._client.store.undone(self.session_id or "")
         if undone and not runs and self._client.line().up:
             transcript = self._client.store.transcript(self.session_id or "")
             messages = {} if transcript is None else transcript.messages
             prompts = sum(messages[message_id].role == "user" for message_id in undone)
-            self._main.turn_line.say(undone_text(prompts))
+            self._main.turn_line.show_text(undone_text(prompts))
             return
         trouble = None if turn is None else self._client.turns.diagnose(turn)
         abort = self._client.aborts.progress(self.session_id or "")
@@ -369,7 +371,7 @@ class Presenter:
     def _draw_transcript(self) -> None:
         with self._guard():
             self._main.transcript.draw()
-            self._endings.recall(self.session_id or "")
+            self._end_notes.recall(self.session_id or "")
             self._show_all_pending()
             self.show_heading()
 

@@ -134,7 +134,7 @@ class PromptController:
         """Release the held text: the new session has it, or (not `sent`) it returns to the prompt."""
         text, self._begun = self._begun, ""
         if not sent:
-            self._main.prompt.give_back(text)
+            self._main.prompt.append_returned(text)
         if self.session_id != self._begun_in:
             self._client.journal.save_draft(self._begun_in, "")
         self.save()
@@ -189,7 +189,7 @@ class PromptController:
             return
         self.leave_edit()
         self._client.prompts.hold(queued.session_id, EDITED)
-        self._main.prompt.take_waiting(queued.id, queued.text)
+        self._main.prompt.edit_queued(queued.id, queued.text)
         self._main.prompt.focus()
         self.show_queue()
 
@@ -201,9 +201,9 @@ class PromptController:
             changed = ""
         if queued is not None and changed:
             self._client.prompts.hold(queued.session_id, EDITED)
-            self._main.prompt.take_waiting(queued.id, queued.text, changed)
+            self._main.prompt.edit_queued(queued.id, queued.text, changed)
         elif changed:
-            self._main.prompt.give_back(changed)
+            self._main.prompt.append_returned(changed)
 
     def leave_edit(self) -> None:
         """Cancel editing a queued prompt; the edited text is added to the prompt history."""
@@ -242,7 +242,7 @@ class PromptController:
         """Return an undelivered prompt to its session's prompt box; notify unless `told` is set."""
         because = f" ({change.reason})" if change.reason else ""
         if change.session_id == self.session_id:
-            self._main.prompt.give_back(change.text)
+            self._main.prompt.append_returned(change.text)
         if told:
             return
         quoted, box = single_line(change.text, QUOTED), self._box_of(change.session_id)
@@ -252,7 +252,7 @@ class PromptController:
         """Handle a returned prompt that the server has after all: remove an unchanged copy from the prompt."""
         journal, session_id = self._client.journal, change.session_id
         if session_id == self.session_id:
-            draft, taken = self._main.prompt.draft, self._main.prompt.take_back(change.text)
+            draft, taken = self._main.prompt.draft, self._main.prompt.remove_returned(change.text)
             self.save()
         else:
             draft = journal.draft(session_id)

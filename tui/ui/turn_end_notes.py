@@ -42,7 +42,7 @@ class TurnEndNotes:
         """When to check again a session that just became idle or has a new prompt."""
         transcript.recorded_end = self._recorded_end
 
-    def goes_on(self, session_id: str) -> None:
+    def remove_resumed(self, session_id: str) -> None:
         """Remove the end notes of turns that run again."""
         if session_id == self._transcript.session_id:
             for turn in self._client.turns.of(session_id):
@@ -51,7 +51,7 @@ class TurnEndNotes:
                     if turn.prompt is not None:  # noted under the client's id before the server's was known
                         self._transcript.drop_end(turn.prompt.message_id)
 
-    def tell(self, session_id: str, prompt_id: str) -> None:
+    def show_end(self, session_id: str, prompt_id: str) -> None:
         """Show the end of the prompt's turn, in the session on the screen."""
         turns = self._client.turns.of(session_id)
         for turn in [turn for turn in turns if turn.prompt_id == prompt_id and turn.over]:
@@ -66,9 +66,9 @@ class TurnEndNotes:
                 self._transcript.drop_end(turn.prompt_id)
             elif turn.state is not TurnState.NOT_SENT:
                 self._note(turn)
-        self.look()
+        self.update_recorded()
 
-    def look(self) -> None:
+    def update_recorded(self) -> None:
         """Update the recorded ends after a change of the session, or after some time."""
         session_id, now = self._transcript.session_id or "", self._client.now()
         at_rest = self._is_at_rest(session_id)
@@ -84,7 +84,7 @@ class TurnEndNotes:
     def tick(self) -> None:
         changed = self._is_at_rest(self._session_id) != (self._at_rest_since is not None)
         if changed or (self._due is not None and self._client.now() >= self._due):
-            self.look()
+            self.update_recorded()
 
     def _is_at_rest(self, session_id: str) -> bool:
         """Whether the session is known to be idle on the server."""

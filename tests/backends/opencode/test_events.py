@@ -58,7 +58,7 @@ def test_the_events_alone_produce_the_servers_transcript(name: str) -> None:
 
 def test_a_permission_with_an_unknown_reply_is_gone_and_not_granted() -> None:
     frame = {"type": "permission.replied", "properties": {"sessionID": "ses_1", "requestID": "per_1"}}
-    assert event_of(frame) == e.RequestGone("ses_1", "per_1")
+    assert event_of(frame) == e.RequestRemoved("ses_1", "per_1")
 
 
 def test_a_resync_ignores_the_request_of_an_aborted_turn() -> None:

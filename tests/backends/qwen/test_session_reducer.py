@@ -347,7 +347,7 @@ def test_closing_a_session_closes_its_requests() -> None:
     reducer, _ = recorded.reduce(frames[: asked + 1])
     request_id = next(iter(reducer.open))
     told = reducer.take(wire.Frame("session_closed"))
-    assert e.RequestGone(reducer.session_id, request_id) in told
+    assert e.RequestRemoved(reducer.session_id, request_id) in told
     assert e.StatusChanged(reducer.session_id, Idle()) in told
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tui.widgets.base.format import clock, ordinal, span, took
+from tui.widgets.base.format import clock, ordinal, span, step_duration
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(-3, "0:00"), (7.9, "0:07"), (724, "12:04"), (3723, "1:02:03")])
@@ -17,7 +17,7 @@ def test_span(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.14, "0.1s"), (8.4, "8.4s"), (90, "1:30")])
 def test_duration(seconds: float, words: str) -> None:
-    assert took(seconds) == words
+    assert step_duration(seconds) == words
 
 
 @pytest.mark.parametrize(

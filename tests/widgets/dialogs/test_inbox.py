@@ -111,7 +111,7 @@ async def test_a_new_request_changes_neither_the_selection_nor_the_focus() -> No
         await stage.shows("Allow bash?")
         stage.client.feed(e.RequestOpened(talk.asked_in("ses_3", "que_10", "And now?")))
         await stage.shows("Inbox · 3 waiting", "Allow bash?")
-        stage.client.feed(e.RequestGone("ses_2b", "que_8"))
+        stage.client.feed(e.RequestRemoved("ses_2b", "que_8"))
         await stage.shows("Inbox · 2 waiting")
         request = inbox._looked_at
         assert request is not None
@@ -257,7 +257,7 @@ async def test_the_list_is_focused_after_a_request_closes_without_terminal_focus
         await stage.press("enter")
         stage.app.post_message(events.AppBlur())
         await stage.until(lambda: inbox.focused is None)
-        stage.client.feed(e.RequestGone("ses_2b", "que_8"))
+        stage.client.feed(e.RequestRemoved("ses_2b", "que_8"))
         await stage.shows("Allow bash?")
         stage.app.post_message(events.AppFocus())
         await stage.until(lambda: inbox.focused is inbox._options)

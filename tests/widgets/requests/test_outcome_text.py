@@ -1,5 +1,5 @@
 from tests.sample_events import CHOICES, ONE_CHOICE, PERMISSION
-from tui.core.changes import Given, ReplyStatusChanged, RequestClosed
+from tui.core.changes import GivenReply, ReplyStatusChanged, RequestClosed
 from tui.widgets.requests.outcome_text import Outcomes
 
 ANSWERS = (("SQLite",), ("Migration", "Expiry"))
@@ -93,10 +93,10 @@ def test_a_stopped_answer_to_a_withdrawn_question_is_reported_as_unknown() -> No
 def test_an_answer_of_an_earlier_run_is_ours() -> None:
     """It is sent by the client that found it in the journal, not typed in this run."""
     outcomes = Outcomes()
-    assert outcomes.changed(ReplyStatusChanged(CHOICES, "sending", given=Given(ANSWERS))) is None
+    assert outcomes.changed(ReplyStatusChanged(CHOICES, "sending", given=GivenReply(ANSWERS))) is None
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
     assert text(outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
-    outcomes.changed(ReplyStatusChanged(PERMISSION, "sending", given=Given("reject", "not on Fridays")))
+    outcomes.changed(ReplyStatusChanged(PERMISSION, "sending", given=GivenReply("reject", "not on Fridays")))
     assert text(outcomes.changed(ReplyStatusChanged(PERMISSION, "acknowledged"))) == "× rejected  bash · not on Fridays"
 
 

@@ -186,7 +186,7 @@ async def test_enter_right_after_a_question_closed_shows_that_it_was_ignored() -
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("escape", *"draft", "f4")
         stage.after_grace()
-        stage.client.feed(e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+        stage.client.feed(e.RequestRemoved(talk.SESSION, talk.ONE_CHOICE.id))
         await stage.until(lambda: stage.app.focused is stage.main.prompt)
         await stage.press("enter")
         await stage.shows("press Enter again to send.")
@@ -352,7 +352,7 @@ async def test_the_cursor_of_a_question_is_shown_only_with_focus() -> None:
             await stage.hides("› 1 ")
             await stage.press("shift+tab")
             await stage.shows("› 1 ")
-            stage.client.feed(e.RequestGone(request.session_id, request.id))
+            stage.client.feed(e.RequestRemoved(request.session_id, request.id))
             await stage.until(lambda: stage.main.panel.active is None)
 
 
@@ -512,7 +512,7 @@ async def test_a_repeated_enter_does_not_send_the_draft(closes: str) -> None:
             stage.client.tell(ReplyStatusChanged(talk.ONE_CHOICE, "acknowledged"))
             stage.client.feed(e.QuestionAnswered(talk.SESSION, "que_2", (("Change them",),)))
         else:
-            stage.client.feed(e.RequestGone(talk.SESSION, "que_2"))
+            stage.client.feed(e.RequestRemoved(talk.SESSION, "que_2"))
         await stage.until(lambda: stage.app.focused is stage.main.prompt)
         await stage.hides("Enter send")
         await stage.press("enter")
@@ -529,7 +529,7 @@ async def test_a_repeated_enter_does_not_send_the_draft(closes: str) -> None:
 async def test_text_typed_after_a_request_closed_can_be_sent_at_once(how: str) -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
-        stage.client.feed(e.RequestGone(talk.SESSION, "que_2"))
+        stage.client.feed(e.RequestRemoved(talk.SESSION, "que_2"))
         await stage.until(lambda: stage.app.focused is stage.main.prompt)
         if how == "typed":
             stage.burst(*"go on", "enter")
@@ -793,7 +793,7 @@ async def test_short_lived_requests_keep_the_transcript_at_its_end() -> None:
             stage.client.feed(e.RequestOpened(request), talk.delta(f"word {row}\n\n", part_id="prt_s"))
             if row % 3:
                 await stage.until(lambda: stage.main.panel.display)
-            stage.client.feed(e.RequestGone(talk.SESSION, request.id))
+            stage.client.feed(e.RequestRemoved(talk.SESSION, request.id))
             assert transcript.following
         await stage.until(lambda: not stage.main.panel.display)
         await stage.until(lambda: transcript.scroll_y == transcript.max_scroll_y)
@@ -817,9 +817,9 @@ async def test_fast_typing_outside_the_prompt_keeps_its_order(at: str, turns: in
             case "shift+tab" | "escape" | "f4":
                 stage.burst(at)
             case "closed":
-                stage.client.feed(e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+                stage.client.feed(e.RequestRemoved(talk.SESSION, talk.ONE_CHOICE.id))
             case "next":
-                stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+                stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestRemoved(talk.SESSION, talk.ONE_CHOICE.id))
         for letter in words:
             stage.burst(letter)
             for _ in range(turns):
@@ -844,7 +844,7 @@ async def test_the_prompt_is_focused_after_a_request_closes_without_terminal_foc
         await asked(stage, talk.ONE_CHOICE)
         stage.app.post_message(events.AppBlur())
         await stage.until(lambda: stage.main.focused is None)
-        stage.client.feed(e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+        stage.client.feed(e.RequestRemoved(talk.SESSION, talk.ONE_CHOICE.id))
         await stage.until(lambda: not stage.main.panel.display)
         stage.app.post_message(events.AppFocus())
         await stage.until(lambda: stage.main.prompt.has_focus)
@@ -855,7 +855,7 @@ async def test_the_next_request_gets_the_focus_when_the_terminal_regains_it() ->
         await asked(stage, talk.ONE_CHOICE)
         stage.app.post_message(events.AppBlur())
         await stage.until(lambda: stage.main.focused is None)
-        stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestGone(talk.SESSION, talk.ONE_CHOICE.id))
+        stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestRemoved(talk.SESSION, talk.ONE_CHOICE.id))
         await stage.shows("Where shall the sessions live?")
         stage.app.post_message(events.AppFocus())
         await stage.until(lambda: stage.main.prompt.has_focus)
@@ -874,7 +874,7 @@ async def test_letters_for_a_closed_custom_answer_go_to_the_prompt(how: str, tur
         if how == "f4":
             stage.burst("f4")
         else:
-            stage.client.feed(e.RequestGone(talk.SESSION, WORDS_ONLY.id))
+            stage.client.feed(e.RequestRemoved(talk.SESSION, WORDS_ONLY.id))
         for letter in "what I wrote":
             stage.burst(letter)
             for _ in range(turns):
@@ -892,7 +892,7 @@ async def test_enter_meant_for_a_closed_custom_answer_sends_no_prompt(turns: int
         await stage.press("enter")
         if then == "next":
             stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
-        stage.client.feed(e.RequestGone(talk.SESSION, WORDS_ONLY.id))
+        stage.client.feed(e.RequestRemoved(talk.SESSION, WORDS_ONLY.id))
         for key in (*"wrote", "enter"):
             stage.burst(key)
             for _ in range(turns):

@@ -72,7 +72,7 @@ async def test_only_the_title_is_truncated(title: str, left: str) -> None:
     line = ConnectionStatus(ConnectionState.LIVE, age=2.4, round_trip=0.011, gaps=(10.0,) * 2, interval=10.0)
     async with on_stage(size=(80, 24)) as stage:
         header = stage.app.query_one(HeaderBar)
-        header.show_line(line)
+        header.show_connection(line)
         header.show_heading(Heading(title, "build", tokens=4000))
         assert header.text.startswith(left)
 

@@ -10,7 +10,7 @@ from tui.core.model import Prompt, Retrying
 from tui.core.poll_schedule import PollSchedule
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
-from tui.widgets.status.turn_status import end_text, gone_text, quiet_text, turn_text
+from tui.widgets.status.turn_status import end_text, missing_session_text, quiet_text, turn_text
 
 NOW = 1000.0
 SERVER_NOW = 1_700_000_000.0
@@ -230,12 +230,12 @@ def test_without_a_turn(line: ConnectionStatus, told: str) -> None:
 
 
 def test_an_unknown_session_is_not_shown_as_deleted() -> None:
-    told = gone_text(ConnectionStatus(ConnectionState.LIVE), readable=False, unknown="ses_typo").plain
+    told = missing_session_text(ConnectionStatus(ConnectionState.LIVE), readable=False, unknown="ses_typo").plain
     assert "no session ses_typo on this server" in told
     assert "deleted" not in told
 
 
 @pytest.mark.parametrize(("readable", "said"), [(True, "It can still be read here; sending"), (False, "\nSending")])
 def test_a_deleted_session_is_readable_only_if_loaded(readable: bool, said: str) -> None:
-    told = gone_text(ConnectionStatus(ConnectionState.LIVE), readable=readable).plain
+    told = missing_session_text(ConnectionStatus(ConnectionState.LIVE), readable=readable).plain
     assert f"{said} starts a new session." in told

@@ -87,7 +87,7 @@ def _question_rejected(properties: RawJSON) -> e.Event:
 def _permission_replied(properties: RawJSON) -> e.Event:
     raw = read(properties, _Resolved)
     if raw.reply is None:
-        return e.RequestGone(raw.sessionID, raw.requestID)
+        return e.RequestRemoved(raw.sessionID, raw.requestID)
     return e.PermissionReplied(raw.sessionID, raw.requestID, raw.reply)
 
 

@@ -277,7 +277,7 @@ class OpenRequests:
         end = resolution(data)
         asked = self.open.get(end.request_id)
         if asked is None:
-            return [e.RequestGone(self._session_id, end.request_id)]
+            return [e.RequestRemoved(self._session_id, end.request_id)]
         chosen = end.option not in (None, option(asked, "reject"))
         told_by_call = isinstance(asked.request, QuestionRequest) if chosen else not end.voter
         if told_by_call and asked.request.call_id:
@@ -295,7 +295,7 @@ class OpenRequests:
 
     def all_gone(self) -> list[e.Event]:
         """Close all requests: their turn has ended."""
-        gone: list[e.Event] = [e.RequestGone(self._session_id, request_id) for request_id in self.open]
+        gone: list[e.Event] = [e.RequestRemoved(self._session_id, request_id) for request_id in self.open]
         self.open.clear()
         return gone
 
@@ -303,7 +303,7 @@ class OpenRequests:
         request = asked.request
         del self.open[request.id]
         if not end.voter:
-            return [e.RequestGone(request.session_id, request.id)]
+            return [e.RequestRemoved(request.session_id, request.id)]
         if isinstance(request, PermissionRequest):
             return [e.PermissionReplied(request.session_id, request.id, _reply(asked, end.option))]
         return [e.QuestionRejected(request.session_id, request.id)]

@@ -169,7 +169,7 @@ class SessionList:
             found.append(e.StatusChanged(session_id, Busy() if now.busy else Idle()))
             is_open = {request.id: request for request in self._requests_of(now)}
             gone = [one.id for one in self._requests_of(was) if one.id not in is_open] if was is not None else []
-            found += [e.RequestGone(session_id, request_id) for request_id in gone]
+            found += [e.RequestRemoved(session_id, request_id) for request_id in gone]
             found += [e.RequestOpened(request) for request in is_open.values()]
         return found
 

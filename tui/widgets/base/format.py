@@ -21,7 +21,7 @@ def span(seconds: float) -> str:
     return f"{whole // 86400} d"
 
 
-def took(seconds: float) -> str:
+def step_duration(seconds: float) -> str:
     """Format the duration of a step: `0.1s`, `8.4s`, `12:04`."""
     return f"{max(0.0, seconds):.1f}s" if seconds < 60 else clock(seconds)
 

@@ -173,7 +173,7 @@ class PromptBox(Editor):
         self._at = 0
         self._show_earlier(text)
 
-    def take_waiting(self, queued_id: str, text: str, changed: str = "") -> None:
+    def edit_queued(self, queued_id: str, text: str, changed: str = "") -> None:
         """Set the draft aside and edit a queued prompt; `changed`: its already edited text."""
         self._aside = self.draft
         self._at, self.edited = 0, queued_id
@@ -196,7 +196,7 @@ class PromptBox(Editor):
         """Merge the current text into the draft."""
         self.load_draft(self.draft)
 
-    def give_back(self, text: str) -> None:
+    def append_returned(self, text: str) -> None:
         """Append an unsent prompt to the draft."""
         if self._aside is not None:
             if text.strip() not in (self._aside.strip(), self.text.strip()):
@@ -206,8 +206,8 @@ class PromptBox(Editor):
             if fits(whole) or not self.keep_long(text):
                 self._set(whole)
 
-    def take_back(self, text: str) -> bool:
-        """Remove a prompt that `give_back` returned; return False if it is missing or was changed."""
+    def remove_returned(self, text: str) -> bool:
+        """Remove a prompt that `append_returned` returned; return False if it is missing or was changed."""
         rest = without_end(self.text if self._aside is None else self._aside, text)
         if rest is None:
             return False

@@ -23,7 +23,7 @@ from tui.widgets.requests.option_row import Choice, OptionRow, label_column
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 from tui.widgets.text.highlighting import plain_lines
 from tui.widgets.text.lines_view import LinesView
-from tui.widgets.transcript.foldable import begins
+from tui.widgets.transcript.foldable import first_lines
 from tui.widgets.transcript.tool_call import diff_lines
 
 DETAIL_AT_MOST = 200
@@ -178,7 +178,7 @@ def detail(request: PermissionRequest) -> list[TextBlock]:
     text = request.detail or "\n".join(request.patterns)
     if text:
         is_diff = text.startswith("@@") or "\n@@" in text
-        beginning, more = begins(text, DETAIL_AT_MOST)
+        beginning, more = first_lines(text, DETAIL_AT_MOST)
         pieces.append(Code(tuple((diff_lines if is_diff else plain_lines)(beginning)), rest=" ", gap=0))
         if more:
             pieces.append(Paragraph(Content.styled(f"… {more}", MUTED), " ", " ", gap=0))

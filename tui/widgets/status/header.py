@@ -134,7 +134,7 @@ class HeaderBar(Guarded):
         """The displayed text."""
         return self.render().plain
 
-    def show_line(self, line: ConnectionStatus, server: str = "") -> None:
+    def show_connection(self, line: ConnectionStatus, server: str = "") -> None:
         """Show the connection. `server`: its family and version; "" until known."""
         self._line, self._server = line, server
         self._ever_up = self._ever_up or line.up

@@ -213,7 +213,7 @@ def recorded_text(end: RecordedEnd) -> Content:
             assert_never(end.how)
 
 
-def gone_text(line: ConnectionStatus, *, readable: bool = True, unknown: str = "") -> Content:
+def missing_session_text(line: ConnectionStatus, *, readable: bool = True, unknown: str = "") -> Content:
     """Return the text for a session that the server does not have; `readable`: its messages are loaded here.
 
     `unknown`: the id of a session that this server never listed, so it may not have been deleted.
@@ -267,13 +267,13 @@ class TurnStatus(StaticText):
         abort: AbortProgress | None = None,
     ) -> None:
         if turn is None or turn.over:
-            self.say(quiet_text(line))
+            self.show_text(quiet_text(line))
             return
         words = turn_text(turn, line, now, server_now, trouble, abort)
         stopped = line.state is ConnectionState.STOPPED
-        self.say(Content("\n").join([words, quiet_text(line)]) if stopped else words)
+        self.show_text(Content("\n").join([words, quiet_text(line)]) if stopped else words)
 
-    def say(self, words: Content) -> None:
+    def show_text(self, words: Content) -> None:
         words = bounded(words)
         self.show(words, layout=self._rows(words) != self._rows(self._shown))
 

@@ -39,7 +39,7 @@ CHARACTERS_A_LINE = 100
 """Limit on the average line length: at most this many characters per line of the limit are shown."""
 
 
-def begins(text: str, limit: int) -> tuple[str, str]:
+def first_lines(text: str, limit: int) -> tuple[str, str]:
     """Return the first `limit` lines of `text` and a description of the rest ("" if nothing is left out)."""
     text = text.rstrip("\n")
     head = text[: limit * CHARACTERS_A_LINE]
@@ -54,7 +54,7 @@ def begins(text: str, limit: int) -> tuple[str, str]:
     return head.expandtabs(4), more
 
 
-def more_words(more: str) -> Content:
+def more_line(more: str) -> Content:
     """Return the last line of a shortened text, with the key that shows more."""
     return Content.styled(f"… {more} · m shows more", MUTED)
 

@@ -6,7 +6,7 @@ from tui.core.model import ReasoningPart
 from tui.core.sanitize import single_line
 from tui.widgets.base.static_text import ASIDE, MUTED
 from tui.widgets.text.blocks import Paragraph, TextBlock, paragraphs
-from tui.widgets.transcript.foldable import SHOWN_AT_MOST, Foldable, Headline, begins, more_words
+from tui.widgets.transcript.foldable import SHOWN_AT_MOST, Foldable, Headline, first_lines, more_line
 
 
 class ReasoningView(Foldable):
@@ -33,14 +33,14 @@ class ReasoningView(Foldable):
 
     @property
     def is_cut(self) -> bool:
-        return bool(begins(self.part.text.strip(), self._limit)[1])
+        return bool(first_lines(self.part.text.strip(), self._limit)[1])
 
 
 def detail_of(part: ReasoningPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
     """Return the detail of the expanded line, at most `limit` lines."""
-    beginning, more = begins(part.text.strip(), limit)
+    beginning, more = first_lines(part.text.strip(), limit)
     pieces: list[TextBlock] = [*paragraphs(beginning, ASIDE)]
-    return [*pieces, Paragraph(more_words(more))] if more else pieces
+    return [*pieces, Paragraph(more_line(more))] if more else pieces
 
 
 def _state(part: ReasoningPart) -> str:

@@ -11,7 +11,7 @@ from tui.core.model import FilePart, NotePart, Part, ReasoningPart, TextPart, To
 from tui.core.sanitize import sanitize
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 from tui.widgets.text.lines_view import LinesView
-from tui.widgets.transcript.foldable import begins
+from tui.widgets.transcript.foldable import first_lines
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def shown_texts(part: Part, role: str) -> Steps[tuple[str, str]]:
         case ToolPart():
             return head_of(part), "\n".join(tool_call.texts_of(part, SEARCHED_LINES))
         case ReasoningPart():
-            return "", begins(part.text.strip(), SEARCHED_LINES)[0]
+            return "", first_lines(part.text.strip(), SEARCHED_LINES)[0]
         case TextPart(synthetic=True):
             return "", ""
         case TextPart() if role == "assistant":
@@ -77,7 +77,7 @@ def shown_texts(part: Part, role: str) -> Steps[tuple[str, str]]:
 def is_searched_whole(part: Part) -> bool:
     """Whether the whole part is searched."""
     texts = [*_sources(part)] if isinstance(part, ToolPart | ReasoningPart) else []
-    return not any(begins(text, SEARCHED_LINES)[1] for text in texts)
+    return not any(first_lines(text, SEARCHED_LINES)[1] for text in texts)
 
 
 def _markdown(text: str) -> Steps[str]:

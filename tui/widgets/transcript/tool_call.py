@@ -9,11 +9,11 @@ from textual.content import Content
 from tui.core.model import ToolPart
 from tui.core.sanitize import single_line
 from tui.core.store import ENDED
-from tui.widgets.base.format import took
+from tui.widgets.base.format import step_duration
 from tui.widgets.base.static_text import ERROR, MUTED, PRIMARY, SUCCESS, WARNING
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock, paragraphs
 from tui.widgets.text.highlighting import plain_lines
-from tui.widgets.transcript.foldable import NAME, SHOWN_AT_MOST, Foldable, Headline, begins, more_words
+from tui.widgets.transcript.foldable import NAME, SHOWN_AT_MOST, Foldable, Headline, first_lines, more_line
 
 TELLING = ("command", "filePath", "file_path", "path", "pattern", "query", "url", "description")
 """Names of inputs that describe a call, most descriptive first."""
@@ -53,7 +53,7 @@ class ToolCall(Foldable):
     def is_cut(self) -> bool:
         part = self.part
         texts = (part.diff or _input_text(part), "" if part.diff else part.output, part.error)
-        return any(begins(text, self._limit)[1] for text in texts)
+        return any(first_lines(text, self._limit)[1] for text in texts)
 
 
 def headline_of(part: ToolPart) -> Headline:
@@ -75,9 +75,9 @@ def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
     elif part.input:
         pieces.append(Code(_cut(_input_text(part), limit)))
     if part.error:
-        error, more = begins(part.error, limit)
+        error, more = first_lines(part.error, limit)
         pieces += paragraphs(error, ERROR, gap=1)
-        pieces += [Paragraph(more_words(more), gap=0)] if more else []
+        pieces += [Paragraph(more_line(more), gap=0)] if more else []
     if part.output and not part.diff:
         pieces.append(Code(_cut(part.output, limit)))
     return pieces or [Paragraph(Content.styled("nothing to show yet", MUTED))]
@@ -87,14 +87,14 @@ def texts_of(part: ToolPart, limit: int) -> Iterator[str]:
     """Yield the text of `detail_of` without layout."""
     if len(part.tool) > NAME:
         yield single_line(part.tool)
-    yield begins(part.diff or _input_text(part), limit)[0]
-    yield begins(part.error, limit)[0]
+    yield first_lines(part.diff or _input_text(part), limit)[0]
+    yield first_lines(part.error, limit)[0]
     if not part.diff:
-        yield begins(part.output, limit)[0]
+        yield first_lines(part.output, limit)[0]
 
 
 def _outcome(part: ToolPart) -> Content:
-    time = took(part.ended - part.started) if part.ended is not None and part.started is not None else ""
+    time = step_duration(part.ended - part.started) if part.ended is not None and part.started is not None else ""
     match part.state:
         case "completed":
             return Content.assemble((time, MUTED), (" ✓ done", SUCCESS))
@@ -126,9 +126,9 @@ def _input_text(part: ToolPart) -> str:
 
 
 def _cut(text: str, limit: int, draw: Callable[[str], Iterable[Content]] = plain_lines) -> tuple[Content, ...]:
-    beginning, more = begins(text, limit)
+    beginning, more = first_lines(text, limit)
     shown = tuple(draw(beginning))
-    return (*shown, more_words(more)) if more else shown
+    return (*shown, more_line(more)) if more else shown
 
 
 def _changed_lines(diff: str) -> tuple[int, int]:
