@@ -21,11 +21,11 @@ class Feeding:
     def __init__(self) -> None:
         self.store = Store()
         self.store.open_transcript("s1")
-        self.told: list[e.Event] = []
+        self.events: list[e.Event] = []
         self.bytes = 0
         self.error: NetError | None = None
 
-    def heard(self, count: int) -> None:
+    def on_bytes(self, count: int) -> None:
         self.bytes += count
 
     def texts(self) -> list[TextPart]:
@@ -42,9 +42,9 @@ class Feeding:
 
     async def read(self, backend: QwenServe) -> None:
         try:
-            async with backend.subscribe(self.heard) as feed, aclosing(feed.events()) as events:
-                async for event in events:
-                    self.told.append(event)
+            async with backend.subscribe(self.on_bytes) as feed, aclosing(feed.events()) as incoming:
+                async for event in incoming:
+                    self.events.append(event)
                     self.store.apply(event)
         except NetError as error:
             self.error = error
@@ -70,12 +70,12 @@ async def greeted(http: Http) -> QwenServe:
 @asynccontextmanager
 async def following(**answers: Any) -> AsyncIterator[tuple[Daemon, QwenServe, Feeding]]:
     """A daemon with these answers, its backend, and the feed of its session s1, whose stream is open."""
-    async with daemon(**answers) as (told, http):
+    async with daemon(**answers) as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
-            await wait_until(lambda: told.streams)
-            yield told, backend, feed
+            await wait_until(lambda: server.streams)
+            yield server, backend, feed
 
 
 class Watcher:

@@ -35,13 +35,13 @@ async def greeted(answers: dict[str, Any], directory: str | None = None) -> Asyn
 
 class Watcher:
     def __init__(self) -> None:
-        self.told: list[str | int] = []
+        self.reports: list[str | int] = []
 
     def headers(self) -> None:
-        self.told.append("headers")
+        self.reports.append("headers")
 
     def padding(self, total: int) -> None:
-        self.told.append(total)
+        self.reports.append(total)
 
 
 def streamed(*chunks: str, kind: str = "text/event-stream") -> Response:

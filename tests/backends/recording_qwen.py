@@ -47,8 +47,8 @@ class Recording:
         said = read(self.loads[moment], wire.Loaded)
         reducer = SessionReducer(self.session_id, said.terminals())
         frames = [read(raw, wire.Frame) for raw in (*said.compacted_replay, *said.live_journal)]
-        told = [event for frame in frames for event in reducer.take(frame)]
-        return reducer, told if said.has_active_prompt else [*told, *reducer.finish()]
+        events = [event for frame in frames for event in reducer.take(frame)]
+        return reducer, events if said.has_active_prompt else [*events, *reducer.finish()]
 
 
 def recording(name: str) -> Recording:

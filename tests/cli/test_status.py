@@ -99,8 +99,8 @@ def test_an_unreachable_server_exits_with_4() -> None:
     result = invoke("http://127.0.0.1:1")
     assert result.exit_code == 4
     assert "cannot connect: connection refused" in result.output
-    told = json.loads(invoke("--json", "http://127.0.0.1:1").output)
-    assert told["error"] == "cannot connect: connection refused"
+    printed = json.loads(invoke("--json", "http://127.0.0.1:1").output)
+    assert printed["error"] == "cannot connect: connection refused"
 
 
 def test_a_password_is_not_sent_in_plain_text_over_a_network(monkeypatch: pytest.MonkeyPatch) -> None:

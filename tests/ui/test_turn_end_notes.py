@@ -138,8 +138,8 @@ async def test_an_end_note_is_below_the_answer_of_its_prompt() -> None:
         stage.client.turn_moved(turn)
         await stage.shows("✓ finished in 12:04")
         for _ in range(2):
-            told = [stage.text.index(one) for one in ("The first answer.", "✓ finished", "And now?")]
-            assert told == sorted(told)
+            shown = [stage.text.index(one) for one in ("The first answer.", "✓ finished", "And now?")]
+            assert shown == sorted(shown)
             stage.client.feed(talk.text("The first answer.", "prt_more"))  # late parts are above it
             stage.app.presenter.show_session(talk.SESSION)
             await stage.shows("✓ finished in 12:04")
@@ -199,11 +199,11 @@ async def test_a_turn_aborted_before_its_start_shows_no_duration() -> None:
 def turn_on_record(at: float, words: str, **answer: Any) -> tuple[FullMessage, FullMessage]:
     """A prompt and its answer, as stored by the server."""
     prompt, reply = f"msg_{at:.0f}a", f"msg_{at:.0f}b"
-    told = {"completed": at + 9, "final": True} | answer
+    state = {"completed": at + 9, "final": True} | answer
     return (
         FullMessage(Message(prompt, talk.SESSION, "user", at), (TextPart(f"p{prompt}", talk.SESSION, prompt, words),)),
         FullMessage(
-            Message(reply, talk.SESSION, "assistant", at + 1, parent_id=prompt, **told),
+            Message(reply, talk.SESSION, "assistant", at + 1, parent_id=prompt, **state),
             (TextPart(f"p{reply}", talk.SESSION, reply, f"Answer to {words}"),),
         ),
     )
@@ -223,13 +223,13 @@ async def test_a_reopened_session_shows_the_ends_of_its_turns() -> None:
         await stage.shows("Answer to the fourth")
         stage.client.advance(OPENED)
         stage.second()
-        told = [
+        shown = [
             *("the first", "✓ finished in 0:09", "the second", "! interrupted: the server stopped"),
             *("never answered", "· no answer", "the third", "✗ failed (401): no key"),
             *("the fourth", "· the server does not say how it ended"),
         ]
-        await stage.shows(*told)
-        places = [stage.text.index(one) for one in told]
+        await stage.shows(*shown)
+        places = [stage.text.index(one) for one in shown]
         assert places == sorted(places)
         assert stage.text.count("finished") == 1
 

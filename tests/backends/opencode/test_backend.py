@@ -330,9 +330,9 @@ async def test_padding_is_counted_as_it_arrives() -> None:
     stream = StreamingResponse(padded(), media_type="application/json")
     async with server({"POST /session/ses_1/message": stream}) as (_, backend):
         assert (await backend.post_prompt(PROMPT, watcher)).message.id == "msg_2"
-    assert watcher.told[0] == "headers"
-    assert watcher.told[-1] in (1, 2)  # the last padding may arrive in one piece with the document
-    assert watcher.told[1:] == sorted(watcher.told[1:], key=int)
+    assert watcher.reports[0] == "headers"
+    assert watcher.reports[-1] in (1, 2)  # the last padding may arrive in one piece with the document
+    assert watcher.reports[1:] == sorted(watcher.reports[1:], key=int)
 
 
 @pytest.mark.parametrize(

@@ -41,22 +41,22 @@ async def test_capabilities_of_an_unknown_schema_are_an_error() -> None:
 async def test_a_session_is_created_and_titled() -> None:
     made = {"sessionId": "s9", "workspaceCwd": "/srv", "clientId": "client_9", "createdAt": ""}
     answers = {"POST /session": made, "PATCH /session/s9/metadata": {"displayName": "mine"}}
-    async with daemon(**answers) as (told, http):
+    async with daemon(**answers) as (server, http):
         backend = await greeted(http)
         assert (await backend.create_session("mine")).title == "mine"
-        assert told.sent("POST /session") == [{"sessionScope": "thread"}]
-        assert told.identities("PATCH /session/s9/metadata") == ["client_9"]
+        assert server.sent("POST /session") == [{"sessionScope": "thread"}]
+        assert server.identities("PATCH /session/s9/metadata") == ["client_9"]
 
 
 async def test_a_stored_session_is_loaded_and_an_unknown_one_refused() -> None:
     async with daemon(**{"GET /session/s1/status": NOT_FOUND, LOAD: loaded(), LIST: {"sessions": []}}) as (
-        told,
+        server,
         http,
     ):
         backend = await greeted(http)
         assert (await backend.session("s1")).id == "s1"
-        assert LOAD in told.calls
-        told.answers |= {"GET /session/nope/status": NOT_FOUND, "POST /session/nope/load": NOT_FOUND}
+        assert LOAD in server.calls
+        server.answers |= {"GET /session/nope/status": NOT_FOUND, "POST /session/nope/load": NOT_FOUND}
         with pytest.raises(HttpStatusError) as refused:
             await backend.session("nope")
         assert refused.value.status == 404
@@ -64,14 +64,14 @@ async def test_a_stored_session_is_loaded_and_an_unknown_one_refused() -> None:
 
 async def test_each_load_with_a_known_client_id_is_detached_again() -> None:
     """The server counts attachments, and never closes a session with clients."""
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         for _ in range(3):
             await backend.messages("s1")
-        assert told.identities(LOAD) == [None, "client_1", "client_1"]
-        assert told.identities(DETACH) == ["client_1", "client_1"]
+        assert server.identities(LOAD) == [None, "client_1", "client_1"]
+        assert server.identities(DETACH) == ["client_1", "client_1"]
         await backend.close()
-        assert told.identities(DETACH) == ["client_1"] * 3
+        assert server.identities(DETACH) == ["client_1"] * 3
 
 
 async def test_a_load_returns_the_plan() -> None:
@@ -83,65 +83,65 @@ async def test_a_load_returns_the_plan() -> None:
         assert await backend.todos("s1") == (Todo("first", "completed", "low"),)
 
 
-async def asked(told: Daemon, backend: QwenServe) -> None:
-    told.answers[LOAD] = loaded(echo(0, "hi"), ASKED, last=1, busy=True)
-    told.answers["POST /session/s1/permission/r1"] = {}
+async def asked(server: Daemon, backend: QwenServe) -> None:
+    server.answers[LOAD] = loaded(echo(0, "hi"), ASKED, last=1, busy=True)
+    server.answers["POST /session/s1/permission/r1"] = {}
     await backend.messages("s1")
 
 
 async def test_answers_are_strings_by_index_without_unanswered_ones() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
-        await asked(told, backend)
+        await asked(server, backend)
         assert await backend.answer("r1", (("a", "own words"), (), ("c",)), directory="/srv")
-        assert told.sent("POST /session/s1/permission/r1") == [
+        assert server.sent("POST /session/s1/permission/r1") == [
             {
                 "outcome": {"outcome": "selected", "optionId": "submit"},
                 "answers": {"0": "a, own words", "2": "c"},
             }
         ]
-        assert told.identities("POST /session/s1/permission/r1") == ["client_1"]
+        assert server.identities("POST /session/s1/permission/r1") == ["client_1"]
 
 
 async def test_a_dismissal_and_a_rejection() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
-        await asked(told, backend)
+        await asked(server, backend)
         await backend.reject("r1", directory="")
         await backend.reply("r1", "reject", "", directory="")
-        assert told.sent("POST /session/s1/permission/r1") == [
+        assert server.sent("POST /session/s1/permission/r1") == [
             {"outcome": {"outcome": "cancelled"}},
             {"outcome": {"outcome": "selected", "optionId": "no"}},
         ]
 
 
 async def test_a_reply_of_an_earlier_run_uses_the_route_without_a_session() -> None:
-    async with daemon(**{"POST /permission/r9": {}}) as (told, http):
+    async with daemon(**{"POST /permission/r9": {}}) as (server, http):
         backend = await greeted(http)
         assert await backend.answer("r9", (("a",),), directory="/srv")
-        assert told.sent("POST /permission/r9") == [
+        assert server.sent("POST /permission/r9") == [
             {"outcome": {"outcome": "selected", "optionId": "proceed_once"}, "answers": {"0": "a"}}
         ]
 
 
 async def test_a_late_vote_is_refused() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
-        await asked(told, backend)
-        told.answers["POST /session/s1/permission/r1"] = JSONResponse({"error": "No pending permission"}, 404)
+        await asked(server, backend)
+        server.answers["POST /session/s1/permission/r1"] = JSONResponse({"error": "No pending permission"}, 404)
         with pytest.raises(HttpStatusError) as refused:
             await backend.answer("r1", (("a",),), directory="/srv")
         assert refused.value.status == 404
 
 
 async def test_a_heartbeat_of_a_closed_session_loads_it() -> None:
-    async with daemon(**{"POST /session/s1/heartbeat": NOT_FOUND}) as (told, http):
+    async with daemon(**{"POST /session/s1/heartbeat": NOT_FOUND}) as (server, http):
         backend = await greeted(http)
         await backend.heartbeat("s1")
-        assert told.calls.count("POST /session/s1/heartbeat") == 0
+        assert server.calls.count("POST /session/s1/heartbeat") == 0
         await backend.messages("s1")
         await backend.heartbeat("s1")
-        assert told.calls.count(LOAD) == 2
+        assert server.calls.count(LOAD) == 2
 
 
 async def test_cancelling_in_a_closed_session_is_no_error() -> None:

@@ -62,20 +62,20 @@ def test_it_has_the_servers_start_time() -> None:
 
 
 def test_it_runs_from_its_first_event_to_its_end() -> None:
-    _, told = recording("background").reduce()
-    statuses = [event.status for event in told if isinstance(event, e.StatusChanged)]
+    _, events = recording("background").reduce()
+    statuses = [event.status for event in events if isinstance(event, e.StatusChanged)]
     assert statuses == [Busy(), Idle(), Busy(), Idle()]
-    [at] = [n for n, one in enumerate(told) if isinstance(one, e.MessageUpserted) and "notif" in one.message.id][:1]
-    assert isinstance(told[at - 1], e.StatusChanged)
+    [at] = [n for n, one in enumerate(events) if isinstance(one, e.MessageUpserted) and "notif" in one.message.id][:1]
+    assert isinstance(events[at - 1], e.StatusChanged)
 
 
 def test_a_question_in_it_is_open_until_answered() -> None:
-    _, told = recording("background").reduce()
-    asked = [one.request for one in told if isinstance(one, e.RequestOpened)]
+    _, events = recording("background").reduce()
+    asked = [one.request for one in events if isinstance(one, e.RequestOpened)]
     [question] = [one for one in asked if isinstance(one, QuestionRequest)]
     _, answer = own(recording("background").streamed())
     assert question.message_id == answer.message.id
-    assert e.QuestionAnswered(question.session_id, question.id, (("SQLite",),)) in told
+    assert e.QuestionAnswered(question.session_id, question.id, (("SQLite",),)) in events
 
 
 @pytest.mark.parametrize("name", BEGUN)
@@ -85,7 +85,7 @@ def test_from_disk_it_has_the_same_position_and_no_author(name: str) -> None:
 
 
 def test_a_prompt_that_interrupts_it_is_answered_and_it_is_aborted() -> None:
-    reducer, told = recording("background_overtaken").reduce()
+    reducer, events = recording("background_overtaken").reduce()
     messages = recording("background_overtaken").streamed()
     _, answer = own(messages)
     [call] = [part for part in answer.parts if isinstance(part, ToolPart)]
@@ -93,7 +93,7 @@ def test_a_prompt_that_interrupts_it_is_answered_and_it_is_aborted() -> None:
     assert len(messages) == 6
     assert (messages[5].message.final, messages[5].message.failure) == (True, None)
     assert not reducer.open
-    assert [one.status for one in told if isinstance(one, e.StatusChanged)][2:] == [Busy(), Busy(), Idle()]
+    assert [one.status for one in events if isinstance(one, e.StatusChanged)][2:] == [Busy(), Busy(), Idle()]
 
 
 def test_an_interrupted_one_without_an_end_ends_with_the_prompt() -> None:

@@ -38,7 +38,7 @@ async def test_the_catalog() -> None:
         "GET /glob": {"matches": ["src/store.py", "store.py"]},
         "GET /workspaces//srv/glob": {"matches": []},
     }
-    async with daemon(**answers) as (told, http):
+    async with daemon(**answers) as (server, http):
         backend = await greeted(http)
         assert isinstance(backend, HasCatalog)
         offers = backend.offers
@@ -46,7 +46,7 @@ async def test_the_catalog() -> None:
         assert await offers.models("/srv", "s1") == (CatalogItem("$runtime|m", "m"),)
         assert await offers.commands("/srv", "s1") == (CatalogItem("init", "sets up"),)
         assert await offers.files("", "sto*") == (CatalogItem("store.py"), CatalogItem("src/store.py"))
-        assert told.last("GET /glob").query == {"pattern": "**/*sto[*]*", "maxResults": "50"}
+        assert server.last("GET /glob").query == {"pattern": "**/*sto[*]*", "maxResults": "50"}
         assert await offers.files("/srv", "x") == ()
 
 
@@ -67,11 +67,11 @@ async def test_a_long_catalog_is_read_up_to_a_limit_and_the_rest_counted() -> No
 
 
 async def test_the_catalog_is_empty_without_a_session() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         offers = (await greeted(http)).offers
-        told.asked.clear()
+        server.asked.clear()
         assert (await offers.agents(""), await offers.models(""), await offers.commands("")) == ((), (), ())
-        assert told.calls == []
+        assert server.calls == []
 
 
 async def test_an_unknown_schema_is_an_error() -> None:
@@ -81,40 +81,40 @@ async def test_an_unknown_schema_is_an_error() -> None:
 
 
 async def test_options_are_set_before_the_prompt_is_sent() -> None:
-    async with daemon(**{MODE: {}, MODEL: {}}) as (told, http):
+    async with daemon(**{MODE: {}, MODEL: {}}) as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
-        told.asked.clear()
+        server.asked.clear()
         await backend.post_prompt(prompt, Watcher())
-        assert told.calls == [PROMPT]
-        told.asked.clear()
+        assert server.calls == [PROMPT]
+        server.asked.clear()
         await backend.post_prompt(replace(prompt, agent="plan", model="m"), Watcher())
-        assert told.calls == [MODE, MODEL, PROMPT]
-        assert (told.sent(MODE), told.sent(MODEL)) == ([{"mode": "plan"}], [{"modelId": "m"}])
-        assert told.identities(MODE) == ["client_1"]
+        assert server.calls == [MODE, MODEL, PROMPT]
+        assert (server.sent(MODE), server.sent(MODEL)) == ([{"mode": "plan"}], [{"modelId": "m"}])
+        assert server.identities(MODE) == ["client_1"]
 
 
 async def test_a_refused_option_rejects_the_prompt() -> None:
     body = {"error": "Internal error", "code": -32603, "data": {"details": "Model 'm' not found"}}
-    async with daemon(**{MODEL: JSONResponse(body, 500)}) as (told, http):
+    async with daemon(**{MODEL: JSONResponse(body, 500)}) as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
         with pytest.raises(PromptRejected, match="Model 'm' not found"):
             await backend.post_prompt(replace(backend.new_prompt("s1", "do it"), model="m"), Watcher())
-        assert PROMPT not in told.calls
+        assert PROMPT not in server.calls
 
 
 @pytest.mark.parametrize("awake", [True, False])
 async def test_a_session_is_loaded_to_be_renamed(awake: bool) -> None:
     answers: dict[str, Any] = {f"PATCH {BASE}/metadata": {"displayName": "shorter"}}
     answers |= {} if awake else {f"GET {BASE}/status": NOT_FOUND}
-    async with daemon(**answers) as (told, http):
+    async with daemon(**answers) as (server, http):
         backend = await greeted(http)
         assert isinstance(backend, SessionEditing)
         assert (await backend.rename("s1", "a long one")).title == "shorter"
-        assert told.sent(f"PATCH {BASE}/metadata") == [{"displayName": "a long one"}]
-        before = told.calls[: told.calls.index(f"PATCH {BASE}/metadata")]
+        assert server.sent(f"PATCH {BASE}/metadata") == [{"displayName": "a long one"}]
+        before = server.calls[: server.calls.index(f"PATCH {BASE}/metadata")]
         assert (f"POST {BASE}/load" in before) is not awake
 
 
@@ -129,32 +129,32 @@ async def test_a_fork_is_made_by_the_server() -> None:
         assert (await (await greeted(http)).fork("s1")).title == "one(1)"
 
 
-async def deletion(told: Daemon, http: Http, **answer: Any) -> None:
-    told.answers["POST /sessions/delete"] = {"removed": [], "notFound": [], "errors": [], **answer}
+async def deletion(server: Daemon, http: Http, **answer: Any) -> None:
+    server.answers["POST /sessions/delete"] = {"removed": [], "notFound": [], "errors": [], **answer}
     await (await greeted(http)).delete("s1")
 
 
 async def test_a_stored_session_is_deleted() -> None:
-    async with daemon() as (told, http):
-        await deletion(told, http, removed=["s1"])
-        assert told.sent("POST /sessions/delete") == [{"sessionIds": ["s1"]}]
-        assert f"DELETE {BASE}" not in told.calls
+    async with daemon() as (server, http):
+        await deletion(server, http, removed=["s1"])
+        assert server.sent("POST /sessions/delete") == [{"sessionIds": ["s1"]}]
+        assert f"DELETE {BASE}" not in server.calls
 
 
 @pytest.mark.parametrize("answer", [NO_CONTENT, NOT_FOUND])
 async def test_a_session_that_was_never_stored_is_closed(answer: Any) -> None:
-    async with daemon(**{f"DELETE {BASE}": answer}) as (told, http):
-        await deletion(told, http, notFound=["s1"])
-        assert f"DELETE {BASE}" in told.calls
+    async with daemon(**{f"DELETE {BASE}": answer}) as (server, http):
+        await deletion(server, http, notFound=["s1"])
+        assert f"DELETE {BASE}" in server.calls
 
 
 async def test_an_unconfirmed_deletion_is_an_error() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         with pytest.raises(SchemaMismatch):
-            await deletion(told, http, errors=[{"sessionId": "s1"}])
+            await deletion(server, http, errors=[{"sessionId": "s1"}])
 
 
 async def test_another_error_status_is_raised() -> None:
-    async with daemon(**{f"DELETE {BASE}": JSONResponse({}, 500)}) as (told, http):
+    async with daemon(**{f"DELETE {BASE}": JSONResponse({}, 500)}) as (server, http):
         with pytest.raises(HttpStatusError):
-            await deletion(told, http, notFound=["s1"])
+            await deletion(server, http, notFound=["s1"])

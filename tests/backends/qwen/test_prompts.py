@@ -21,50 +21,50 @@ PROMPT, RESUME = "POST /session/s1/prompt", "POST /session/s1/resume"
 
 
 async def test_a_prompt_gets_the_servers_id() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
         assert await backend.post_prompt(prompt, Watcher()) == PromptAccepted("p1")
-        assert told.sent(PROMPT) == [{"prompt": [{"type": "text", "text": "do it"}]}]
-        assert told.identities(PROMPT) == ["client_1"]
+        assert server.sent(PROMPT) == [{"prompt": [{"type": "text", "text": "do it"}]}]
+        assert server.identities(PROMPT) == ["client_1"]
 
 
 async def test_an_unknown_client_requests_a_new_id_and_posts_again() -> None:
-    async with daemon(**{PROMPT: FORGOTTEN}) as (told, http):
+    async with daemon(**{PROMPT: FORGOTTEN}) as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
-        told.answers[RESUME] = loaded(clientId="client_2")
+        server.answers[RESUME] = loaded(clientId="client_2")
         with pytest.raises(HttpStatusError):
             await backend.post_prompt(backend.new_prompt("s1", "do it"), Watcher())
-        assert told.identities(PROMPT) == ["client_1", "client_2"]
-        assert told.identities(RESUME) == [None]
+        assert server.identities(PROMPT) == ["client_1", "client_2"]
+        assert server.identities(RESUME) == [None]
 
 
 async def test_a_closed_session_is_loaded_for_a_prompt() -> None:
-    async with daemon(**{PROMPT: NOT_FOUND}) as (told, http):
+    async with daemon(**{PROMPT: NOT_FOUND}) as (server, http):
         backend = await greeted(http)
         with pytest.raises(HttpStatusError):
             await backend.post_prompt(Prompt("s1", "do it", "ours", ""), Watcher())
-        assert [call for call in told.calls if call in (PROMPT, LOAD)] == [PROMPT, LOAD, PROMPT]
+        assert [call for call in server.calls if call in (PROMPT, LOAD)] == [PROMPT, LOAD, PROMPT]
 
 
 async def test_a_full_queue_rejects_the_prompt() -> None:
     full = JSONResponse({"error": "full", "code": "prompt_queue_full"}, 503, {"retry-after": "5"})
-    async with daemon(**{PROMPT: full}) as (told, http):
+    async with daemon(**{PROMPT: full}) as (server, http):
         backend = await greeted(http)
         with pytest.raises(PromptRejected):
             await backend.post_prompt(backend.new_prompt("s1", "do it"), Watcher())
-        assert told.calls.count(PROMPT) == 1
+        assert server.calls.count(PROMPT) == 1
 
 
 async def test_a_lost_202_is_found_by_its_echo_after_our_position() -> None:
-    async with daemon(**{LOAD: loaded(echo(1, "do it", "p0"), ended(2, "p0"), last=2)}) as (told, http):
+    async with daemon(**{LOAD: loaded(echo(1, "do it", "p0"), ended(2, "p0"), last=2)}) as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
         assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=False)
-        told.answers[LOAD] = loaded(
+        server.answers[LOAD] = loaded(
             echo(1, "do it", "p0"),
             ended(2, "p0"),
             echo(3, "do it", "px", author="another"),
@@ -84,24 +84,24 @@ async def test_a_prompt_queued_at_the_server_is_found_too() -> None:
         "originatorClientId": "client_1",
         "data": {"text": "do it"},
     }
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
-        told.answers[LOAD] = loaded(added, last=3, busy=True)
+        server.answers[LOAD] = loaded(added, last=3, busy=True)
         assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=True, server_id="p7")
 
 
 async def test_a_known_prompt_is_looked_up_by_id_and_then_in_the_transcript() -> None:
-    async with daemon(**{"GET /session/s1/turns/p1": {"state": "running"}}) as (told, http):
+    async with daemon(**{"GET /session/s1/turns/p1": {"state": "running"}}) as (server, http):
         backend = await greeted(http)
         assert await backend.look_up("s1", "p1") == PromptLookup(stored=True)
-        told.answers["GET /session/s1/turns/p1"] = {"state": "cancelled"}  # before it began, unless it is echoed
+        server.answers["GET /session/s1/turns/p1"] = {"state": "cancelled"}  # before it began, unless it is echoed
         assert await backend.look_up("s1", "p1") == PromptLookup(stored=False)
-        told.answers["GET /session/s1/turns/p1"] = NOT_FOUND
-        told.answers[LOAD] = loaded(echo(1, "do it"), last=1)
+        server.answers["GET /session/s1/turns/p1"] = NOT_FOUND
+        server.answers[LOAD] = loaded(echo(1, "do it"), last=1)
         assert await backend.look_up("s1", "p1") == PromptLookup(stored=True)
-        told.answers[LOAD] = loaded()
+        server.answers[LOAD] = loaded()
         assert await backend.look_up("s1", "p1") == PromptLookup(stored=False)
-        told.answers[LOAD] = NOT_FOUND
+        server.answers[LOAD] = NOT_FOUND
         assert await backend.look_up("s1", "p1") == PromptLookup(stored=False, session_gone=True)

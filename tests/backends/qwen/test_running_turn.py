@@ -18,23 +18,23 @@ DROPPED = {
 async def test_a_truncated_answer_is_marked_and_loaded_again_at_its_end() -> None:
     torn = loaded(echo(1, "hi"), said(2, "one. "), ended(3), busy=True, last=12)
     torn["liveJournal"] = [DROPPED, said(11, "the end of ", "p2")]
-    async with daemon(**{LOAD: torn}) as (told, http):
+    async with daemon(**{LOAD: torn}) as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             page = await backend.messages("s1")
             assert [part.text for part in page.messages[-1].parts if isinstance(part, NotePart)] == [MISSING_START]
             assert page.messages[-1].message.id == "p2:answer"
             feed.store.apply(page)
-            await wait_until(lambda: told.streams)
-            told.streams[0].send(said(13, "it", "p2"))
+            await wait_until(lambda: server.streams)
+            server.streams[0].send(said(13, "it", "p2"))
             await wait_until(lambda: feed.words().endswith("the end of it"))
-            assert told.calls.count(LOAD) == 1
+            assert server.calls.count(LOAD) == 1
             whole = [echo(4, "more", "p2"), said(10, "the beginning and the end of it", "p2"), ended(14, "p2")]
-            told.answers[LOAD] = loaded(echo(1, "hi"), said(2, "one. "), ended(3), *whole, last=14)
-            told.streams[0].send(ended(14, "p2"))
+            server.answers[LOAD] = loaded(echo(1, "hi"), said(2, "one. "), ended(3), *whole, last=14)
+            server.streams[0].send(ended(14, "p2"))
             await wait_until(lambda: feed.words() == "hione. morethe beginning and the end of it")
-            await wait_until(lambda: len(told.streams) == 2)
-            assert told.streams[1].headers["last-event-id"] == "14"
+            await wait_until(lambda: len(server.streams) == 2)
+            assert server.streams[1].headers["last-event-id"] == "14"
 
 
 async def test_a_truncated_history_does_not_mark_the_turn() -> None:
@@ -55,54 +55,54 @@ async def test_a_truncated_answer_with_only_a_plan_is_marked_too() -> None:
 async def test_a_turn_with_only_its_end_is_loaded_again() -> None:
     torn = loaded(busy=True, last=12)
     torn["liveJournal"] = [DROPPED]
-    async with daemon(**{LOAD: torn}) as (told, http):
+    async with daemon(**{LOAD: torn}) as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             feed.store.apply(await backend.messages("s1"))
-            await wait_until(lambda: told.streams)
+            await wait_until(lambda: server.streams)
             whole = [echo(4, "more", "p2"), said(10, "and its answer", "p2"), ended(13, "p2")]
-            told.answers[LOAD] = loaded(*whole, last=13)
-            told.streams[0].send(ended(13, "p2"))
+            server.answers[LOAD] = loaded(*whole, last=13)
+            server.streams[0].send(ended(13, "p2"))
             await wait_until(lambda: feed.words() == "moreand its answer")
 
 
 async def test_a_truncated_ended_turn_is_loaded_only_once() -> None:
     torn = loaded(last=12)
     torn["liveJournal"] = [{**DROPPED, "promptId": None}, said(12, "of a timer's turn", "p2")]
-    async with daemon(**{LOAD: torn}) as (told, http):
+    async with daemon(**{LOAD: torn}) as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             feed.store.apply(await backend.messages("s1"))
-            await wait_until(lambda: told.streams)
-            told.streams[0].send({"type": "replay_complete", "data": {}}, echo(13, "next", "p3"))
+            await wait_until(lambda: server.streams)
+            server.streams[0].send({"type": "replay_complete", "data": {}}, echo(13, "next", "p3"))
             await wait_until(lambda: feed.words().endswith("next"))
-            assert told.calls.count(LOAD) == 1
+            assert server.calls.count(LOAD) == 1
 
 
 async def test_a_truncated_answer_is_loaded_once_while_it_runs() -> None:
     for marker in (DROPPED, {**DROPPED, "promptId": None}):
         torn = loaded(echo(1, "hi"), said(2, "one. "), busy=True, last=12)
         torn["liveJournal"] = [marker, said(11, "the end of ", "p2")]
-        async with daemon(**{LOAD: torn}) as (told, http):
+        async with daemon(**{LOAD: torn}) as (server, http):
             backend = await greeted(http)
             async with feeding(backend) as feed:
                 feed.store.apply(await backend.messages("s1"))
-                await wait_until(lambda: told.streams)
-                told.streams[0].send(said(13, "it", "p2"))
+                await wait_until(lambda: server.streams)
+                server.streams[0].send(said(13, "it", "p2"))
                 await wait_until(lambda: feed.words().endswith("the end of it"))
-                told.streams[0].send(said(14, " all", "p2"))
+                server.streams[0].send(said(14, " all", "p2"))
                 await wait_until(lambda: feed.words().endswith("the end of it all"))
-                assert told.calls.count(LOAD) == 1
+                assert server.calls.count(LOAD) == 1
 
 
 async def test_a_prompt_is_unknown_while_the_server_drops_earlier_events() -> None:
-    async with daemon(**{LOAD: loaded(last=2)}) as (told, http):
+    async with daemon(**{LOAD: loaded(last=2)}) as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
         torn = loaded(busy=True, last=12)
         torn["liveJournal"] = [DROPPED, said(12, "the end of it", "p2")]
-        told.answers[LOAD] = torn
+        server.answers[LOAD] = torn
         assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=None)
-        told.answers[LOAD] = loaded(echo(3, "do it", "p2"), said(12, "the end of it", "p2"), ended(13, "p2"), last=13)
+        server.answers[LOAD] = loaded(echo(3, "do it", "p2"), said(12, "the end of it", "p2"), ended(13, "p2"), last=13)
         assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=True, server_id="p2")

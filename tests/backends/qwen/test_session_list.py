@@ -17,7 +17,7 @@ from tui.net.errors import SchemaMismatch
 
 async def test_the_list_has_sessions_statuses_and_open_requests() -> None:
     sessions = {"sessions": [listed("s1", title="one", busy=True, waiting=[PERMISSION]), listed("s2", title="Two")]}
-    async with daemon(**{LIST: sessions}) as (told, http):
+    async with daemon(**{LIST: sessions}) as (server, http):
         backend = await greeted(http)
         created = 1795168800.0
         assert await backend.sessions() == (
@@ -28,17 +28,17 @@ async def test_the_list_has_sessions_statuses_and_open_requests() -> None:
         resynced = await backend.resync([])
         assert resynced.statuses == {"s1": Busy()}
         assert resynced.requests == (PermissionRequest("r1", "s1", "execute", ("touch x",), detail="touch x"),)
-        assert told.last(LIST).query["size"] == "200"
+        assert server.last(LIST).query["size"] == "200"
 
 
 async def test_a_listed_request_keeps_its_streamed_tool_call() -> None:
     waiting = [{"requestId": "r1", "kind": "user_question", "questions": [{"question": "Which?"}]}]
-    async with daemon(**{LIST: {"sessions": [listed(busy=True, waiting=waiting)]}}) as (told, http):
+    async with daemon(**{LIST: {"sessions": [listed(busy=True, waiting=waiting)]}}) as (server, http):
         backend = await greeted(http)
         [bare] = (await backend.resync([])).requests
         assert isinstance(bare, QuestionRequest)
         assert bare.call_id is None
-        told.answers[LOAD] = loaded(echo(0, "hi"), ASKED, last=1, busy=True)
+        server.answers[LOAD] = loaded(echo(0, "hi"), ASKED, last=1, busy=True)
         await backend.messages("s1")
         [placed] = (await backend.resync([])).requests
         assert (placed.message_id, placed.call_id) == ("p1:answer", "call_1")
@@ -47,14 +47,14 @@ async def test_a_listed_request_keeps_its_streamed_tool_call() -> None:
 async def test_requests_without_a_stream_are_found_by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.backends.qwen.streams.POLL_INTERVAL", 0.01)
     waiting = [{"requestId": "r2", "kind": "user_question", "questions": [{"question": "Which?"}]}]
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         await backend.resync([])
         async with feeding(backend) as feed:
-            told.answers[LIST] = {"sessions": [listed("s2", busy=True, waiting=waiting)]}
+            server.answers[LIST] = {"sessions": [listed("s2", busy=True, waiting=waiting)]}
             await wait_until(lambda: "r2" in feed.store.requests)
             assert feed.store.status("s2") == Busy()
-            told.answers[LIST] = {"sessions": [listed("s2", busy=True)]}
+            server.answers[LIST] = {"sessions": [listed("s2", busy=True)]}
             await wait_until(lambda: not feed.store.requests)
             assert feed.store.status("s2") == Busy()
 
@@ -74,11 +74,11 @@ async def test_an_unreadable_status_affects_only_its_session() -> None:
     """A followed session that is not among the newest keeps its streamed state."""
     odd = {"hasActivePrompt": "perhaps"}
     async with daemon(**{LIST: {"sessions": [listed("s2", busy=True)]}, "GET /session/s1/status": odd}) as (
-        told,
+        server,
         http,
     ):
         backend = await greeted(http)
-        told.answers[LOAD] = loaded(echo(0, "hi"), ASKED, last=1, busy=True)
+        server.answers[LOAD] = loaded(echo(0, "hi"), ASKED, last=1, busy=True)
         store = Store()
         store.open_transcript("s1")
         for event in (await backend._watch("s1")).events:

@@ -20,15 +20,15 @@ def called(command: str, tool: str = "run_shell_command", kind: str = "tool_call
 async def test_the_tool_name_is_read_once_from_the_stored_call() -> None:
     stored = {"events": [called("touch x", "another"), called("touch x"), called("touch y", "a_later_one")]}
     answers = {LIST: {"sessions": [listed(busy=True, waiting=[PERMISSION])]}, STORED: stored}
-    async with daemon(**answers) as (told, http):
+    async with daemon(**answers) as (server, http):
         backend = await greeted(http)
         for _ in range(2):
             [request] = (await backend.resync([])).requests
             assert isinstance(request, PermissionRequest)
             assert (request.action, request.patterns) == ("run_shell_command", ("touch x",))
-        assert told.calls.count(STORED) == 1
-        assert told.last(STORED).query["direction"] == "backward"
-        assert LOAD not in told.calls  # reading the transcript neither loads nor joins a session
+        assert server.calls.count(STORED) == 1
+        assert server.last(STORED).query["direction"] == "backward"
+        assert LOAD not in server.calls  # reading the transcript neither loads nor joins a session
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ async def test_the_tool_name_is_read_once_from_the_stored_call() -> None:
 )
 async def test_without_a_stored_call_only_the_kind_is_known(stored: Any) -> None:
     answers = {LIST: {"sessions": [listed(busy=True, waiting=[PERMISSION])]}, STORED: stored}
-    async with daemon(**answers) as (told, http):
+    async with daemon(**answers) as (server, http):
         backend = await greeted(http)
         for _ in range(2):
             [request] = (await backend.resync([])).requests
             assert isinstance(request, PermissionRequest)
             assert request.action == "execute"
-        assert told.calls.count(STORED) == 1
+        assert server.calls.count(STORED) == 1

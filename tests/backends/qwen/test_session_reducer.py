@@ -38,8 +38,8 @@ def tools(messages: Sequence[FullMessage]) -> list[ToolPart]:
     return [part for full in messages for part in full.parts if isinstance(part, ToolPart)]
 
 
-def of(told: Sequence[e.Event], *kinds: type) -> list[Any]:
-    return [event for event in told if isinstance(event, kinds)]
+def of(events: Sequence[e.Event], *kinds: type) -> list[Any]:
+    return [event for event in events if isinstance(event, kinds)]
 
 
 @pytest.mark.parametrize("name", ENDED)
@@ -51,8 +51,8 @@ def test_the_stream_gives_the_same_as_a_load(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENDED)
 def test_at_the_end_the_session_is_idle_and_nothing_is_open(name: str) -> None:
-    reducer, told = recording(name).reduce()
-    assert of(told, e.StatusChanged)[-1] == e.StatusChanged(reducer.session_id, Idle())
+    reducer, events = recording(name).reduce()
+    assert of(events, e.StatusChanged)[-1] == e.StatusChanged(reducer.session_id, Idle())
     assert not reducer.open
     assert reducer.cursor == max(frame["id"] for frame in recording(name).events if "id" in frame)
 
@@ -61,13 +61,13 @@ def test_at_the_end_the_session_is_idle_and_nothing_is_open(name: str) -> None:
 def test_repeated_events_change_nothing(name: str) -> None:
     """A page that already contains events may be fetched before them."""
     recorded = recording(name)
-    _, told = recorded.reduce()
+    _, events = recorded.reduce()
     whole = e.MessagesLoaded(recorded.session_id, recorded.streamed(), None)
-    for known in range(0, len(told), 3):
+    for known in range(0, len(events), 3):
         store = Store()
         store.open_transcript(recorded.session_id)
-        before = picture(recorded.session_id, told[:known])
-        for event in (e.MessagesLoaded(recorded.session_id, before, None), *told):
+        before = picture(recorded.session_id, events[:known])
+        for event in (e.MessagesLoaded(recorded.session_id, before, None), *events):
             store.apply(event)
         transcript = store.transcript(recorded.session_id)
         assert transcript is not None
@@ -176,9 +176,9 @@ def test_surrogates_are_joined_across_chunks() -> None:
 
 
 def test_ids_are_derived_from_the_prompt_and_deltas_have_positions() -> None:
-    reducer, told = recording("think").reduce()
+    reducer, events = recording("think").reduce()
     [echo] = reducer.echoes
-    deltas = of(told, e.TextDelta)
+    deltas = of(events, e.TextDelta)
     assert {delta.message_id for delta in deltas} == {answer_id(echo.prompt_id)}
     assert {delta.part_id for delta in deltas} == {f"{echo.prompt_id}:1", f"{echo.prompt_id}:2"}
     at: dict[str, int] = {}
@@ -197,8 +197,8 @@ def test_reasoning_text_and_tokens() -> None:
 
 
 def test_a_question_is_opened_answered_and_quoted() -> None:
-    reducer, told = recording("ask").reduce()
-    [opened] = of(told, e.RequestOpened)
+    reducer, events = recording("ask").reduce()
+    [opened] = of(events, e.RequestOpened)
     question = opened.request
     assert isinstance(question, QuestionRequest)
     assert [(q.header, q.multiple, [o.label for o in q.options]) for q in question.questions] == [
@@ -206,18 +206,18 @@ def test_a_question_is_opened_answered_and_quoted() -> None:
         ("Feat", True, ["auth", "search"]),
     ]
     given_answers = (("Postgres",), ("auth", "search"))
-    assert of(told, e.QuestionAnswered) == [e.QuestionAnswered(reducer.session_id, question.id, given_answers)]
+    assert of(events, e.QuestionAnswered) == [e.QuestionAnswered(reducer.session_id, question.id, given_answers)]
     assert question.asked is not None
-    assert question.asked == pytest.approx(of(told, e.MessageUpserted)[0].message.created, abs=60)
-    [tool] = tools(picture(reducer.session_id, told))
+    assert question.asked == pytest.approx(of(events, e.MessageUpserted)[0].message.created, abs=60)
+    [tool] = tools(picture(reducer.session_id, events))
     assert (tool.call_id, tool.message_id, tool.answers) == (question.call_id, question.message_id, given_answers)
 
 
 def test_a_dismissed_question_ends_its_turn() -> None:
-    reducer, told = recording("dismiss").reduce()
-    [rejected] = of(told, e.QuestionRejected)
+    reducer, events = recording("dismiss").reduce()
+    [rejected] = of(events, e.QuestionRejected)
     assert rejected.session_id == reducer.session_id
-    [_, answer] = picture(reducer.session_id, told)
+    [_, answer] = picture(reducer.session_id, events)
     assert answer.message.final
     [tool] = tools([answer])
     assert (tool.state, tool.error) == ("error", 'Tool "ask_user_question" was canceled by the user.')
@@ -226,14 +226,14 @@ def test_a_dismissed_question_ends_its_turn() -> None:
 
 @pytest.mark.parametrize(("name", "reply"), [("shell", "once"), ("refuse", "reject")])
 def test_a_permission_has_its_command_and_scope(name: str, reply: PermissionReply) -> None:
-    reducer, told = recording(name).reduce()
-    [opened] = of(told, e.RequestOpened)
+    reducer, events = recording(name).reduce()
+    [opened] = of(events, e.RequestOpened)
     request = opened.request
     assert isinstance(request, PermissionRequest)
     assert (request.action, request.detail) == ("run_shell_command", "touch made.txt")
     assert request.always == ("Always Allow in project: touch *",)
-    assert of(told, e.PermissionReplied) == [e.PermissionReplied(reducer.session_id, request.id, reply)]
-    [tool] = tools(picture(reducer.session_id, told))
+    assert of(events, e.PermissionReplied) == [e.PermissionReplied(reducer.session_id, request.id, reply)]
+    [tool] = tools(picture(reducer.session_id, events))
     assert tool.state == ("completed" if reply == "once" else "error")
     assert tool.input["command"] == "touch made.txt"
     assert tool.title == "touch made.txt (make a file)"
@@ -248,8 +248,8 @@ def test_an_edit_is_a_diff() -> None:
 
 
 def test_a_plan_is_the_todos() -> None:
-    _, told = recording("plan").reduce()
-    assert of(told, e.TodosChanged)[-1].todos == (
+    _, events = recording("plan").reduce()
+    assert of(events, e.TodosChanged)[-1].todos == (
         Todo("first", "completed", "medium"),
         Todo("second", "in_progress", "medium"),
     )
@@ -262,36 +262,36 @@ def test_a_model_error_has_its_status() -> None:
 
 
 def test_a_cancelled_turn_is_aborted_and_the_queued_one_follows() -> None:
-    reducer, told = recording("queue").reduce()
-    first, second = [full.message for full in picture(reducer.session_id, told) if full.message.role == "assistant"]
+    reducer, events = recording("queue").reduce()
+    first, second = [full.message for full in picture(reducer.session_id, events) if full.message.role == "assistant"]
     assert first.failure == Failure("aborted", "aborted")
     assert (second.final, second.failure) == (True, None)
-    statuses = [event.status for event in of(told, e.StatusChanged)]
+    statuses = [event.status for event in of(events, e.StatusChanged)]
     assert statuses.count(Idle()) == 1
     assert [echo.text for echo in reducer.echoes] == ["SLOW", "second", "second"]
 
 
 def test_a_running_turn_is_loaded_as_running() -> None:
-    _, told = recording("queue").loaded("running")
-    [_, answer] = picture(recording("queue").session_id, told)
+    _, events = recording("queue").loaded("running")
+    [_, answer] = picture(recording("queue").session_id, events)
     assert answer.message.completed is None
     assert [part.state for part in answer.parts if isinstance(part, TextPart)] == ["streaming"]
-    assert of(told, e.StatusChanged)[-1].status == Busy()
+    assert of(events, e.StatusChanged)[-1].status == Busy()
 
 
 def test_an_open_request_is_open_after_a_load() -> None:
     recorded = recording("ask")
-    reducer, told = recorded.loaded("waiting")
+    reducer, events = recorded.loaded("waiting")
     [opened] = of(recorded.reduce()[1], e.RequestOpened)
     assert [asked.request for asked in reducer.open.values()] == [opened.request]
-    assert of(told, e.RequestOpened) == [opened]
+    assert of(events, e.RequestOpened) == [opened]
 
 
 def test_a_restarted_server_reports_the_lost_turn() -> None:
     recorded: Recording = recording("restart")
     before = recorded.streamed()
-    _, told = recorded.loaded("restarted")
-    after = picture(recorded.session_id, told)
+    _, events = recorded.loaded("restarted")
+    after = picture(recorded.session_id, events)
     assert [full.message.id for full in after] == [full.message.id for full in before]
     assert after[1].message.failure is None
     assert [part.id for part in after[1].parts] == [part.id for part in before[1].parts]
@@ -319,8 +319,8 @@ USED = words("agent_message_chunk", "", usage={"inputTokens": 1, "outputTokens":
 def test_an_unrecorded_end_is_derived_from_the_transcript(stored: list[dict[str, Any]], breaks_off: bool) -> None:
     reducer = SessionReducer("s1", [])
     raws = [frame(number, update) for number, update in enumerate([words("user_message_chunk", "go"), *stored], 1)]
-    told = [event for raw in raws for event in reducer.take(read(raw, wire.Frame))]
-    [_, answer] = picture("s1", [*told, *reducer.finish()])
+    events = [event for raw in raws for event in reducer.take(read(raw, wire.Frame))]
+    [_, answer] = picture("s1", [*events, *reducer.finish()])
     assert answer.message.failure == (BROKEN_OFF if breaks_off else None)
     assert answer.message.completed is not None
 
@@ -346,9 +346,9 @@ def test_closing_a_session_closes_its_requests() -> None:
     asked = next(i for i, one in enumerate(frames) if one.type == "permission_request")
     reducer, _ = recorded.reduce(frames[: asked + 1])
     request_id = next(iter(reducer.open))
-    told = reducer.take(wire.Frame("session_closed"))
-    assert e.RequestRemoved(reducer.session_id, request_id) in told
-    assert e.StatusChanged(reducer.session_id, Idle()) in told
+    events = reducer.take(wire.Frame("session_closed"))
+    assert e.RequestRemoved(reducer.session_id, request_id) in events
+    assert e.StatusChanged(reducer.session_id, Idle()) in events
 
 
 @pytest.mark.parametrize("kind", ["something_new", "session_snapshot", "prompt_cancelled", "model_switched"])
@@ -374,8 +374,8 @@ def test_a_prompt_refused_by_a_closing_session_is_removed(code: str) -> None:
         "promptId": "p1",
         "data": {"message": "Session is closing", "code": code},
     }
-    told = reducer.take(read(end, wire.Frame))
-    assert told == [e.MessageRemoved("s1", "p1"), e.StatusChanged("s1", Idle())]
+    events = reducer.take(read(end, wire.Frame))
+    assert events == [e.MessageRemoved("s1", "p1"), e.StatusChanged("s1", Idle())]
 
 
 def test_a_turn_with_a_begun_answer_fails_when_its_session_is_closed() -> None:

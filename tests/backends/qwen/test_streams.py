@@ -29,12 +29,12 @@ from tui.net.event_connection import StreamEnded
 
 
 async def test_opening_a_session_adds_its_stream_after_the_load() -> None:
-    async with daemon(**{LOAD: loaded(echo(1, "hi"), said(2, "one "), last=2, busy=True)}) as (told, http):
+    async with daemon(**{LOAD: loaded(echo(1, "hi"), said(2, "one "), last=2, busy=True)}) as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             feed.store.apply(await backend.messages("s1"))
-            await wait_until(lambda: told.streams)
-            [stream] = told.streams
+            await wait_until(lambda: server.streams)
+            [stream] = server.streams
             assert stream.headers["last-event-id"] == "2"
             assert stream.headers["x-qwen-event-epoch"] == "e1"
             assert stream.headers["x-qwen-client-id"] == "client_1"
@@ -45,199 +45,199 @@ async def test_opening_a_session_adds_its_stream_after_the_load() -> None:
 
 async def test_comments_of_the_oldest_stream_are_heartbeats() -> None:
     other = {"POST /session/s2/load": {**loaded(), "sessionId": "s2"}}
-    async with daemon(**other) as (told, http):
+    async with daemon(**other) as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
-            await wait_until(lambda: e.Heartbeat() in feed.told)  # no stream is open: polls prove the connection
+            await wait_until(lambda: e.Heartbeat() in feed.events)  # no stream is open: polls prove the connection
             await backend.messages("s1")
             await backend.messages("s2")
-            await wait_until(lambda: len(told.streams) == 2)
-            first, second = sorted(told.streams, key=lambda stream: stream.session)
-            before, had = feed.told.count(e.Heartbeat()), feed.bytes
+            await wait_until(lambda: len(server.streams) == 2)
+            first, second = sorted(server.streams, key=lambda stream: stream.session)
+            before, had = feed.events.count(e.Heartbeat()), feed.bytes
             second.beat()
             second.send({"type": "anything", "id": 1})
             await wait_until(lambda: feed.bytes > had + 50)
-            assert feed.told.count(e.Heartbeat()) == before
+            assert feed.events.count(e.Heartbeat()) == before
             first.beat()
-            await wait_until(lambda: feed.told.count(e.Heartbeat()) == before + 1)
+            await wait_until(lambda: feed.events.count(e.Heartbeat()) == before + 1)
 
 
 async def test_an_ended_stream_ends_the_feed_and_resumes_at_its_position() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
-            await wait_until(lambda: told.streams)
-            told.streams[0].send(echo(1, "hi"), said(2, "one "))
+            await wait_until(lambda: server.streams)
+            server.streams[0].send(echo(1, "hi"), said(2, "one "))
             await wait_until(lambda: "one" in feed.words())
-            told.streams[0].end()
+            server.streams[0].end()
             await wait_until(lambda: feed.error)
         async with feeding(backend) as again:
-            await wait_until(lambda: len(told.streams) == 2)
-            assert told.streams[1].headers["last-event-id"] == "2"
+            await wait_until(lambda: len(server.streams) == 2)
+            assert server.streams[1].headers["last-event-id"] == "2"
             again.store = feed.store
-            told.streams[1].send(said(3, "two"))
+            server.streams[1].send(said(3, "two"))
             await wait_until(lambda: again.words() == "hione two")
 
 
 async def test_partial_text_is_complete_only_after_the_replay() -> None:
     """A restarted server opens the stream, too, and then reports that it cannot resume there."""
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
-            await wait_until(lambda: told.streams)
-            told.streams[0].send(echo(1, "hi"), said(2, "one "))
+            await wait_until(lambda: server.streams)
+            server.streams[0].send(echo(1, "hi"), said(2, "one "))
             await wait_until(lambda: "one" in feed.words())
-            told.streams[0].end()
+            server.streams[0].end()
             await wait_until(lambda: feed.error)
         feed.store.apply(e.StreamLost())
         async with feeding(backend) as again:
             again.store = feed.store
-            await wait_until(lambda: len(told.streams) == 2)
-            told.streams[1].send(said(3, "two"))
+            await wait_until(lambda: len(server.streams) == 2)
+            server.streams[1].send(said(3, "two"))
             await wait_until(lambda: "two" in again.words())
             assert again.states() == ["done", "partial"]
-            told.streams[1].send({"type": "replay_complete", "data": {"replayedCount": 1}})
+            server.streams[1].send({"type": "replay_complete", "data": {"replayedCount": 1}})
             await wait_until(lambda: again.states() == ["done", "streaming"])
             assert again.words() == "hione two"
 
 
 async def test_a_slow_client_resumes_after_what_it_has_read() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
-            await wait_until(lambda: told.streams)
-            told.streams[0].send(
+            await wait_until(lambda: server.streams)
+            server.streams[0].send(
                 echo(1, "hi"),
                 {"type": "slow_client_warning", "data": {"queueSize": 192, "maxQueued": 256}},
                 said(2, "one "),
                 {"type": "client_evicted", "data": {"reason": "queue_overflow", "droppedAfter": 9}},
             )
-            told.streams[0].end()
+            server.streams[0].end()
             await wait_until(lambda: feed.error)
         async with feeding(backend) as again:
-            await wait_until(lambda: len(told.streams) == 2)
-            assert told.streams[1].headers["last-event-id"] == "2"
+            await wait_until(lambda: len(server.streams) == 2)
+            assert server.streams[1].headers["last-event-id"] == "2"
             again.store = feed.store
-            told.streams[1].send(said(3, "two"), {"type": "replay_complete", "data": {"replayedCount": 1}})
+            server.streams[1].send(said(3, "two"), {"type": "replay_complete", "data": {"replayedCount": 1}})
             await wait_until(lambda: again.words() == "hione two")
-        assert told.calls.count(LOAD) == 1
+        assert server.calls.count(LOAD) == 1
 
 
 async def test_a_session_that_cannot_be_resumed_is_loaded_again() -> None:
-    async with following(**{LOAD: loaded(last=5)}) as (told, _, feed):
-        told.answers[LOAD] = loaded(echo(1, "hi"), said(2, "all of it"), ended(3), last=3, epoch="e2")
-        told.streams[0].send({"type": "state_resync_required", "data": {"reason": "epoch_reset"}}, said(9, "stale"))
-        await wait_until(lambda: len(told.streams) == 2)
+    async with following(**{LOAD: loaded(last=5)}) as (server, _, feed):
+        server.answers[LOAD] = loaded(echo(1, "hi"), said(2, "all of it"), ended(3), last=3, epoch="e2")
+        server.streams[0].send({"type": "state_resync_required", "data": {"reason": "epoch_reset"}}, said(9, "stale"))
+        await wait_until(lambda: len(server.streams) == 2)
         assert feed.words() == "hiall of it"
-        assert told.streams[1].headers["last-event-id"] == "3"
-        assert told.streams[1].headers["x-qwen-event-epoch"] == "e2"
+        assert server.streams[1].headers["last-event-id"] == "3"
+        assert server.streams[1].headers["x-qwen-event-epoch"] == "e2"
 
 
 async def test_a_session_that_never_resumes_is_not_loaded_in_a_loop() -> None:
     lost = {"type": "state_resync_required", "data": {"reason": "epoch_reset"}}
-    async with daemon(**{LOAD: loaded(last=5)}) as (told, http):
+    async with daemon(**{LOAD: loaded(last=5)}) as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
             for number in range(2):
-                await wait_until(lambda number=number: len(told.streams) == number + 1)  # type: ignore[misc]
-                told.streams[number].send(lost)
+                await wait_until(lambda number=number: len(server.streams) == number + 1)  # type: ignore[misc]
+                server.streams[number].send(lost)
             await wait_until(lambda: feed.error)
             assert isinstance(feed.error, StreamEnded)
-            assert told.calls.count(LOAD) == 2
+            assert server.calls.count(LOAD) == 2
 
 
 async def test_a_missing_event_causes_a_load() -> None:
-    async with following() as (told, _, feed):
-        told.streams[0].send(echo(1, "hi"), said(2, "one "))
+    async with following() as (server, _, feed):
+        server.streams[0].send(echo(1, "hi"), said(2, "one "))
         await wait_until(lambda: "one" in feed.words())
-        told.answers[LOAD] = loaded(echo(1, "hi"), said(4, "one two three"), last=4, busy=True)
-        told.streams[0].send(said(4, "three"))
-        await wait_until(lambda: len(told.streams) == 2)
+        server.answers[LOAD] = loaded(echo(1, "hi"), said(4, "one two three"), last=4, busy=True)
+        server.streams[0].send(said(4, "three"))
+        await wait_until(lambda: len(server.streams) == 2)
         assert feed.words() == "hione two three"
-        assert told.streams[1].headers["last-event-id"] == "4"
+        assert server.streams[1].headers["last-event-id"] == "4"
 
 
 async def test_a_restarted_server_must_load_before_streaming() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
-        told.refuse_streams.append(NOT_FOUND)
-        told.answers[LOAD] = loaded(echo(1, "hi"), epoch="e2", last=1, clientId="client_2")
+        server.refuse_streams.append(NOT_FOUND)
+        server.answers[LOAD] = loaded(echo(1, "hi"), epoch="e2", last=1, clientId="client_2")
         async with feeding(backend) as feed:
-            await wait_until(lambda: told.streams)
-            assert told.streams[0].headers["x-qwen-event-epoch"] == "e2"
-            assert told.streams[0].headers["x-qwen-client-id"] == "client_2"
+            await wait_until(lambda: server.streams)
+            assert server.streams[0].headers["x-qwen-event-epoch"] == "e2"
+            assert server.streams[0].headers["x-qwen-client-id"] == "client_2"
             assert feed.words() == "hi"
 
 
 async def test_a_loaded_session_without_a_stream_ends_the_feed() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
-        told.refuse_streams += [NOT_FOUND, NOT_FOUND]
+        server.refuse_streams += [NOT_FOUND, NOT_FOUND]
         async with feeding(backend) as feed:
             await wait_until(lambda: feed.error)
             assert isinstance(feed.error, HttpStatusError)
 
 
 async def test_a_deleted_session_is_reported_and_the_connection_stays() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         await backend.messages("s1")
-        told.refuse_streams.append(NOT_FOUND)
-        told.answers[LOAD] = NOT_FOUND
+        server.refuse_streams.append(NOT_FOUND)
+        server.answers[LOAD] = NOT_FOUND
         async with feeding(backend) as feed:
-            await wait_until(lambda: e.SessionDeleted("s1") in feed.told)
+            await wait_until(lambda: e.SessionDeleted("s1") in feed.events)
             assert feed.error is None
 
 
 async def test_after_the_last_stream_polls_prove_the_connection_at_once() -> None:
-    async with following() as (told, _, feed):
-        before = feed.told.count(e.Heartbeat())
-        told.answers[LOAD] = NOT_FOUND
-        told.refuse_streams.append(NOT_FOUND)
-        told.streams[0].send({"id": 9, "type": "state_resync_required", "data": {}})
-        await wait_until(lambda: e.SessionDeleted("s1") in feed.told)
-        await wait_until(lambda: feed.told.count(e.Heartbeat()) > before, within=POLL_INTERVAL / 2)
+    async with following() as (server, _, feed):
+        before = feed.events.count(e.Heartbeat())
+        server.answers[LOAD] = NOT_FOUND
+        server.refuse_streams.append(NOT_FOUND)
+        server.streams[0].send({"id": 9, "type": "state_resync_required", "data": {}})
+        await wait_until(lambda: e.SessionDeleted("s1") in feed.events)
+        await wait_until(lambda: feed.events.count(e.Heartbeat()) > before, within=POLL_INTERVAL / 2)
         assert feed.error is None
 
 
 async def test_a_gap_right_after_a_gap_is_left_to_the_backoff() -> None:
-    async with daemon() as (told, http):
+    async with daemon() as (server, http):
         backend = await greeted(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
             for number in range(2):
-                await wait_until(lambda number=number: len(told.streams) > number or feed.error)  # type: ignore[misc]
-                told.streams[number].send(said(1, "one "), said(9, "nine"))
-            await wait_until(lambda: feed.error or len(told.streams) > 2)
+                await wait_until(lambda number=number: len(server.streams) > number or feed.error)  # type: ignore[misc]
+                server.streams[number].send(said(1, "one "), said(9, "nine"))
+            await wait_until(lambda: feed.error or len(server.streams) > 2)
             assert isinstance(feed.error, StreamEnded)
-            assert len(told.streams) == 2
+            assert len(server.streams) == 2
 
 
 async def test_a_closed_session_is_not_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.backends.qwen.streams.POLL_INTERVAL", 0.01)
-    async with following() as (told, _, feed):
-        before = feed.told.count(e.Heartbeat())
-        told.streams[0].send({"id": 1, "type": "session_closed", "data": {"reason": "client_close"}})
-        told.streams[0].end()
+    async with following() as (server, _, feed):
+        before = feed.events.count(e.Heartbeat())
+        server.streams[0].send({"id": 1, "type": "session_closed", "data": {"reason": "client_close"}})
+        server.streams[0].end()
         # without streams, polls prove the connection again
-        await wait_until(lambda: feed.error or feed.told.count(e.Heartbeat()) > before)
+        await wait_until(lambda: feed.error or feed.events.count(e.Heartbeat()) > before)
         assert feed.error is None
-        assert len(told.streams) == 1
+        assert len(server.streams) == 1
 
 
 async def test_leaving_a_session_closes_its_stream_and_detaches() -> None:
-    async with following() as (told, backend, feed):
+    async with following() as (server, backend, feed):
         await backend.leave("s1")
-        assert told.identities(DETACH) == ["client_1"]
+        assert server.identities(DETACH) == ["client_1"]
         assert feed.error is None
         await backend.close()
-        assert told.calls.count(DETACH) == 1
+        assert server.calls.count(DETACH) == 1
 
 
 async def test_a_flood_of_events_waits_for_the_reader_of_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:

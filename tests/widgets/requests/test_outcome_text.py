@@ -14,8 +14,8 @@ def test_our_answer_is_reported_once_when_acknowledged() -> None:
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.changed(ReplyStatusChanged(CHOICES, "sending")) is None
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
-    told = outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))
-    assert text(told) == "✓ answered  Store: SQLite · Extras: Migration, Expiry"
+    shown = outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))
+    assert text(shown) == "✓ answered  Store: SQLite · Extras: Migration, Expiry"
     assert outcomes.closed(RequestClosed(CHOICES, "answered", ANSWERS)) is None
 
 
@@ -28,24 +28,24 @@ def test_the_closing_event_may_follow_the_acknowledgement() -> None:
 
 def test_another_clients_answer_is_attributed_to_it() -> None:
     outcomes = Outcomes()
-    told = outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ())))
-    assert text(told) == "· answered elsewhere  Store: Postgres · Extras: not answered"
+    shown = outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ())))
+    assert text(shown) == "· answered elsewhere  Store: Postgres · Extras: not answered"
 
 
 def test_another_clients_earlier_answer_wins() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.closed(RequestClosed(CHOICES, "answered", (("Postgres",), ()))) is None
-    told = text(outcomes.changed(ReplyStatusChanged(CHOICES, "elsewhere")))
-    assert told.startswith("· answered elsewhere  Store: Postgres")
-    assert told.endswith("your answer was not accepted")
+    shown = text(outcomes.changed(ReplyStatusChanged(CHOICES, "elsewhere")))
+    assert shown.startswith("· answered elsewhere  Store: Postgres")
+    assert shown.endswith("your answer was not accepted")
 
 
 def test_an_expired_request() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
-    told = text(outcomes.changed(ReplyStatusChanged(CHOICES, "expired", "its turn was aborted")))
-    assert told.startswith("! expired: the server does not have this request any more: its turn was aborted")
+    shown = text(outcomes.changed(ReplyStatusChanged(CHOICES, "expired", "its turn was aborted")))
+    assert shown.startswith("! expired: the server does not have this request any more: its turn was aborted")
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
 
 
@@ -74,8 +74,8 @@ def test_rejections_and_permissions() -> None:
 
 
 def test_a_stale_request_is_reported_as_withdrawn() -> None:
-    told = text(Outcomes().closed(RequestClosed(CHOICES, "gone")))
-    assert told == "· the question was withdrawn: nothing waits for it any more"
+    shown = text(Outcomes().closed(RequestClosed(CHOICES, "gone")))
+    assert shown == "· the question was withdrawn: nothing waits for it any more"
 
 
 def test_a_stopped_answer_to_a_withdrawn_question_is_reported_as_unknown() -> None:
@@ -84,9 +84,9 @@ def test_a_stopped_answer_to_a_withdrawn_question_is_reported_as_unknown() -> No
     stopped = ReplyStatusChanged(CHOICES, "stopped", "401 Unauthorized")
     assert outcomes.changed(stopped) is None  # the question's own panel shows it
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
-    told = text(outcomes.changed(stopped))
-    assert told.startswith("! the question was withdrawn; whether your answer was accepted is not known: 401")
-    assert told.endswith("F5 after fixing it asks")
+    shown = text(outcomes.changed(stopped))
+    assert shown.startswith("! the question was withdrawn; whether your answer was accepted is not known: 401")
+    assert shown.endswith("F5 after fixing it asks")
     assert text(outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
 
 
@@ -104,5 +104,5 @@ def test_another_clients_answer_known_only_from_the_record() -> None:
     outcomes = Outcomes()
     outcomes.sent(CHOICES, ANSWERS)
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
-    told = text(outcomes.changed(ReplyStatusChanged(CHOICES, "elsewhere", "Postgres")))
-    assert told == "· answered elsewhere: Postgres · your answer was not accepted"
+    shown = text(outcomes.changed(ReplyStatusChanged(CHOICES, "elsewhere", "Postgres")))
+    assert shown == "· answered elsewhere: Postgres · your answer was not accepted"

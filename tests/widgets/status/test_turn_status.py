@@ -90,7 +90,7 @@ def test_a_stalled_turn_has_advice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told", "advice"),
+    ("kind", "shown", "advice"),
     [
         (Kind.NO_EVENTS, "heartbeats but no events for 6 min; polling the server instead", "doctor"),
         (Kind.NO_ANSWERS, "answers its health check, but nothing about this session, for 6 min", "restart it"),
@@ -98,16 +98,16 @@ def test_a_stalled_turn_has_advice() -> None:
         (Kind.NO_RESPONSE, "the server has the prompt, but no answer has started for 6 min", "abort with Esc Esc"),
     ],
 )
-def test_each_diagnosis_has_advice(kind: Kind, told: str, advice: str) -> None:
+def test_each_diagnosis_has_advice(kind: Kind, shown: str, advice: str) -> None:
     first, then = amiss(kind).split("\n")
-    assert told in first
+    assert shown in first
     assert advice in then
 
 
 def test_no_diagnosis_is_shown_while_disconnected() -> None:
-    told = turn_text(turn(), LOST, NOW, SERVER_NOW, Diagnosis(Kind.NO_ANSWERS, 370)).plain
-    assert "unknown while disconnected" in told
-    assert "health check" not in told
+    shown = turn_text(turn(), LOST, NOW, SERVER_NOW, Diagnosis(Kind.NO_ANSWERS, 370)).plain
+    assert "unknown while disconnected" in shown
+    assert "health check" not in shown
 
 
 def test_a_turn_with_an_unknown_start_shows_a_lower_bound() -> None:
@@ -143,15 +143,15 @@ def test_after_an_outage_a_turn_shows_a_status_check_until_polled(state: TurnSta
 
 def test_a_turn_is_unknown_while_disconnected() -> None:
     for state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING):
-        told = words(turn(state), LOST)
-        assert told == "turn 12:04 · unknown while disconnected; it continues if the server is up"
+        shown = words(turn(state), LOST)
+        assert shown == "turn 12:04 · unknown while disconnected; it continues if the server is up"
 
 
 def test_cancellation_on_disconnect_is_shown_while_disconnected() -> None:
-    told = words(turn(cancels_on_disconnect=True), LOST)
-    assert told.endswith("this server ends a turn when its client disconnects")
-    told = words(turn(cancels_on_disconnect=None), LOST)
-    assert told.endswith("this server may end a turn when its client disconnects")
+    shown = words(turn(cancels_on_disconnect=True), LOST)
+    assert shown.endswith("this server ends a turn when its client disconnects")
+    shown = words(turn(cancels_on_disconnect=None), LOST)
+    assert shown.endswith("this server may end a turn when its client disconnects")
 
 
 def test_heartbeats_of_the_post_count_while_disconnected() -> None:
@@ -190,7 +190,7 @@ def test_an_abort_under_way(state: AbortState, reason: str, line: ConnectionStat
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "told"),
+    ("state", "reason", "shown"),
     [
         (TurnState.FINISHED, "", "✓ finished in 12:04"),
         (TurnState.FAILED, "the model is gone", "✗ failed: the model is gone"),
@@ -199,24 +199,24 @@ def test_an_abort_under_way(state: AbortState, reason: str, line: ConnectionStat
         (TurnState.NOT_SENT, "refused", "↩ not sent: refused · “words” went back to the prompt"),
     ],
 )
-def test_the_end_of_a_turn(state: TurnState, reason: str, told: str) -> None:
-    assert end_text(turn(state, reason=reason, ended=NOW)).plain == told
+def test_the_end_of_a_turn(state: TurnState, reason: str, shown: str) -> None:
+    assert end_text(turn(state, reason=reason, ended=NOW)).plain == shown
 
 
 def test_a_cancelled_turn_names_the_servers_behaviour() -> None:
     ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=True)
-    told = end_text(ended).plain
-    assert told.startswith("! cancelled: this server ends a turn when its client disconnects (connection reset)")
+    shown = end_text(ended).plain
+    assert shown.startswith("! cancelled: this server ends a turn when its client disconnects (connection reset)")
 
 
 def test_a_cancelled_turn_names_no_unknown_behaviour() -> None:
     ended = turn(TurnState.CANCELLED, reason="connection reset", ended=NOW, cancels_on_disconnect=None)
-    told = end_text(ended).plain
-    assert told.startswith("! cancelled: the server aborted it when its connection broke (connection reset)")
+    shown = end_text(ended).plain
+    assert shown.startswith("! cancelled: the server aborted it when its connection broke (connection reset)")
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "shown"),
     [
         (LIVE, "ready"),
         (ConnectionStatus(ConnectionState.CONNECTING), "connecting…"),
@@ -225,17 +225,17 @@ def test_a_cancelled_turn_names_no_unknown_behaviour() -> None:
         (ConnectionStatus(ConnectionState.STOPPED, hint="Set HOLDFAST_PASSWORD."), "Set HOLDFAST_PASSWORD."),
     ],
 )
-def test_without_a_turn(line: ConnectionStatus, told: str) -> None:
-    assert quiet_text(line).plain == told
+def test_without_a_turn(line: ConnectionStatus, shown: str) -> None:
+    assert quiet_text(line).plain == shown
 
 
 def test_an_unknown_session_is_not_shown_as_deleted() -> None:
-    told = missing_session_text(ConnectionStatus(ConnectionState.LIVE), readable=False, unknown="ses_typo").plain
-    assert "no session ses_typo on this server" in told
-    assert "deleted" not in told
+    shown = missing_session_text(ConnectionStatus(ConnectionState.LIVE), readable=False, unknown="ses_typo").plain
+    assert "no session ses_typo on this server" in shown
+    assert "deleted" not in shown
 
 
 @pytest.mark.parametrize(("readable", "said"), [(True, "It can still be read here; sending"), (False, "\nSending")])
 def test_a_deleted_session_is_readable_only_if_loaded(readable: bool, said: str) -> None:
-    told = missing_session_text(ConnectionStatus(ConnectionState.LIVE), readable=readable).plain
-    assert f"{said} starts a new session." in told
+    shown = missing_session_text(ConnectionStatus(ConnectionState.LIVE), readable=readable).plain
+    assert f"{said} starts a new session." in shown

@@ -26,20 +26,20 @@ def coloured(lines: tuple[Content, ...]) -> bool:
 
 
 def test_only_short_code_is_highlighted_at_once() -> None:
-    kept = Highlights()
-    short = kept.at_once(code(SHORT), "python")
+    highlights = Highlights()
+    short = highlights.at_once(code(SHORT), "python")
     assert short is not None
     assert coloured(short)
-    assert kept.at_once(code(SHORT + 1), "python") is None
+    assert highlights.at_once(code(SHORT + 1), "python") is None
 
 
 async def test_code_highlighted_in_a_thread_is_cached() -> None:
-    kept = Highlights()
+    highlights = Highlights()
     long = code(SHORT + 1)
-    lines = await kept.beside(long, "python")
+    lines = await highlights.beside(long, "python")
     assert coloured(lines)
-    assert kept.at_once(long, "python") is lines
-    assert kept.at_once(long, "rust") is None
+    assert highlights.at_once(long, "python") is lines
+    assert highlights.at_once(long, "rust") is None
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_few_long_lines_are_not_highlighted_at_once() -> None:
 
 
 async def test_the_number_of_cached_lines_is_bounded() -> None:
-    kept = Highlights()
+    highlights = Highlights()
     pieces = [code(AT_MOST, name) for name in "abcde"]
     for piece in pieces:
-        await kept.beside(piece, "python")
+        await highlights.beside(piece, "python")
     assert KEPT < 5 * AT_MOST
-    assert [kept.at_once(piece, "python") is None for piece in pieces] == [True, False, False, False, False]
+    assert [highlights.at_once(piece, "python") is None for piece in pieces] == [True, False, False, False, False]
 
 
 def test_highlighting_that_changes_lines_is_discarded() -> None:
@@ -102,10 +102,10 @@ async def test_code_highlighted_at_once_in_one_frame_is_bounded(monkeypatch: pyt
         return (Content.styled(source, "red"),)
 
     monkeypatch.setattr(highlighting, "_coloured", slow)
-    kept = Highlights()
-    found = [kept.at_once(f"piece {number}", "python") for number in range(100)]
+    highlights = Highlights()
+    found = [highlights.at_once(f"piece {number}", "python") for number in range(100)]
     immediate = [lines for lines in found if lines is not None]
     assert found[0] is not None
     assert len(immediate) * 0.03 <= FRAME_BUDGET + 0.12, "the last one, and what the pauses between them gave"
-    assert coloured(await kept.beside("piece 99", "python"))
-    assert kept.at_once("piece 99", "python") is not None, "it was highlighted before"
+    assert coloured(await highlights.beside("piece 99", "python"))
+    assert highlights.at_once("piece 99", "python") is not None, "it was highlighted before"
