@@ -19,7 +19,7 @@ help:
 	@echo 'make run          the client, on a scripted server of its own'
 	@echo 'make test         the whole suite, except what needs npm'
 	@echo 'make check        format, lint, types and import contracts'
-	@echo 'make docs         docs/keys.md and the keys of the README, from the table of keys'
+	@echo 'make docs         docs/keys.md, docs/json.schema.json and tables of other pages, from the code'
 	@echo 'make chaos        2,000 seeded schedules of faults; make test runs the first 200; a client killed at 20 points;'
 	@echo '                  10,000 examples of damaged JSON for each family'
 	@echo 'make hostile      every attack on every route, and their table in docs/security.md; make test runs a tenth'
@@ -46,6 +46,7 @@ check: $(SET_UP)
 
 docs: $(SET_UP)
 	$(BIN)/python -m tests.documented_keys
+	$(BIN)/python -m tests.documented_json
 
 chaos: $(SET_UP)
 	$(BIN)/pytest tests/chaos --schedules=2000 -n 2

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import server_stub.__main__
 import tui.cli.main
 from server_stub.faults.kinds import KINDS, fault, parse
 from server_stub.scenarios.catalog import SCENARIOS
+from tests.documented_json import CODES, exit_codes, schema_text
 from tests.documented_keys import FIVE_KEYS, five_keys, keys_page
+from tui.cli.answer_rules import read_rules
 from tui.config.keymap import KEYS
 from tui.config.settings import FILE_KEYS, read_file
 
@@ -53,10 +56,24 @@ def test_each_make_target_exists() -> None:
 
 
 def test_each_flag_exists() -> None:
-    commands = (tui.cli.main.main, server_stub.__main__.main)
+    others = [import_module(module).command for module, _ in tui.cli.main.SubcommandGroup.others.values()]
+    commands = (tui.cli.main.main, server_stub.__main__.main, *others)
     flags = {flag for command in commands for option in command.params for flag in option.opts}
     of_pytest = {"--snapshot-update", "--attack", "--attack-seed"}
     assert set(re.findall(r"(?<![-\w])--[a-z]+(?:-[a-z]+)*", ALL)) - flags == {"--help", *of_pytest}
+
+
+def test_json_schema_and_exit_codes_are_those_of_the_code() -> None:
+    assert (ROOT / "docs/json.schema.json").read_text() == schema_text(), "make docs writes it"
+    [table] = CODES.findall(PAGES["docs/commands.md"])
+    assert table == exit_codes(), "make docs writes it"
+
+
+def test_rules_of_the_example_are_valid(tmp_path: Path) -> None:
+    [example] = blocks("docs/commands.md", "toml")
+    path = tmp_path / "rules.toml"
+    path.write_text(example)
+    read_rules(path)
 
 
 def test_each_variable_is_read() -> None:

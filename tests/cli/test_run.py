@@ -11,8 +11,10 @@ import pytest
 from server_stub.domain.profiles import PROFILES
 from tests.cli.shell import HOLDFAST, Shell, ended, until_line
 from tests.end_to_end.stub import Stub, running_stub
+from tests.json_schema import problems
 from tests.waiting import PATIENCE
 
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/json.schema.json").read_text())
 PLAIN = "Done. Nothing to call, **all** is well.\n"
 
 
@@ -119,6 +121,27 @@ reason = "not here"
     rules.write_text("[[rule]]\nheder = 1\n")
     invalid = shell.run("run", "ASK", shell.stub.address, "--answers", str(rules))
     assert (invalid.code, "line 2: heder: " in invalid.err) == (2, True)
+
+
+@pytest.mark.parametrize("profile", ["opencode", "mimo", "qwen"])
+def test_json_is_valid_and_events_end_with_the_result(shell: Shell) -> None:
+    outcomes = []
+    for words in (["TOOLS"], ["FAIL 401"], ["ASK", "--on-request", "fail"], ["SHELL x", "--on-request", "reject"]):
+        events = [
+            json.loads(line) for line in shell.run("run", *words, shell.stub.address, "--stream-json").out.splitlines()
+        ]
+        assert [problem for event in events for problem in problems(event, SCHEMA, SCHEMA)] == []
+        assert [event["type"] for event in events].count("end") == 1
+        assert events[-1]["type"] == "end"
+        result = events[-1]["result"]
+        assert "".join(event["text"] for event in events if event["type"] == "text") == result["text"]
+        outcomes.append(result["outcome"])
+        (line,) = shell.run(
+            "wait", result["session"], shell.stub.address, "--json", "--on-request", "fail"
+        ).out.splitlines()
+        assert problems(json.loads(line), SCHEMA, SCHEMA) == []
+        assert json.loads(line)["outcome"] == result["outcome"]
+    assert outcomes == ["finished", "failed", "waiting", "denied"]
 
 
 def test_time_limit_leaves_or_aborts_the_turn(shell: Shell) -> None:
