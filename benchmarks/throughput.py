@@ -9,8 +9,8 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,11 +21,11 @@ from benchmarks.programs import bench_stub
 from benchmarks.table import Row
 from tests.processes import clean_environment, read_line, running
 from tui.backends.opencode.backend import OpenCode
-from tui.core.backoff import Backoff
 from tui.core.connection_status import ConnectionMonitor
 from tui.core.events import Event, StreamLost
 from tui.core.store import Store
-from tui.net.event_connection import EventConnection
+from tui.net.clocks import Clocks
+from tui.net.event_connection import EventConnection, Feed
 from tui.net.http_client import Http
 
 TIMES = 4.0
@@ -99,28 +99,26 @@ async def read_by_link(address: str, session: str) -> int:
     ended = asyncio.Event()
     count = 0
 
-    def take(event: Event) -> None:
-        nonlocal count
-        count += 1
-        store.apply(event)
-        if isinstance(event, StreamLost):
-            ended.set()
-
-    async def nothing() -> tuple[Event, ...]:
-        return ()
-
     http = Http(address)
-    link = EventConnection(
-        subscribe=OpenCode(http).subscribe,
-        fetch=nothing,
-        deliver=take,
-        changed=lambda: None,
-        health=ConnectionMonitor(),
-        backoff=Backoff(lambda: 0.5),
-        clock=time.monotonic,
-        wall=time.time,
-        sleep=asyncio.sleep,
-    )
+
+    class Reading(EventConnection):
+        def subscribe(self, on_bytes: Callable[[int], None]) -> AbstractAsyncContextManager[Feed]:
+            return OpenCode(http).subscribe(on_bytes)
+
+        async def fetch_all(self) -> Sequence[Event]:
+            return ()
+
+        def apply(self, event: Event) -> None:
+            nonlocal count
+            count += 1
+            store.apply(event)
+            if isinstance(event, StreamLost):
+                ended.set()
+
+        def on_change(self) -> None:
+            pass
+
+    link = Reading(ConnectionMonitor(), Clocks())
     task = asyncio.create_task(link.run())
     await ended.wait()
     task.cancel()

@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 import pytest
 
+from tests.fake_ports import clocks
 from tests.fake_time import FakeTime, settle
 from tests.waiting import wait_until
-from tui.core.backoff import Backoff
 from tui.core.connection_status import ConnectionMonitor, ConnectionState
 from tui.core.events import Connected, Event, Heartbeat, SessionDeleted, StreamLost
 from tui.net import event_connection
@@ -72,6 +72,26 @@ class Server:
         await settle()
 
 
+class Connection(EventConnection):
+    """Connects to the server of the test, and records what is delivered."""
+
+    def __init__(self, harness: "Harness") -> None:
+        super().__init__(harness.health, clocks(harness.time))
+        self._harness = harness
+
+    def subscribe(self, on_bytes: Callable[[int], None]) -> AbstractAsyncContextManager[Feed]:
+        return self._harness.server.subscribe(on_bytes)
+
+    async def fetch_all(self) -> Sequence[Event]:
+        return await self._harness.server.fetch()
+
+    def apply(self, event: Event) -> None:
+        self._harness.delivered.append(event)
+
+    def on_change(self) -> None:
+        self._harness.synced.append(self.synced)
+
+
 class Harness:
     """An event connection with its dependencies, and the events it delivered."""
 
@@ -81,17 +101,7 @@ class Harness:
         self.server = Server(self.health)
         self.delivered: list[Event] = []
         self.synced: list[bool] = []
-        self.connection = EventConnection(
-            subscribe=self.server.subscribe,
-            fetch=self.server.fetch,
-            deliver=self.delivered.append,
-            changed=lambda: self.synced.append(self.connection.synced),
-            health=self.health,
-            backoff=Backoff(lambda: 0.5),
-            clock=self.time.mono,
-            wall=self.time.wall,
-            sleep=self.time.sleep,
-        )
+        self.connection = Connection(self)
 
     def state(self) -> ConnectionState:
         return self.health.view(self.time.mono()).state

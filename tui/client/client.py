@@ -37,7 +37,7 @@ from tui.core.changes import (
     Change,
     Notice,
 )
-from tui.core.connection_status import ConnectionStatus
+from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
 from tui.core.model import Answers, PermissionReply, Request, Session
 from tui.core.store import Store
@@ -180,7 +180,7 @@ class Client:
 
     async def close(self) -> None:
         """Cancel all tasks, close the backend and the journal. Turns keep running where the server supports that."""
-        self._connection.closed = True
+        self._connection.stop()
         await self._tasks.close()
         await self._connection.close()
         self.journal.close()
@@ -202,18 +202,19 @@ class Client:
 
     def set_focused(self, now: bool) -> None:
         """Set whether the terminal has the focus; gaining it retries a lost connection."""
-        self._connection.set_focused(now)
+        self._connection.focused = now
         if now and not self.line().up:
             self.retry_now()
 
     @property
     def input_pause(self) -> float:
         """Seconds that long work should pause between two slices, so that typed keys are echoed in time."""
-        return self._connection.input_pause
+        return self._connection.input_priority.pause
 
     def on_user_input(self) -> None:
         """Record a key press: it counts as focus, and retries a lost connection if the client had no focus before."""
-        if self._connection.on_user_input():
+        watched = self._connection.on_user_input()
+        if not watched and self.line().state is ConnectionState.RECONNECTING:
             self.retry_now()
 
     def verify_now(self) -> None:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class EventHandler:
-    """The `ConnectionHandler` of the client; other parts apply the events of their own requests by it, too."""
+    """What `ServerConnection` reports to; other parts of the client apply the events of their own requests by it."""
 
     def __init__(
         self,

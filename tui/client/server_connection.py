@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Protocol
 
 from tui.backends.base import Backend, ServerInfo
+from tui.client.event_handler import EventHandler
 from tui.client.ports import Emit, Spawn
-from tui.core.backoff import Backoff
 from tui.core.changes import ConnectionChanged, Notice
 from tui.core.connection_status import ConnectionMonitor, ConnectionState, ConnectionStatus
 from tui.core.events import Event
@@ -23,26 +22,7 @@ class NotConnected(NetError):
         super().__init__("not connected yet", "Wait for the connection, or retry it now.")
 
 
-class ConnectionHandler(Protocol):
-    """What a connection needs done."""
-
-    async def fetch_all(self) -> Sequence[Event]:
-        """The server's state as events, after a gap in the event stream. Raises `NetError`."""
-
-    def apply(self, event: Event) -> None:
-        """Apply an event of the stream or of `fetch_all`."""
-
-    def on_handshake(self, backend: Backend) -> None:
-        """The server answered; its events follow."""
-
-    def on_synced(self) -> None:
-        """The store is synchronized with the server."""
-
-    def on_unsynced(self) -> None:
-        """The store may not be synchronized with the server any more."""
-
-
-class ServerConnection:
+class ServerConnection(EventConnection):
     """Connects and reconnects from `start` on. `detect` finds the server's family, at the first connection."""
 
     def __init__(
@@ -53,35 +33,26 @@ class ServerConnection:
         spawn: Spawn,
         clocks: Clocks,
     ) -> None:
+        super().__init__(ConnectionMonitor(), clocks)
         self._detect = detect
         self._emit = emit
         self._spawn = spawn
-        self._clocks = clocks
         self._backend: Backend | None = None
         self._task: asyncio.Task[None] | None = None
         self.closed = False
         """Whether the client closes: from then on nothing counts as synchronized."""
         self.info: ServerInfo | None = None
         """The server's data of the last handshake."""
-        self.health = ConnectionMonitor()
         self.up = asyncio.Event()
         """Set while the event stream is open and the store is synchronized."""
-        self._stream = EventConnection(
-            subscribe=self._subscribe,
-            fetch=lambda: self._handler.fetch_all(),
-            deliver=lambda event: self._handler.apply(event),
-            changed=self._on_change,
-            health=self.health,
-            backoff=Backoff(clocks.random),
-            clock=clocks.mono,
-            wall=clocks.wall,
-            sleep=clocks.sleep,
-        )
-        self.refetch = self._stream.refetch
 
-    def start(self, handler: ConnectionHandler) -> None:
+    def start(self, handler: EventHandler) -> None:
         self._handler = handler
         self._run()
+
+    def stop(self) -> None:
+        """Count as not synchronized from now on, because the client closes."""
+        self.closed, self.synced = True, False
 
     async def close(self) -> None:
         if self._backend is not None:
@@ -98,16 +69,6 @@ class ServerConnection:
             raise NotConnected
         return self._backend
 
-    @property
-    def synced(self) -> bool:
-        """Whether the event stream is open and the store is synchronized."""
-        return self._stream.synced and not self.closed
-
-    @property
-    def events(self) -> int:
-        """The number of events received, other than heartbeats."""
-        return self._stream.events
-
     def status(self) -> ConnectionStatus:
         return self.health.view(self._clocks.mono())
 
@@ -119,26 +80,12 @@ class ServerConnection:
     def restart(self) -> None:
         """Reconnect at once, whatever the status."""
         self._run_again()
-        self._stream.restart()
+        super().restart()
 
     def retry_now(self) -> None:
         """Retry a lost connection at once, also after *stopped*."""
         self._run_again()
-        self._stream.retry_now()
-
-    def set_focused(self, now: bool) -> None:
-        self._stream.focused = now
-
-    def on_user_input(self) -> bool:
-        """Record a key press, which counts as focus; returns whether a lost connection had no focus before."""
-        watched = self._stream.watched
-        self._stream.on_user_input()
-        return not watched and self.status().state is ConnectionState.RECONNECTING
-
-    @property
-    def input_pause(self) -> float:
-        """Seconds that long work should pause between two slices, so that typed keys are echoed in time."""
-        return self._stream.input_priority.pause
+        super().retry_now()
 
     async def pause(self, seconds: float) -> None:
         """Wait `seconds` or until the client reconnects; while the connection is stopped, until it reconnects."""
@@ -153,8 +100,14 @@ class ServerConnection:
             sleeping.cancel()
             waking.cancel()
 
+    async def fetch_all(self) -> Sequence[Event]:
+        return await self._handler.fetch_all()
+
+    def apply(self, event: Event) -> None:
+        self._handler.apply(event)
+
     @asynccontextmanager
-    async def _subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Feed]:
+    async def subscribe(self, on_bytes: Callable[[int], None]) -> AsyncIterator[Feed]:
         if self._backend is None:
             self._backend, server = await self._detect()
         else:
@@ -180,7 +133,7 @@ class ServerConnection:
         self.health.answered(server.round_trip)
 
     def _run(self) -> None:
-        self._task = self._spawn(self._stream.run())
+        self._task = self._spawn(self.run())
         self._task.add_done_callback(self._on_exit)
 
     def _run_again(self) -> None:
@@ -192,10 +145,10 @@ class ServerConnection:
         if not task.cancelled():
             what = f"Holdfast itself failed ({type(task.exception()).__name__})"
             self.health.stopped(self._clocks.mono(), what, "F5 retries. If it happens again, restart Holdfast.")
-            self._on_change()
+            self.on_change()
 
-    def _on_change(self) -> None:
-        if not self._stream.synced:
+    def on_change(self) -> None:
+        if not self.synced:
             self.up.clear()
             self._handler.on_unsynced()
         elif not self.up.is_set():

@@ -15,6 +15,7 @@ from typing import Protocol
 from tui.core.backoff import Backoff
 from tui.core.connection_status import ConnectionMonitor
 from tui.core.events import Connected, Event, Heartbeat, ServerShuttingDown, StreamLost
+from tui.net.clocks import Clocks
 from tui.net.errors import ConnectFailed, ConnectionLost, HttpStatusError, NetError, ReadTimeout
 from tui.net.pacing import InputPriority, Slice
 
@@ -83,35 +84,12 @@ class BacklogOverflow(NetError):
 
 
 class EventConnection:
-    """Keeps one event stream open while `run` runs. `events` counts events other than heartbeats.
+    """Keeps one event stream open while `run` runs. `health` is its status; a subclass says what the stream is."""
 
-    `subscribe` opens a stream and reports its bytes; `fetch` returns the current state as events, after a gap;
-    `deliver` is called with each event in order; `changed` when `health` changed. `clock` is monotonic and `wall` is
-    epoch, both in seconds.
-    """
-
-    def __init__(
-        self,
-        *,
-        subscribe: Callable[[Callable[[int], None]], AbstractAsyncContextManager[Feed]],
-        fetch: Callable[[], Awaitable[Sequence[Event]]],
-        deliver: Callable[[Event], None],
-        changed: Callable[[], None],
-        health: ConnectionMonitor,
-        backoff: Backoff,
-        clock: Callable[[], float],
-        wall: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self._subscribe = subscribe
-        self._fetch = fetch
-        self._deliver = deliver
-        self._changed = changed
-        self._health = health
-        self._backoff = backoff
-        self._clock = clock
-        self._wall = wall
-        self._sleep = sleep
+    def __init__(self, health: ConnectionMonitor, clocks: Clocks) -> None:
+        self.health = health
+        self._backoff = Backoff(clocks.random)
+        self._clocks = clocks
         self._wake = asyncio.Event()
         self._restart = asyncio.Event()
         self._waiting: deque[Event] = deque()
@@ -124,13 +102,30 @@ class EventConnection:
         self._input_at = float("-inf")
         self.input_priority = InputPriority()
         self.events = 0
+        """The number of events received, other than heartbeats."""
+
+    def subscribe(self, on_bytes: Callable[[int], None]) -> AbstractAsyncContextManager[Feed]:
+        """Open a stream, which reports its bytes."""
+        raise NotImplementedError
+
+    async def fetch_all(self) -> Sequence[Event]:
+        """The current state as events, after a gap. Raises `NetError`."""
+        raise NotImplementedError
+
+    def apply(self, event: Event) -> None:
+        """Called with each event, in order."""
+        raise NotImplementedError
+
+    def on_change(self) -> None:
+        """Called when `health` or `synced` may have changed."""
+        raise NotImplementedError
 
     async def run(self) -> None:
         """Connect and stay connected until cancelled."""
         try:
             while True:
-                self._health.connecting(self._clock())
-                self._changed()
+                self.health.connecting(self._clocks.mono())
+                self.on_change()
                 lost = await self._hold_or_restart()
                 self.synced = False
                 self._take(StreamLost())
@@ -141,12 +136,14 @@ class EventConnection:
     @property
     def watched(self) -> bool:
         """Whether the user is watching: then a server that is back is found within a second."""
-        return self.focused or self._clock() - self._input_at < AT_THE_KEYS
+        return self.focused or self._clocks.mono() - self._input_at < AT_THE_KEYS
 
-    def on_user_input(self) -> None:
-        """The user pressed a key or moved the mouse."""
-        self._input_at = self._clock()
+    def on_user_input(self) -> bool:
+        """Record a key press or a move of the mouse; returns whether the user was watching before."""
+        watched = self.watched
+        self._input_at = self._clocks.mono()
         self.input_priority.input_received()
+        return watched
 
     def retry_now(self) -> None:
         """Retry at once if it is pausing or stopped; else do nothing."""
@@ -175,14 +172,14 @@ class EventConnection:
             async with self._handing_over:
                 turn = Slice()
                 while fetched or (self._fetches == 1 and self._waiting):
-                    self._deliver((fetched or self._waiting).popleft())
+                    self.apply((fetched or self._waiting).popleft())
                     if turn.over:
                         await asyncio.sleep(self.input_priority.pause)
                         turn.begin()
         finally:
             self._fetches -= 1
             while fetched or (not self._fetches and self._waiting):
-                self._deliver((fetched or self._waiting).popleft())
+                self.apply((fetched or self._waiting).popleft())
 
     async def _hold_or_restart(self) -> NetError:
         """As `_hold`, until a restart is requested."""
@@ -200,8 +197,8 @@ class EventConnection:
     async def _hold(self) -> NetError:
         """Run one stream; returns why it ended."""
         try:
-            async with self._subscribe(self._on_bytes) as feed:
-                self._health.opened(self._clock())
+            async with self.subscribe(self._on_bytes) as feed:
+                self.health.opened(self._clocks.mono())
                 # the resync first: live events wait from its first step on
                 tasks = [asyncio.create_task(work) for work in (self._resync(), self._read(feed), self._watch())]
                 try:
@@ -226,36 +223,36 @@ class EventConnection:
                     await asyncio.sleep(self.input_priority.pause)
                     turn.begin()
                 if isinstance(event, Heartbeat):
-                    self._health.heartbeat(self._clock())
+                    self.health.heartbeat(self._clocks.mono())
                 elif not isinstance(event, Connected | ServerShuttingDown):
                     self.events += 1
                 if self.synced and not isinstance(event, Connected | ServerShuttingDown):
                     self._backoff.reset()
-                    self._health.reset_attempts()
+                    self.health.reset_attempts()
                 if len(self._waiting) >= WAITING_EVENTS or self._waiting_bytes > WAITING_BYTES:
                     raise BacklogOverflow
                 self._take(event)
         raise StreamEnded
 
     async def _resync(self) -> None:
-        await self.refetch(self._fetch)
+        await self.refetch(self.fetch_all)
         self.synced = True
-        self._changed()
+        self.on_change()
 
     async def _watch(self) -> None:
         """Raise for a silent stream, after two timely checks: after a blocked event loop, one proves nothing."""
-        overdue, last = False, self._clock()
-        drift = self._wall() - last
+        overdue, last = False, self._clocks.mono()
+        drift = self._clocks.wall() - last
         while True:
-            await self._sleep(WATCH_EVERY)
-            now = self._clock()
-            if abs(self._wall() - now - drift) > ASLEEP:
+            await self._clocks.sleep(WATCH_EVERY)
+            now = self._clocks.mono()
+            if abs(self._clocks.wall() - now - drift) > ASLEEP:
                 raise SystemSlept
             in_time, last = now - last < 2 * WATCH_EVERY, now
-            silence = self._health.silence(now)
-            if silence is not None and silence > FIRST_BYTES and self.synced and not self._health.has_received:
+            silence = self.health.silence(now)
+            if silence is not None and silence > FIRST_BYTES and self.synced and not self.health.has_received:
                 raise HeldBack(round(silence))
-            if silence is None or silence <= self._health.silence_limit:
+            if silence is None or silence <= self.health.silence_limit:
                 overdue = False
             elif overdue and in_time:
                 raise ReadTimeout(round(silence))
@@ -264,21 +261,21 @@ class EventConnection:
 
     def _on_bytes(self, count: int) -> None:
         self._waiting_bytes = self._waiting_bytes + count if self._fetches else 0
-        if self._health.received(self._clock()):
-            self._changed()
+        if self.health.received(self._clocks.mono()):
+            self.on_change()
 
     def _take(self, event: Event) -> None:
         if self._fetches:
             self._waiting.append(event)
         else:
-            self._deliver(event)
+            self.apply(event)
 
     def _lost_for(self, now: float) -> float:
-        return self._health.view(now).lost_for or 0.0
+        return self.health.view(now).lost_for or 0.0
 
     def _nobody_answered(self, lost: NetError) -> bool:
         """A tunnel or a proxy may take the connection, and reset it while there is no server behind it."""
-        return isinstance(lost, ConnectFailed | ConnectionLost) and not self._health.has_answered
+        return isinstance(lost, ConnectFailed | ConnectionLost) and not self.health.has_answered
 
     async def _pause(self, lost: NetError) -> None:
         """Wait before the next attempt: for the backoff, or until the user acts."""
@@ -286,22 +283,22 @@ class EventConnection:
         self._wake.clear()
         if isinstance(lost, Restarted):
             self._backoff.reset()
-            self._health.lost(self._clock(), lost.message, retry_at=self._clock(), answers=True)
+            self.health.lost(self._clocks.mono(), lost.message, retry_at=self._clocks.mono(), answers=True)
             return
         if lost.permanent:
-            self._health.stopped(self._clock(), lost.message, lost.hint)
-            self._changed()
+            self.health.stopped(self._clocks.mono(), lost.message, lost.hint)
+            self.on_change()
             await self._wake.wait()
             self._backoff.reset()  # a manual retry restarts the attempt count, as in `ConnectionMonitor`
             return
         asked = lost.retry_after if isinstance(lost, HttpStatusError) and lost.retry_after is not None else 0.0
         delay = self._backoff.next(at_least=asked)
-        now = self._clock()
+        now = self._clocks.mono()
         if isinstance(lost, SystemSlept):
             delay = 0.0
         elif self._nobody_answered(lost) and self.watched and self._lost_for(now) < PATIENTLY_WATCHED:
             delay = min(delay, FOCUSED_RETRY)
-        self._health.lost(
+        self.health.lost(
             now,
             lost.message,
             lost.hint,
@@ -309,8 +306,8 @@ class EventConnection:
             silent=isinstance(lost, ReadTimeout),
             answers=not isinstance(lost, ConnectFailed | ReadTimeout | ConnectionLost),
         )
-        self._changed()
-        sleeping = asyncio.ensure_future(self._sleep(delay))
+        self.on_change()
+        sleeping = asyncio.ensure_future(self._clocks.sleep(delay))
         waking = asyncio.create_task(self._wake.wait())
         try:
             await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
