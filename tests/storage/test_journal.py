@@ -356,7 +356,7 @@ def test_a_read_only_file_disables_the_journal_with_a_warning(tmp_path: Path, st
     path = tmp_path / "state" / "journal.sqlite"
     journal = start()
     told: list[str] = []
-    journal.told = told.append
+    journal.subscribe(told.append)
     journal._file.connection.execute("PRAGMA query_only = ON")
     journal.save_draft("ses_1", "x")
     assert told == [journal.problem]
@@ -370,7 +370,7 @@ def test_a_read_only_file_disables_the_journal_with_a_warning(tmp_path: Path, st
 def test_a_full_disk_disables_the_journal_without_an_exception(start: Start) -> None:
     journal = start()
     told: list[str] = []
-    journal.told = told.append
+    journal.subscribe(told.append)
     (pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
     journal._file.connection.execute(f"PRAGMA max_page_count = {pages}")
     for number in range(50):
@@ -396,7 +396,7 @@ def test_a_file_of_a_newer_version_is_not_changed(tmp_path: Path, start: Start) 
 def test_a_locked_file_is_reported(tmp_path: Path, start: Start) -> None:
     journal = start()
     told: list[str] = []
-    journal.told = told.append
+    journal.subscribe(told.append)
     with held(tmp_path):
         journal.submit(Queued("q_1", "ses_1", "do it"), 1)
         journal.save_last_session("ses_1")

@@ -161,9 +161,7 @@ class Client:
         `adopt`: take over the prompts, aborts and answers of ended clients. A client that does one thing and ends
         leaves them to the next one that stays.
         """
-        self.journal.told = self._tell_journal
-        for problem in self.journal.problems:
-            self.journal.told(problem)
+        self.journal.subscribe(self._tell_journal)
         if adopt:
             self.prompts.restore()
             self._abort_sender.restore()

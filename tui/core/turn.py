@@ -37,32 +37,12 @@ from typing import assert_never
 
 import msgspec
 
+from tui.core import turn_inputs as inputs
 from tui.core.held_post import ATTEMPTS_MAX, HeldPost
 from tui.core.idle_ending import Idleness
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.poll_schedule import POLL_DELAYS, PollSchedule
 from tui.core.turn_ending import Ending, Stops
-from tui.core.turn_inputs import (
-    AbortFailed,
-    AbortNearby,
-    AbortRequested,
-    Accepted,
-    Activity,
-    BodyReceived,
-    Disconnected,
-    HeadersReceived,
-    Input,
-    PaddingReceived,
-    PostFailed,
-    PostNotSent,
-    PostRefused,
-    Reconnected,
-    Rejected,
-    ServerError,
-    Snapshot,
-    Tick,
-    TraitsKnown,
-)
 from tui.core.turn_state import TERMINAL_STATES, Action, TurnState
 
 UNACKNOWLEDGED_TIMEOUT = 20.0
@@ -200,48 +180,48 @@ class Turn(msgspec.Struct):
             return 0.0
         return max(0.0, now - self.last_activity)
 
-    def receive(self, what: Input, now: float) -> Actions:
+    def receive(self, what: inputs.Input, now: float) -> Actions:
         """Process one input; returns the client's next actions, in order."""
         if self.over:
             return ()
         match what:
-            case HeadersReceived():
+            case inputs.HeadersReceived():
                 self.post.headers_at = now
                 return self._acknowledged(now)
-            case PaddingReceived(total):
+            case inputs.PaddingReceived(total):
                 self.post.padding(total, now)
                 return self._acknowledged(now)
-            case BodyReceived(message, rejected):
+            case inputs.BodyReceived(message, rejected):
                 return self._body(message, now, rejected=rejected)
-            case Accepted(prompt_id):
+            case inputs.Accepted(prompt_id):
                 self.prompt_id, self.post.held, self._seen = prompt_id, False, True
                 return self._acknowledged(now)
-            case PostNotSent(reason) | PostRefused(reason):
+            case inputs.PostNotSent(reason) | inputs.PostRefused(reason):
                 return self._refused(reason, now)
-            case PostFailed():
+            case inputs.PostFailed():
                 return self._post_failed(what, now)
-            case Snapshot():
+            case inputs.Snapshot():
                 return self._snapshot(what, now)
-            case AbortRequested():
+            case inputs.AbortRequested():
                 self.stops.abort_requested = True
-            case AbortFailed():
+            case inputs.AbortFailed():
                 self.stops.abort_requested = False
-            case AbortNearby():
+            case inputs.AbortNearby():
                 self.stops.abort_nearby = True
-            case Rejected():
+            case inputs.Rejected():
                 self.stops.rejected = what
-            case ServerError(failure):
+            case inputs.ServerError(failure):
                 self.failure, self.last_activity = failure, now
-            case Activity():
+            case inputs.Activity():
                 self.last_activity = now
-            case TraitsKnown(cancels_on_disconnect):
+            case inputs.TraitsKnown(cancels_on_disconnect):
                 self.cancels_on_disconnect = cancels_on_disconnect
-            case Disconnected():
+            case inputs.Disconnected():
                 self.unwatched = True
-            case Reconnected():
+            case inputs.Reconnected():
                 self.post.suspect = self.post.held
                 return (Action.POLL,)
-            case Tick():
+            case inputs.Tick():
                 sending = self.state is TurnState.SENDING
                 return (Action.POLL,) if self._polls.due(now, sending, self.last_activity) else ()
             case _:
@@ -270,7 +250,7 @@ class Turn(msgspec.Struct):
             return self._poll_after_failure(now)
         return self._end(TurnState.NOT_SENT, now, reason)
 
-    def _post_failed(self, how: PostFailed, now: float) -> Actions:
+    def _post_failed(self, how: inputs.PostFailed, now: float) -> Actions:
         if self._seen and not self.post.held:
             return ()  # the server has it, and does not hold the POST
         self.post.fail(how, now)
@@ -281,7 +261,7 @@ class Turn(msgspec.Struct):
         self._polls.post_failed(now)
         return (Action.POLL,)
 
-    def _snapshot(self, seen: Snapshot, now: float) -> Actions:
+    def _snapshot(self, seen: inputs.Snapshot, now: float) -> Actions:
         if seen.version != self._version:
             self._version, self.last_activity = seen.version, now
         if seen.others_failure:
@@ -314,12 +294,12 @@ class Turn(msgspec.Struct):
         interrupted = answer.failure is not None and answer.failure.kind == "interrupted"
         return interrupted or (answer.ended and not self.post.held)
 
-    def _not_there(self, seen: Snapshot, now: float) -> Actions:
+    def _not_there(self, seen: inputs.Snapshot, now: float) -> Actions:
         """The server does not have the prompt (`stored` False), or a poll could not tell (None)."""
         if not seen.polled or seen.stored is None:
             return ()
         if self.state is TurnState.SENDING and now - self.post.sent_at >= UNACKNOWLEDGED_TIMEOUT:
-            failed = PostFailed("the server never responded to it", cut=False)
+            failed = inputs.PostFailed("the server never responded to it", cut=False)
             return (Action.CLOSE_POST, *self._post_failed(failed, now))
         if self.state is not TurnState.UNKNOWN or not self._certainly_missing(now):
             return ()
@@ -342,7 +322,7 @@ class Turn(msgspec.Struct):
         failed_at = self._polls.failed_at
         return self._polls.missing >= 2 and failed_at is not None and now - failed_at >= certain_after
 
-    def _show_work(self, seen: Snapshot, now: float) -> None:
+    def _show_work(self, seen: inputs.Snapshot, now: float) -> None:
         if seen.waiting:
             since = now - seen.waited
             self.waiting_since = since if self.waiting_since is None else min(self.waiting_since, since)
@@ -357,7 +337,7 @@ class Turn(msgspec.Struct):
             case Idle():
                 pass
 
-    def _idle(self, seen: Snapshot, now: float) -> Actions:
+    def _idle(self, seen: inputs.Snapshot, now: float) -> Actions:
         if self.state is TurnState.WAITING and not seen.waiting:
             self.state, self.waiting_since = TurnState.RUNNING, None
         idle_for, own = self._polls.idle(now), self.prompt is not None

@@ -51,7 +51,7 @@ Step = tuple[str, tuple[object, ...]]
 class Journal:
     """The rows of one `server` in the journal of `folder`; in memory if that is None or unusable.
 
-    `wall` returns epoch seconds. `told` is called with each later problem; `problem` is the latest one.
+    `wall` returns epoch seconds; `problem` is the latest problem.
     """
 
     def __init__(self, folder: Path | None, server: str, *, wall: Callable[[], float]) -> None:
@@ -60,13 +60,19 @@ class Journal:
         self._me = OwnerLock(folder)
         self.problems: list[str] = []
         """All problems so far as messages, the newest last."""
-        self.told: Callable[[str], None] = lambda problem: None
+        self._listeners: list[Callable[[str], None]] = []
         self._file = JournalFile(folder, self._me, wall=wall, say=self._say)
         self.jobs = JobPrompts(self._file, self._me, server, encoded=_encoded, wall=wall)
 
     @property
     def problem(self) -> str | None:
         return self.problems[-1] if self.problems else None
+
+    def subscribe(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the problems so far, and with each later one."""
+        self._listeners.append(listener)
+        for problem in self.problems:
+            listener(problem)
 
     @property
     def behind(self) -> bool:
@@ -350,7 +356,8 @@ class Journal:
     def _say(self, problem: str) -> None:
         self.problems.append(problem)
         log.warning("journal: %s", problem)
-        self.told(problem)
+        for listener in self._listeners:
+            listener(problem)
 
     def _write(self, *steps: Step, replaces: Hashable = None) -> None:
         """Write as one transaction. `replaces`: the key of a draft, replacing its pending write; may be late."""
