@@ -2,9 +2,9 @@
 
 import pytest
 
+from tui.backends.qwen.followed_session import FollowedSession
 from tui.backends.qwen.prompts import EchoPosition, find_prompt
 from tui.backends.qwen.session_reducer import Echo, SessionReducer
-from tui.backends.qwen.streams import FollowedSession
 from tui.core.model import Prompt
 
 MINE = frozenset({"client_1"})

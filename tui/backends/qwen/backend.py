@@ -21,12 +21,13 @@ from tui.backends.decoding import Rows, decode, read
 from tui.backends.paging import OnBytes, Paging
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.catalog import QwenCatalog
+from tui.backends.qwen.followed_session import FollowedSession, LoadedSession
 from tui.backends.qwen.prompts import Prompts
 from tui.backends.qwen.requests import CANCELLED, StreamedRequest, option, selected
 from tui.backends.qwen.session_list import SessionList
 from tui.backends.qwen.session_loader import LIMIT as LOAD_LIMIT
 from tui.backends.qwen.session_loader import SessionLoader
-from tui.backends.qwen.streams import FollowedSession, LoadedSession, StreamMultiplexer
+from tui.backends.qwen.streams import StreamMultiplexer
 from tui.backends.qwen.transcript_pages import RECORDS, older
 from tui.core import events as e
 from tui.core.model import Answers, PermissionReply, Prompt, Session, Todo
@@ -71,9 +72,7 @@ class QwenServe:
         """By session: one load at a time, since each may issue a new client id."""
         self._paging = Paging(RECORDS)
         self.offers = QwenCatalog(http, self._identity)
-        self._prompts = Prompts(
-            http, self._identity, self.offers, self._watches, load=self._loading.load, watch=self._watch
-        )
+        self._prompts = Prompts(http, self._identity, self.offers, self._watches, self._loading, watch=self._watch)
 
     @property
     def traits(self) -> Traits:
@@ -97,9 +96,9 @@ class QwenServe:
         streams = StreamMultiplexer(
             self._http,
             self._watches,
-            reload=self._loading.load,
-            identify=self._identity.header,
-            look=self._listing.poll_changes,
+            loader=self._loading,
+            listing=self._listing,
+            identity=self._identity,
             on_bytes=on_bytes,
         )
         self._streams = streams

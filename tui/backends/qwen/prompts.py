@@ -14,8 +14,9 @@ from tui.backends.client_identity import ClientIdentity
 from tui.backends.decoding import decode, read, string
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.catalog import QwenCatalog
+from tui.backends.qwen.followed_session import FollowedSession, LoadedSession
+from tui.backends.qwen.session_loader import SessionLoader
 from tui.backends.qwen.session_reducer import Echo
-from tui.backends.qwen.streams import FollowedSession, LoadedSession
 from tui.core.model import Prompt
 from tui.core.sanitize import sanitize
 from tui.net.errors import HttpStatusError, NotFound
@@ -39,15 +40,15 @@ class Prompts:
         presence: ClientIdentity,
         offers: QwenCatalog,
         watches: Mapping[str, FollowedSession],
+        loader: SessionLoader,
         *,
-        load: Callable[[str], Awaitable[LoadedSession]],
         watch: Callable[[str], Awaitable[LoadedSession]],
     ) -> None:
         self._http = http
         self._identity = presence
         self._offers = offers
         self._watches = watches
-        self._load = load
+        self._loader = loader
         self._watch = watch
         self._claims: dict[str, str] = {}
 
@@ -81,7 +82,7 @@ class Prompts:
         if prompt is None or prompt.server_id:
             return await self._look_up_known(session_id, prompt_id)
         try:
-            loaded = await self._load(session_id)
+            loaded = await self._loader.load(session_id)
         except NotFound:
             return PromptLookup(stored=False, session_gone=True)
         found = self._found_in(loaded.watch, prompt)

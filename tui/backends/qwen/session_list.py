@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from tui.backends.decoding import UNREADABLE, RawJSON, Rows, decode, decode_items, read
 from tui.backends.paging import Paging
 from tui.backends.qwen import schema as wire
+from tui.backends.qwen.followed_session import FollowedSession
 from tui.backends.qwen.requests import StreamedRequest, pending
-from tui.backends.qwen.streams import FollowedSession
 from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
 from tui.net.errors import InvalidBody, NetError, NotFound

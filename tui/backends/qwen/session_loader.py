@@ -10,8 +10,8 @@ from tui.backends.client_identity import ClientIdentity
 from tui.backends.decoding import UNREADABLE, decode, read
 from tui.backends.paging import OnBytes
 from tui.backends.qwen import schema as wire
+from tui.backends.qwen.followed_session import FollowedSession, LoadedSession
 from tui.backends.qwen.session_reducer import SessionReducer, picture
-from tui.backends.qwen.streams import FollowedSession, LoadedSession
 from tui.backends.qwen.transcript_pages import FROM_THE_END
 from tui.core import events as e
 from tui.core.model import Busy, Idle, Todo

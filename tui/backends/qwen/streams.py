@@ -9,15 +9,17 @@ Sessions that are not followed have no stream; they are polled at intervals.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from tui.backends.client_identity import ClientIdentity
 from tui.backends.decoding import UNREADABLE, read
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.session_reducer import SessionReducer
+from tui.backends.qwen.followed_session import FollowedSession
+from tui.backends.qwen.session_list import SessionList
+from tui.backends.qwen.session_loader import SessionLoader
 from tui.core import events as e
 from tui.net.errors import InvalidBody, NetError, NotFound
 from tui.net.event_connection import StreamEnded
@@ -55,48 +57,24 @@ class End(Enum):
     STALE = "the server cannot resume at our position"
 
 
-@dataclass(slots=True)
-class FollowedSession:
-    """A session whose events are followed: its state, and the epoch of its event ids."""
-
-    reducer: SessionReducer
-    epoch: str
-
-    @property
-    def session_id(self) -> str:
-        return self.reducer.session_id
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedSession:
-    """The result of a load: the position to follow from, and the events to report."""
-
-    watch: FollowedSession
-    events: tuple[e.Event, ...]
-
-
 class StreamMultiplexer:
-    """An open feed. `watches` belongs to its owner, who may add to it and call `follow`.
-
-    `reload` loads a session; `identify` returns the identity header of a session; `look` polls the sessions without a
-    stream.
-    """
+    """An open feed. `watches` belongs to its owner, who may add to it and call `follow`."""
 
     def __init__(
         self,
         http: Http,
         watches: dict[str, FollowedSession],
         *,
-        reload: Callable[[str], Awaitable[LoadedSession]],
-        identify: Callable[[str], dict[str, str]],
-        look: Callable[[], Awaitable[Sequence[e.Event]]],
+        loader: SessionLoader,
+        listing: SessionList,
+        identity: ClientIdentity,
         on_bytes: Callable[[int], None],
     ) -> None:
         self._http = http
         self._watches = watches
-        self._reload = reload
-        self._identify = identify
-        self._poll_changes = look
+        self._loader = loader
+        self._listing = listing
+        self._identity = identity
         self._on_bytes = on_bytes
         self._events: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -177,7 +155,7 @@ class StreamMultiplexer:
     async def _start_over(self, watch: FollowedSession) -> bool:
         """Load the session and report it again; False if it was deleted."""
         try:
-            reloaded = await self._reload(watch.session_id)
+            reloaded = await self._loader.load(watch.session_id)
         except NotFound:
             self._emit([e.SessionDeleted(watch.session_id)])
             return False
@@ -191,7 +169,7 @@ class StreamMultiplexer:
             "accept": "text/event-stream",
             "last-event-id": str(watch.reducer.cursor),
             "x-qwen-event-epoch": watch.epoch,
-            **self._identify(watch.session_id),
+            **self._identity.header(watch.session_id),
         }
         path = f"/session/{path_segment(watch.session_id)}/events"
         async with self._http.stream(
@@ -244,7 +222,7 @@ class StreamMultiplexer:
         while True:
             self._alone.clear()
             try:
-                found = await self._poll_changes()
+                found = await self._listing.poll_changes()
             except NetError as error:
                 if not self._tasks or error.permanent:
                     raise
