@@ -73,7 +73,7 @@ def test_choices_and_texts_become_answers(
         ((DATABASE, FREE), ("1", "-"), (), "no answer to question 2 of 2"),
     ],
 )
-def test_what_is_no_choice_is_refused(
+def test_an_invalid_choice_is_refused(
     questions: tuple[PendingQuestion, ...], choices: tuple[str, ...], texts: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(InvalidChoice, match=said):

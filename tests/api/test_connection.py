@@ -82,7 +82,7 @@ async def test_question_of_a_run_is_answered(meeting: ClientHarness, profile: st
 
 @all_profiles
 @on_virtual_time(connected=False)
-async def test_run_ends_at_open_request_when_told_to(meeting: ClientHarness, profile: str) -> None:
+async def test_run_ends_at_an_open_request_if_requested(meeting: ClientHarness, profile: str) -> None:
     connection = await connected(meeting)
     result = await connection.run("SHELL made.txt", on_request="fail")
     assert (result.outcome, result.requests[0].state) == ("waiting", "open")

@@ -40,7 +40,7 @@ def waiting(shell: Shell, prompt: str) -> "tuple[subprocess.Popen[str], str]":
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))
-def test_run_ends_with_what_was_answered(shell: Shell) -> None:
+def test_run_ends_with_the_given_answer(shell: Shell) -> None:
     process, question = waiting(shell, "ASK")
     done = answer(shell, question[:-1], "sqlite", "1,2")
     assert (done.code, done.err) == (0, "")
@@ -72,7 +72,7 @@ def test_question_takes_a_text_or_is_rejected(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))
-def test_reason_of_a_denial_is_given_only_where_the_server_takes_one(shell: Shell, profile: str) -> None:
+def test_reason_of_a_denial_is_sent_only_if_the_server_supports_it(shell: Shell, profile: str) -> None:
     permission = shell.raised("SHELL made.txt")
     done = answer(shell, permission, "--deny", "use make")
     if profile == "qwen":
@@ -264,7 +264,7 @@ def test_end_of_input_sends_nothing(shell: Shell) -> None:
     assert shell.here("pending", shell.stub.address).code == 3
 
 
-def test_what_was_typed_before_the_question_is_no_answer(shell: Shell) -> None:
+def test_text_typed_before_the_question_is_not_an_answer(shell: Shell) -> None:
     question = shell.raised("ASK1")
     dialog = Dialog(shell, question)
     dialog.type("1")

@@ -98,7 +98,7 @@ def test_permission_is_a_numbered_list() -> None:
         ),
     ],
 )
-def test_reply_names_who_gave_it(record: RequestRecord, line: str) -> None:
+def test_reply_names_its_author(record: RequestRecord, line: str) -> None:
     assert printed(ReplyEvent(time=0, record=record)) == [line]
 
 

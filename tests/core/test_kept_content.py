@@ -31,7 +31,7 @@ def outputs(store: Store) -> list[str]:
     return [part.output if isinstance(part, ToolPart) else getattr(part, "text", "") for part in parts]
 
 
-def test_of_many_large_outputs_the_oldest_are_cut() -> None:
+def test_the_oldest_of_many_large_outputs_are_truncated() -> None:
     store = opened()
     for number in range(99):
         store.apply(talk.tool(f"prt_{number:03}", output=f"{number} {MEGABYTE}"))
@@ -44,7 +44,7 @@ def test_of_many_large_outputs_the_oldest_are_cut() -> None:
     assert len([change for change in changes if isinstance(change, PartChanged)]) == 2
 
 
-def test_what_the_server_sends_again_is_whole_again() -> None:
+def test_content_sent_again_by_the_server_is_complete_again() -> None:
     store = opened()
     for number in range(100):
         store.apply(talk.tool(f"prt_{number:03}", output=MEGABYTE))
@@ -53,7 +53,7 @@ def test_what_the_server_sends_again_is_whole_again() -> None:
     assert sum(map(sys.getsizeof, outputs(store))) <= MOST
 
 
-def test_text_is_cut_and_the_words_of_the_person_are_not() -> None:
+def test_agent_text_is_truncated_and_user_text_is_not() -> None:
     store = opened()
     for number in range(100):
         store.apply(talk.text(MEGABYTE, part_id=f"prt_{number:03}"))
@@ -65,7 +65,7 @@ def test_text_is_cut_and_the_words_of_the_person_are_not() -> None:
     assert prompt.text == "do it " * 10_000
 
 
-def test_a_text_that_grows_without_end_is_kept_up_to_a_bound_until_the_whole_comes() -> None:
+def test_an_endless_text_is_limited_until_the_complete_one_arrives() -> None:
     store = opened()
     store.apply(talk.text("", state="streaming"))
     for _ in range(20):
@@ -75,7 +75,7 @@ def test_a_text_that_grows_without_end_is_kept_up_to_a_bound_until_the_whole_com
     assert len(outputs(store)[0]) == 20_000_000
 
 
-def test_what_is_removed_counts_no_more() -> None:
+def test_removed_content_is_not_counted() -> None:
     store = opened()
     for number in range(100):
         message = f"msg_of_{number:03}"
@@ -104,7 +104,7 @@ def test_parts_of_unknown_messages_are_bounded() -> None:
     assert weighed(store) <= MOST
 
 
-def test_inputs_of_calls_are_bounded_and_what_is_cut_is_shown() -> None:
+def test_inputs_of_calls_are_limited_and_truncation_is_shown() -> None:
     store = opened()
     for number in range(100):
         part = ToolPart(f"prt_{number}", talk.SESSION, talk.ANSWER, "call", "x", "running", {"a": {"b": [MEGABYTE]}})
@@ -141,7 +141,7 @@ def test_texts_that_grow_at_the_same_time_are_bounded_together() -> None:
     assert len(found[-1]) == 7_000_000
 
 
-def test_of_many_small_parts_the_oldest_are_dropped() -> None:
+def test_the_oldest_of_many_small_parts_are_dropped() -> None:
     store = opened()
     for number in range(4_000):
         store.apply(talk.tool(f"prt_{number}", output="x" * 15_000))
@@ -153,7 +153,7 @@ def test_of_many_small_parts_the_oldest_are_dropped() -> None:
     assert transcript.part(talk.ANSWER, "prt_0") is None
 
 
-def test_of_many_messages_the_oldest_are_dropped_and_no_older_are_asked_for() -> None:
+def test_the_oldest_of_many_messages_are_dropped_and_not_requested() -> None:
     store = opened()
     removed: set[str] = set()
     for number in range(4_000):

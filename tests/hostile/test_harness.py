@@ -42,7 +42,7 @@ def test_forbidden_client_behaviour_is_detected(
 
 
 @pytest.mark.parametrize("busy", ["sending", "computing", "silent", "nothing"])
-def test_a_client_is_watched_until_it_is_at_rest(busy: str) -> None:
+def test_a_client_is_observed_until_it_is_idle(busy: str) -> None:
     began = time.perf_counter()
 
     def passed() -> float:

@@ -203,7 +203,7 @@ async def test_reading_can_continue_after_a_break() -> None:
     assert [event.data async for event in events] == ["y", "z"]
 
 
-async def test_the_stream_rests_after_a_chunk_that_took_time() -> None:
+async def test_the_stream_pauses_after_an_expensive_chunk() -> None:
     loop = asyncio.get_running_loop()
     came: list[str] = []
 

@@ -1,4 +1,4 @@
-"""`connect` and `Connection`: what programs use of Holdfast. They stand on `tui.client.Client` and the journal."""
+"""`connect` and `Connection`: what programs use of Holdfast. Based on `tui.client.Client` and the journal."""
 
 import asyncio
 import time
@@ -54,7 +54,7 @@ class Connection:
 
     def __init__(self, client: Client, *, on_event: Callable[[Event], None] = lambda event: None) -> None:
         self.client = client
-        """The client that this stands on; not part of the interface."""
+        """The underlying client; not part of the interface."""
         self._changed = asyncio.Event()
         self._feed = ConnectionFeed(client, on_event)
         client.subscribe(self._on_change)

@@ -23,7 +23,7 @@ class RunError(Exception):
 
 
 class CannotConnect(RunError):
-    """The server cannot be reached, or refuses this client. A turn that was sent before goes on."""
+    """The server cannot be reached, or refuses this client. A turn that was already sent continues."""
 
 
 class SessionNotFound(RunError):

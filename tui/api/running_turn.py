@@ -117,7 +117,7 @@ class RunningTurn:
         self._client.abort(self.session)
 
     def leave(self, outcome: Literal["detached", "timeout", "aborted"], reason: str = "") -> None:
-        """Let `result` return at once; the turn goes on at the server."""
+        """Let `result` return at once; the turn continues on the server."""
         self._left = (outcome, reason)
         self._changed.set()
 
@@ -127,7 +127,7 @@ class RunningTurn:
         return self.stored
 
     async def result(self) -> Result:
-        """Wait for the turn's recorded end. Raises `CannotConnect`; the turn then goes on at the server."""
+        """Wait for the turn's recorded end. Raises `CannotConnect`; the turn then continues on the server."""
         result = await self._wait()
         self._deliver(EndEvent(time=self._client.server_now(), result=result))
         return result

@@ -129,7 +129,7 @@ async def _reply(connection: Connection, prefix: str, choose: Choose | None) -> 
 
 
 def print_outcome(request: PendingRequest, reply: Reply, outcome: AnswerOutcome, *, saved: bool) -> ExitCode:
-    """Print what became of the reply; returns the exit code. `saved`: the journal keeps a reply until it is settled."""
+    """Print the outcome of the reply; returns the exit code. `saved`: it is stored until its outcome is final."""
     name = f"{request.kind} {request.id}"
     match outcome.state:
         case "taken":

@@ -28,7 +28,7 @@ class Lines(Protocol):
 
 
 class LineInput:
-    """Lines of a terminal at standard input, which edits them itself. The event loop goes on meanwhile."""
+    """Lines of a terminal at standard input, which edits them itself. The event loop keeps running."""
 
     def __init__(self, descriptor: int = 0) -> None:
         self._descriptor = descriptor

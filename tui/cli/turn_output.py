@@ -47,7 +47,7 @@ class TurnOutput:
             self._write_json(result)
 
     def detached(self, session: str, prompt: str) -> None:
-        """Write the ids of a turn that goes on, if the format is text."""
+        """Write the ids of a turn that continues, if the format is text."""
         if self._form in (Format.TEXT, Format.FINAL):
             self._write(f"{session} {prompt}\n".encode())
 

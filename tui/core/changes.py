@@ -126,7 +126,7 @@ class DraftReturned(msgspec.Struct, frozen=True):
 
 
 class ReturnedPromptFound(msgspec.Struct, frozen=True):
-    """The server has a prompt that went back to the person as not sent: a copy of it must not be sent again."""
+    """The server has a prompt that was returned to the user as not sent: its copy must not be sent again."""
 
     session_id: str
     text: str

@@ -27,7 +27,7 @@ def test_a_session() -> None:
     assert isinstance(upserted, e.SessionUpserted)
 
 
-def test_of_long_texts_of_a_session_the_beginning_is_kept() -> None:
+def test_long_texts_of_a_session_are_truncated() -> None:
     found = wire.session({"id": "ses_1", "title": "t" * 3_000_000, "agent": "a" * 3_000_000, "directory": "/d" * 3_000})
     assert (found.title, found.agent, found.directory) == ("t" * LONGEST_TEXT, "a" * LONGEST_TEXT, "")
     retrying = wire.status({"type": "retry", "attempt": 1, "message": "m" * 3_000_000})

@@ -325,7 +325,7 @@ def test_an_unrecorded_end_is_derived_from_the_transcript(stored: list[dict[str,
     assert answer.message.completed is not None
 
 
-def test_a_session_that_dies_in_mid_text_is_interrupted() -> None:
+def test_a_session_that_crashes_in_mid_text_is_interrupted() -> None:
     died = {"id": 9, "type": "session_died", "data": {}}
     [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), frame(2, SAID), died])
     assert answer.message.failure == BROKEN_OFF
