@@ -13,6 +13,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.content import Content
 from textual.selection import Selection
+from textual.widget import Widget
 
 from tui.config.keys import Scope
 from tui.core.sanitize import single_line
@@ -195,3 +196,15 @@ class Foldable(Guarded, can_focus=True):
         elif (self._line or self).region.contains_point(event.screen_offset):
             event.stop()
             self.action_unfold()
+
+
+def focus_fold(page: Widget, by: int) -> None:
+    """Focus the fold of a page that is `by` after the focused one, or the last one."""
+    folds = list(page.query(Foldable))
+    if not folds:
+        return
+    focused = page.screen.focused
+    at = len(folds) - 1
+    if isinstance(focused, Foldable) and focused in folds:
+        at = max(0, min(folds.index(focused) + by, len(folds) - 1))
+    folds[at].focus()

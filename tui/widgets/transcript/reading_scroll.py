@@ -2,6 +2,7 @@
 
 import asyncio
 
+from textual import events
 from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.message import Message as TextualMessage
@@ -41,6 +42,10 @@ class ReadingScroll(VerticalScroll, SkipsCoveredBackground):
 
     def reach_top(self) -> None:
         """Mount older messages: the user reached the first mounted one."""
+        raise NotImplementedError
+
+    def want_older(self, *, again: bool = False) -> None:
+        """At the top, mount more messages or request older ones. `again`: retry after a failure."""
         raise NotImplementedError
 
     @property
@@ -83,6 +88,22 @@ class ReadingScroll(VerticalScroll, SkipsCoveredBackground):
         """Scroll a row of a mounted widget to the middle."""
         y = view.region.y - self.region.y + self.scroll_offset.y + row
         self.scroll_to(y=max(0, y - self.size.height // 2), animate=False)
+
+    def action_scroll_up(self) -> None:
+        super().action_scroll_up()
+        self.want_older(again=True)
+
+    def action_page_up(self) -> None:
+        self.scroll_page_up(animate=False)
+        self.want_older(again=True)
+
+    def action_scroll_home(self) -> None:
+        super().action_scroll_home()
+        self.want_older(again=True)
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        super()._on_mouse_scroll_up(event)
+        self.want_older(again=True)
 
     @property
     def is_holding(self) -> bool:

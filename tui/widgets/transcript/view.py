@@ -6,7 +6,6 @@ It reads the given store; the caller reports what changed.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message as TextualMessage
@@ -20,7 +19,7 @@ from tui.widgets.base.static_text import StaticText
 from tui.widgets.text.blocks import paragraphs
 from tui.widgets.text.lines_view import LinesView
 from tui.widgets.text.note_line import NoteLine
-from tui.widgets.transcript.foldable import MARGIN, YOU, Foldable
+from tui.widgets.transcript.foldable import MARGIN, YOU, Foldable, focus_fold
 from tui.widgets.transcript.notes import Note, SessionNotes
 from tui.widgets.transcript.part_drawing import PartDrawing
 from tui.widgets.transcript.reading_scroll import ReadingScroll
@@ -49,7 +48,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         self.session_id: str | None = None
         self._views: dict[str, MessageView] = {}
         self._notes: dict[str, SessionNotes] = {}
-        self._drawing = PartDrawing(self, parts_of=self._parts, show_part=self.show_part, filled=self._show_top)
+        self._drawing = PartDrawing(self, parts_of=self._parts, show_part=self.show_part, filled=self.show_top)
         self._pending: dict[str, LinesView] = {}
         self._top = Top()
         self._loading = Loading()
@@ -98,7 +97,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         self._session_notes().find_calls(self._messages())
         self._top = Top()
         self.mount(self._top)
-        self._show_top()
+        self.show_top()
         self.mount_all([note.line() for note in self._session_notes().within(None)])
         self._mount_messages(messages)
 
@@ -247,21 +246,18 @@ class TranscriptView(ReadingScroll, can_focus=True):
 
     def older_loaded(self) -> None:
         """Update the view after older messages were loaded; mount them if the user is at the top."""
-        self._show_top()
-        self._want_older()
+        self.show_top()
+        self.want_older()
 
     def show_loading(self, doing: str, received: int, failed: str, failed_older: str) -> None:
         """Show the state of message loading; once it ends, check whether to load more."""
         self._loading = Loading(doing, received, failed, failed_older)
-        self._show_top()
+        self.show_top()
         if not doing:
-            self.call_after_refresh(self._want_older)
+            self.call_after_refresh(self.want_older)
 
     def show_top(self) -> None:
         """Update the first line: whether there are older messages."""
-        self._show_top()
-
-    def _show_top(self) -> None:
         if not self._top.is_attached:
             return
         transcript = self._store.transcript(self.session_id or "")
@@ -273,8 +269,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         dropped = transcript is not None and transcript.has_dropped
         self._top.show_top(self._loading, loaded=loaded, more=more, long=long, dropped=dropped)
 
-    def _want_older(self, *, again: bool = False) -> None:
-        """At the top, mount more messages or request older ones. `again`: retry after a failure."""
+    def want_older(self, *, again: bool = False) -> None:
         if self.scroll_y > 0 or (self.is_holding and not again) or self._loading.doing:
             return
         if self.following and self.virtual_size.height > self.size.height:
@@ -284,22 +279,6 @@ class TranscriptView(ReadingScroll, can_focus=True):
             return
         if again or not self._loading.failed_older:
             self.post_message(self.OlderWanted())
-
-    def action_scroll_up(self) -> None:
-        super().action_scroll_up()
-        self._want_older(again=True)
-
-    def action_page_up(self) -> None:
-        self.scroll_page_up(animate=False)
-        self._want_older(again=True)
-
-    def action_scroll_home(self) -> None:
-        super().action_scroll_home()
-        self._want_older(again=True)
-
-    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        super()._on_mouse_scroll_up(event)
-        self._want_older(again=True)
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
@@ -350,7 +329,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
             return False
         self.hold(first)
         self._mount_messages(older, before=first)
-        self._show_top()
+        self.show_top()
         self.call_after_refresh(self.keep_place)
         return True
 
@@ -370,20 +349,10 @@ class TranscriptView(ReadingScroll, can_focus=True):
         self._mount_messages(newer)
 
     def action_next_fold(self) -> None:
-        self._step(1)
+        focus_fold(self, 1)
 
     def action_previous_fold(self) -> None:
-        self._step(-1)
-
-    def _step(self, by: int) -> None:
-        folds = list(self.query(Foldable))
-        if not folds:
-            return
-        focused = self.screen.focused
-        at = len(folds) - 1
-        if isinstance(focused, Foldable) and focused in folds:
-            at = max(0, min(folds.index(focused) + by, len(folds) - 1))
-        folds[at].focus()
+        focus_fold(self, -1)
 
 
 class Unread(StaticText):
