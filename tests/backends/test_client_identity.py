@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from tests.backends.scripted import Scripted, scripted
-from tui.backends.client_identity import HEARTBEAT, IDENTITY, ClientIdentity
+from tests.backends.scripted import RecordedRequest, Scripted, scripted
+from tui.backends.client_identity import HEARTBEAT, IDENTITY, LIMIT, ClientIdentity
 from tui.net.errors import HttpStatusError, NetError
 from tui.net.http_client import Http
 
@@ -119,6 +119,18 @@ async def test_a_session_without_an_identity_is_not_detached_from() -> None:
         client = await learned(http)
         await client.unfollow("ses_1")
         assert script.calls == ["GET /capabilities"]
+
+
+async def test_a_call_has_its_body_also_with_a_renewed_identity() -> None:
+    renewed: list[RecordedRequest] = []
+
+    def first_forgets(asked: RecordedRequest) -> JSONResponse:
+        renewed.append(asked)
+        return FORGOT if len(renewed) == 1 else JSONResponse({})
+
+    async with scripted({**KNOWS_CLIENTS, BEAT: first_forgets}) as (_, http):
+        await (await learned(http)).call("ses_1", "heartbeat", json={"text": "do it"}, timeout=LIMIT)
+    assert [asked.body for asked in renewed] == [{"text": "do it"}] * 2
 
 
 async def test_another_error_status_is_raised() -> None:

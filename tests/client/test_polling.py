@@ -6,12 +6,13 @@ from typing import cast
 from tests.fake_ports import FakeServer, fake_ports
 from tests.fake_time import FakeTime
 from tui.backends.base import Traits
-from tui.client.polling import HEARTBEAT_INTERVAL, Poller
+from tui.client.polling import HEARTBEAT_INTERVAL, MISSED_HEARTBEATS, Poller
 from tui.client.resync import Resync
+from tui.core.changes import Change, Notice
 from tui.core.connection_status import ConnectionMonitor
 from tui.core.diagnosis import ResponsivenessTracker
 from tui.core.store import Store
-from tui.net.errors import ReadTimeout
+from tui.net.errors import HttpStatusError, ReadTimeout
 
 LIMIT = 8.0
 
@@ -32,6 +33,24 @@ class Hanging:
         self.beats.append(self._time.mono())
 
 
+class Refusing:
+    """A backend that refuses heartbeats while `refuses`."""
+
+    traits = Traits("qwen", client_heartbeat=True)
+    refuses = True
+
+    async def heartbeat(self, session_id: str) -> None:
+        if self.refuses:
+            raise HttpStatusError(503)
+
+
+def start_heartbeats(poller: Poller) -> "asyncio.Task[None]":
+    *others, beat = poller.tasks()
+    for other in others:
+        other.close()
+    return asyncio.create_task(beat)
+
+
 async def test_sessions_whose_heartbeats_hang_do_not_delay_those_of_others() -> None:
     time, store = FakeTime(), Store()
     for number in range(8):
@@ -40,12 +59,30 @@ async def test_sessions_whose_heartbeats_hang_do_not_delay_those_of_others() -> 
     server = FakeServer(hanging, time)
     no_resync = cast(Resync, None)
     poller = Poller(store, ConnectionMonitor(), no_resync, ResponsivenessTracker(), fake_ports(server, time))
-    *others, beat = poller.tasks()
-    for other in others:
-        other.close()
-    beating = asyncio.create_task(beat)
+    beating = start_heartbeats(poller)
     began = time.mono()
     await time.advance(2.5 * HEARTBEAT_INTERVAL + LIMIT)
     beating.cancel()
     assert [at - began for at in hanging.beats] == [0.0, HEARTBEAT_INTERVAL + LIMIT, 2 * (HEARTBEAT_INTERVAL + LIMIT)]
+    await asyncio.gather(beating, return_exceptions=True)
+
+
+async def test_refused_heartbeats_are_reported_once_after_several_in_a_row() -> None:
+    time, store, refusing = FakeTime(), Store(), Refusing()
+    store.open_transcript("ses_1")
+    changes: list[Change] = []
+    ports = fake_ports(FakeServer(refusing, time), time, emit=changes.append)
+    poller = Poller(store, ConnectionMonitor(), cast(Resync, None), ResponsivenessTracker(), ports)
+    beating = start_heartbeats(poller)
+    await time.advance((MISSED_HEARTBEATS - 2) * HEARTBEAT_INTERVAL)
+    refusing.refuses = False
+    await time.advance(HEARTBEAT_INTERVAL)
+    refusing.refuses = True
+    await time.advance((MISSED_HEARTBEATS - 1) * HEARTBEAT_INTERVAL)
+    assert changes == []
+    await time.advance(5 * HEARTBEAT_INTERVAL)
+    beating.cancel()
+    [notice] = changes
+    assert isinstance(notice, Notice)
+    assert notice.text.startswith("The server does not take our heartbeats: ")
     await asyncio.gather(beating, return_exceptions=True)

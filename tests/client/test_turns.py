@@ -426,6 +426,23 @@ async def test_mimos_turn_is_not_cancelled_by_an_invalid_answer(harness: Tracker
     assert (state(turn), turn.reason) == (TurnState.FAILED, "no model")
 
 
+@pytest.mark.parametrize(("seconds", "cancels"), [(10, False), (1, None)])
+async def test_a_turn_that_ends_long_after_its_connection_broke_shows_that_none_is_cancelled(
+    harness: TrackerHarness, seconds: int, cancels: bool | None
+) -> None:
+    harness.server.traits = Traits("mimo", cancels_on_disconnect=None)
+    harness.server.messages_there, harness.server.status = [STORED, UNDONE], Busy()
+    turn = await harness.send()
+    await harness.events(e.StatusChanged("ses_1", Busy()), e.MessageUpserted(STORED), e.MessageUpserted(UNDONE))
+    await harness.fail(ConnectionLost("reset"))
+    await harness.wait(seconds)
+    answer = replace(ANSWER, completed=harness.time.wall())
+    harness.server.messages_there, harness.server.status = [STORED, answer], Idle()
+    await harness.events(e.MessageUpserted(answer), e.StatusChanged("ses_1", Idle()))
+    assert state(turn) is TurnState.FINISHED
+    assert harness.turns.cancels is cancels
+
+
 async def test_a_failed_turn_has_the_servers_message(harness: TrackerHarness) -> None:
     turn = await harness.send()
     harness.turns.failure_seen(e.SessionFailed("ses_other", Failure("not ours")))

@@ -173,6 +173,7 @@ def test_the_review_ignores_choices_and_text() -> None:
     answer.write("words")
     assert answer.commit_text() is Step.STAY
     assert (answer.rows, answer.cursor, answer.custom_text) == (0, 0, "")
+    assert not answer.is_chosen(0)
     assert answer.answers() == ((), ())
 
 

@@ -168,6 +168,14 @@ def test_the_oldest_of_many_messages_are_dropped_and_not_requested() -> None:
     assert removed.isdisjoint(transcript.messages)
     assert talk.PROMPT in removed
     assert transcript.messages.keys() | removed >= {f"msg_of_{number}" for number in range(4_000)}
+    newest = list(transcript.messages.values())[-2:]
+    page = tuple(FullMessage(message, tuple(transcript.parts_of(message.id))) for message in newest)
+    transcript.loaded = True
+    store.apply(e.MessagesLoaded(talk.SESSION, page, "older"))
+    again = store.transcript(talk.SESSION)
+    assert again is not None
+    assert len(again.messages) > len(page)
+    assert (again.has_dropped, again.cursor) == (True, None)
     page = (FullMessage(Message("msg_older", talk.SESSION, "user", created=0.1), ()),)
     store.apply(e.MessagesLoaded(talk.SESSION, page, "more", how="older"))
     assert transcript.cursor is None

@@ -41,6 +41,18 @@ def test_a_request_is_listed_in_its_session_and_all_ancestors(store: Store) -> N
     ]
 
 
+def test_requests_of_one_call_are_found_until_each_is_closed() -> None:
+    requests = OpenRequests(lambda session_id: [session_id])
+    for at in range(2):
+        requests.put(replace(permission(at), call_id="call"))
+    assert [one.id for one in requests.of_call("ses_1", "call")] == ["per_0", "per_1"]
+    requests.pop("per_0")
+    assert [one.id for one in requests.of_call("ses_1", "call")] == ["per_1"]
+    requests.pop("per_1")
+    assert requests.of_call("ses_1", "call") == []
+    assert requests._of_call == {}
+
+
 def test_a_late_parent_gets_the_requests_of_its_child(store: Store) -> None:
     store.apply(e.RequestOpened(permission(0, "ses_2")))
     before = store.session_version("ses_1")
@@ -51,6 +63,13 @@ def test_a_late_parent_gets_the_requests_of_its_child(store: Store) -> None:
     store.apply(e.SessionDeleted("ses_2"))
     assert [one.id for one in store.requests_of("ses_1")] == ["per_1"]
     assert before <= store.session_version("ses_1")
+
+
+def test_requests_of_a_late_child_keep_their_order(store: Store) -> None:
+    for at in range(6):
+        store.apply(e.RequestOpened(permission(at, f"ses_{at % 2 + 1}")))
+    store.apply(e.SessionUpserted(Session("ses_2", "", "/a", parent_id="ses_1")))
+    assert [one.id for one in store.requests_of("ses_1")] == [f"per_{at}" for at in range(6)]
 
 
 def test_a_change_in_a_child_session_changes_its_ancestors_version(store: Store) -> None:

@@ -61,6 +61,7 @@ def test_message_and_hint_are_short_and_sanitized(error: NetError) -> None:
         assert len(words) <= 200
     for value in vars(error).values():
         assert not isinstance(value, str) or value == sanitize(value)
+    assert str(error) == error.message
 
 
 def test_every_error_is_in_the_docstring() -> None:

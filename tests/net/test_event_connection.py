@@ -411,6 +411,22 @@ async def test_a_refetch_is_delivered_in_order_with_live_events(harness: Harness
     assert harness.delivered == [SessionDeleted("mine"), LIVE]
 
 
+async def test_delivering_fetched_events_yields_to_the_event_loop(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fetch() -> Sequence[Event]:
+        return [FETCHED] * 3
+
+    monkeypatch.setattr(event_connection, "Slice", AlwaysOver)
+    harness.delivered.clear()
+    fetching = asyncio.create_task(harness.connection.refetch(fetch))
+    counts = set()
+    while not fetching.done():
+        counts.add(len(harness.delivered))
+        await asyncio.sleep(0)
+    assert counts == {0, 1, 2, 3}
+
+
 async def test_a_failed_refetch_delivers_the_live_events(harness: Harness) -> None:
     gate = asyncio.Event()
 

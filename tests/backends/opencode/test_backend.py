@@ -227,6 +227,7 @@ async def test_a_session_is_renamed_copied_and_deleted() -> None:
         assert await backend.rename("ses_1", "other words") == KNOWN
         assert script.last("PATCH /session/ses_1").body == {"title": "other words"}
         assert await backend.fork("ses_1") == KNOWN
+        assert script.last("POST /session/ses_1/fork").body == {}
         await backend.delete("ses_1")
         assert script.calls == list(answers)
 

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse
@@ -13,6 +14,7 @@ from tests.backends.scripted import RecordedRequest, scripted
 from tui.backends.base import PromptRejected
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.mimo import MimoCode
+from tui.backends.opencode.mimo_terminal import LOOKS, reply
 from tui.core.events import StatusChanged
 from tui.core.model import Prompt, Retrying
 from tui.net.errors import HttpStatusError, NetError
@@ -176,6 +178,41 @@ async def test_a_request_is_answered_in_any_directory() -> None:
     async with scripted(calls) as (script, http):
         assert await MimoCode(http).answer("que_1", (("yes",),), directory=BELOW)
     assert HEADER not in script.last("POST /question/que_1/reply").headers
+
+
+AT_TERMINAL = {
+    **CONFINED,
+    "GET /session/status": {"ses_1": {"type": "busy"}},
+    "GET /bash-interactive": [{"id": "1834", "command": "read name", "cwd": BELOW}],
+    "POST /bash-interactive/1834/reply": True,
+}
+
+
+def messages(command: str) -> list[dict[str, Any]]:
+    """The newest message of a session, with a command that runs at a terminal."""
+    state = {"status": "running", "input": {"command": command, "interactive": True}, "time": {"start": 1000}}
+    part = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_2", "type": "tool", "tool": "bash"}
+    info = {"id": "msg_2", "sessionID": "ses_1", "role": "assistant"}
+    return [{"info": info, "parts": [{**part, "callID": "call_1", "state": state}]}]
+
+
+async def test_a_command_at_a_terminal_is_a_question_with_a_route_of_its_own() -> None:
+    async with scripted({**AT_TERMINAL, "GET /session/ses_1/message": messages("read name")}) as (script, http):
+        backend = MimoCode(http)
+        [request] = (await backend.resync([])).requests
+        assert (request.session_id, request.call_id) == ("ses_1", "call_1")
+        assert await backend.answer(request.id, (("Ada",),), directory=BELOW)
+        assert script.last("POST /bash-interactive/1834/reply").body == {"output": "Ada", "exitCode": 0}
+        assert await backend.reject(request.id, directory=BELOW)
+        assert script.last("POST /bash-interactive/1834/reply").body == reply(None)
+
+
+async def test_a_command_at_a_terminal_without_a_call_is_looked_for_twice() -> None:
+    async with scripted({**AT_TERMINAL, "GET /session/ses_1/message": messages("another")}) as (script, http):
+        backend = MimoCode(http)
+        for _ in range(4):
+            assert (await backend.resync([])).requests == ()
+        assert script.calls.count("GET /session/ses_1/message") == LOOKS == 2
 
 
 async def test_the_time_of_the_next_attempt_is_by_the_servers_clock() -> None:

@@ -27,6 +27,12 @@ def test_a_session() -> None:
     assert isinstance(upserted, e.SessionUpserted)
 
 
+def test_the_tokens_of_a_session_are_input_and_output() -> None:
+    tokens = {"input": 7, "output": 5, "reasoning": 0, "cache": {"read": 0, "write": 0}}
+    session = wire.session({"id": "ses_1", "title": "a", "tokens": tokens, "cost": 0.5})
+    assert (session.tokens, session.cost) == (12, 0.5)
+
+
 def test_long_texts_of_a_session_are_truncated() -> None:
     found = wire.session({"id": "ses_1", "title": "t" * 3_000_000, "agent": "a" * 3_000_000, "directory": "/d" * 3_000})
     assert (found.title, found.agent, found.directory) == ("t" * LONGEST_TEXT, "a" * LONGEST_TEXT, "")

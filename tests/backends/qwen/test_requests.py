@@ -36,6 +36,14 @@ def test_a_request_in_the_status_equals_the_streamed_one_but_its_call(name: str)
         )
 
 
+def test_a_permission_without_a_tool_has_no_action() -> None:
+    data = next(frame["data"] for frame in recording("shell").events if frame["type"] == "permission_request")
+    call = {name: value for name, value in data["toolCall"].items() if name not in ("kind", "_meta")}
+    request = requests.parse_request("s1", "m1", {**data, "toolCall": call}).request
+    assert isinstance(request, PermissionRequest)
+    assert request.action == ""
+
+
 @pytest.mark.parametrize(
     ("reply", "option"),
     [("once", "proceed_once"), ("always", "proceed_always_project"), ("reject", "cancel")],
