@@ -26,13 +26,7 @@ import httpx
 
 from tui.net import headers as http_headers
 from tui.net.credentials import Credentials
-from tui.net.errors import (
-    CertificateError,
-    ConnectionLost,
-    Encoded,
-    NetError,
-    forget_document,
-)
+from tui.net.errors import CertificateError, ConnectionLost, Encoded, NetError, forget_document
 from tui.net.hedging import Hedging
 from tui.net.httpx_errors import HTTPX_ERRORS, translate_error
 from tui.net.json_input import JSON

@@ -27,14 +27,7 @@ from tui.backends.opencode.running import running
 from tui.backends.paging import OnBytes, Paging
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
-from tui.net.errors import (
-    Empty,
-    InvalidBody,
-    NotFound,
-    SchemaMismatch,
-    TooLarge,
-    UnexpectedContentType,
-)
+from tui.net.errors import Empty, InvalidBody, NotFound, SchemaMismatch, TooLarge, UnexpectedContentType
 from tui.net.http_client import PARSED_AT_ONCE, SHORT, Http
 from tui.net.json_input import loads
 from tui.net.padded_json import PaddedJson

@@ -24,17 +24,7 @@ from tui.backends.decoding import (
 from tui.backends.numbers import Number, exit_code, moment
 from tui.backends.opencode import mimo_terminal
 from tui.backends.opencode.schema import Error, failure, inside, usage
-from tui.core.model import (
-    Answers,
-    FilePart,
-    FullMessage,
-    Message,
-    NotePart,
-    Part,
-    ReasoningPart,
-    TextPart,
-    ToolPart,
-)
+from tui.core.model import Answers, FilePart, FullMessage, Message, NotePart, Part, ReasoningPart, TextPart, ToolPart
 from tui.net.errors import NotJson, TooLarge, megabytes
 from tui.net.json_input import first_value, loads
 

@@ -10,13 +10,7 @@ from typing import Any
 import msgspec
 
 from tui.backends.decoding import Id, RawJSON, Rows, decode_items, read, string
-from tui.core.model import (
-    Option,
-    PermissionRequest,
-    Question,
-    QuestionRequest,
-    Request,
-)
+from tui.core.model import Option, PermissionRequest, Question, QuestionRequest, Request
 
 MINTED = re.compile(r"[a-z]{3}_(?:([0-9a-f]{12})[0-9A-Za-z]{14}|g([0-9a-f]{16})[0-9A-Za-z]{9})\Z")
 """Both forms of ids; see `message_ids`."""

@@ -9,26 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from tui.backends.decoding import (
-    Id,
-    RawJSON,
-    Rows,
-    decode_items,
-    path_or_nothing,
-    read,
-    shortened,
-    string,
-)
+from tui.backends.decoding import Id, RawJSON, Rows, decode_items, path_or_nothing, read, shortened, string
 from tui.backends.numbers import Number, attempts, dollars, http_status, moment, tokens
-from tui.core.model import (
-    Busy,
-    Failure,
-    Idle,
-    Retrying,
-    Session,
-    SessionStatus,
-    Usage,
-)
+from tui.core.model import Busy, Failure, Idle, Retrying, Session, SessionStatus, Usage
 
 ABANDONED = "Abandoned: previous request interrupted"
 """Prefix of MiMo Code 0.1.15's message for a turn that its process did not survive."""

@@ -15,16 +15,7 @@ from typing import Any
 
 import msgspec
 
-from tui.backends.decoding import (
-    Id,
-    RawJSON,
-    Rows,
-    decode_items,
-    path_or_nothing,
-    read,
-    shortened,
-    string,
-)
+from tui.backends.decoding import Id, RawJSON, Rows, decode_items, path_or_nothing, read, shortened, string
 from tui.backends.numbers import Counter, Number, http_status, moment, tokens
 from tui.core.model import Failure, Session, Usage
 from tui.core.sanitize import sanitize

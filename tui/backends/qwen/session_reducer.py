@@ -21,21 +21,9 @@ from tui.backends.qwen import requests as requests
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.requests import OpenRequests
 from tui.backends.qwen.running_turn import JUST_AFTER, Kind, RunningTurn
-from tui.backends.qwen.tool_calls import (
-    BROKEN_OFF,
-    remembered,
-    why_early,
-    why_failed,
-)
+from tui.backends.qwen.tool_calls import BROKEN_OFF, remembered, why_early, why_failed
 from tui.core import events as e
-from tui.core.model import (
-    Busy,
-    Failure,
-    FullMessage,
-    Idle,
-    Message,
-    TextPart,
-)
+from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart
 from tui.core.sanitize import sanitize
 from tui.core.store import Store
 
