@@ -14,6 +14,7 @@ from tui.core.model import Prompt
 from tui.core.stored_json import decode
 from tui.storage.journal_file import JournalFile, sound
 from tui.storage.owner_lock import OwnerLock
+from tui.storage.statements import encode_prompt
 
 KEYS_KEPT = 10_000
 """Number of the newest keys that are kept, of all servers."""
@@ -31,7 +32,7 @@ class BoundPrompt(msgspec.Struct, frozen=True):
 
 
 class JobPrompts:
-    """The jobs of one `server`. `encoded` returns a prompt as it is stored; `wall` returns epoch seconds."""
+    """The jobs of one `server`. `wall` returns epoch seconds."""
 
     def __init__(
         self,
@@ -39,13 +40,11 @@ class JobPrompts:
         me: OwnerLock,
         server: str,
         *,
-        encoded: Callable[[Prompt], bytes],
         wall: Callable[[], float],
     ) -> None:
         self._file = file
         self._me = me
         self._server = server
-        self._encoded = encoded
         self._wall = wall
 
     def claim(self, key: str) -> BoundPrompt | None:
@@ -82,7 +81,7 @@ class JobPrompts:
         to another prompt.
         """
         taken = False
-        encoded, now = self._encoded(prompt), self._wall()
+        encoded, now = encode_prompt(prompt), self._wall()
 
         def work(database: sqlite3.Connection) -> None:
             nonlocal taken

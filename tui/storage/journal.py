@@ -19,8 +19,9 @@ import msgspec
 from tui.core.model import Prompt, Queued
 from tui.core.stored_json import decode
 from tui.storage.job_prompts import JobPrompts
-from tui.storage.journal_file import JournalFile, Rows, Work, sound
+from tui.storage.journal_file import JournalFile, Rows, sound
 from tui.storage.owner_lock import OwnerLock
+from tui.storage.statements import Step, encode_prompt, storable, transaction
 
 T = TypeVar("T")
 
@@ -44,8 +45,6 @@ _ANSWER_DRAFTS_KEPT = 200
 _ENDS_KEPT = 1000
 
 Owned = Literal["flights", "queue", "answers", "aborts", "identities"]
-Step = tuple[str, tuple[object, ...]]
-"""An SQL statement and its values."""
 
 
 class Journal:
@@ -62,7 +61,7 @@ class Journal:
         """All problems so far as messages, the newest last."""
         self._listeners: list[Callable[[str], None]] = []
         self._file = JournalFile(folder, self._me, wall=wall, say=self._say)
-        self.jobs = JobPrompts(self._file, self._me, server, encoded=_encoded, wall=wall)
+        self.jobs = JobPrompts(self._file, self._me, server, wall=wall)
 
     @property
     def problem(self) -> str | None:
@@ -116,7 +115,7 @@ class Journal:
 
     def keep_apart(self, text: str) -> str | None:
         """Write a text to a new file beside the journal; returns its displayed path, or None on failure."""
-        return self._file.keep_apart(str(_storable(text)))
+        return self._file.keep_apart(str(storable(text)))
 
     def draft(self, session_id: str) -> str:
         """The draft of this client, joined with those of ended clients; running clients keep theirs.
@@ -177,8 +176,8 @@ class Journal:
         Returns False and writes nothing if another program has locked the file. `anyway`: write it in memory and
         return True if the user was already warned of the lock.
         """
-        flight = (prompt.message_id, self._server, _encoded(prompt), self._me.name, self._wall())
-        work = _transaction(
+        flight = (prompt.message_id, self._server, encode_prompt(prompt), self._me.name, self._wall())
+        work = transaction(
             ("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight),
             *(
                 [("DELETE FROM queue WHERE id = ?", (queued_id,))]
@@ -197,7 +196,7 @@ class Journal:
 
     def set_server_id(self, prompt: Prompt) -> None:
         """Save the server's own id of the prompt, which `prompt` contains."""
-        row = (_encoded(prompt), prompt.message_id)
+        row = (encode_prompt(prompt), prompt.message_id)
         tables = ("flights", "prompt_keys")
         self._write(*((f"UPDATE {table} SET prompt = ? WHERE message = ?", row) for table in tables))
 
@@ -208,8 +207,8 @@ class Journal:
         def work(database: sqlite3.Connection) -> None:
             texts = [text for (text,) in sound(database.execute(_MY_DRAFT, key).fetchall(), (str,))]
             words = "\n".join(text for text in [*texts, prompt.text] if text)
-            database.execute(_APPEND_DRAFT, (*key, _storable(words)))
-            database.execute("DELETE FROM flights WHERE message = ?", (_storable(prompt.message_id),))
+            database.execute(_APPEND_DRAFT, (*key, storable(words)))
+            database.execute("DELETE FROM flights WHERE message = ?", (storable(prompt.message_id),))
 
         self._file.write(work)
 
@@ -342,7 +341,7 @@ class Journal:
         )
 
     def _draft_key(self, session_id: str) -> tuple[str, str, str]:
-        return self._server, str(_storable(session_id)), self._me.name
+        return self._server, str(storable(session_id)), self._me.name
 
     def _queue_row(self, queued: Queued, place: int) -> tuple[object, ...]:
         return (queued.id, self._server, queued.session_id, queued.text, self._me.name, place)
@@ -361,10 +360,10 @@ class Journal:
 
     def _write(self, *steps: Step, replaces: Hashable = None) -> None:
         """Write as one transaction. `replaces`: the key of a draft, replacing its pending write; may be late."""
-        self._file.write(_transaction(*steps), key=replaces, wait=replaces is None)
+        self._file.write(transaction(*steps), key=replaces, wait=replaces is None)
 
     def _read(self, query: str, kinds: tuple[type, ...], *values: object) -> Rows:
-        return self._file.read(query, tuple(map(_storable, values)), kinds)
+        return self._file.read(query, tuple(map(storable, values)), kinds)
 
     def _adopt(self, table: Owned, column: str, kind: type[T], order: str) -> list[T]:
         """Adopt the rows of ended owners in one transaction, so that two clients never adopt the same rows."""
@@ -383,23 +382,3 @@ class Journal:
 
         self._file.take_over(work)
         return found
-
-
-def _transaction(*steps: Step) -> Work:
-    storable = [(statement, tuple(map(_storable, values))) for statement, values in steps]
-
-    def work(database: sqlite3.Connection) -> None:
-        for statement, values in storable:
-            database.execute(statement, values)
-
-    return work
-
-
-def _encoded(prompt: Prompt) -> bytes:
-    storable = {name: _storable(value) for name, value in msgspec.structs.asdict(prompt).items()}
-    return msgspec.json.encode(msgspec.structs.replace(prompt, **storable))
-
-
-def _storable(value: object) -> object:
-    """The value as SQLite can store it: lone surrogates, possible in a server's ids, are escaped."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
