@@ -23,8 +23,8 @@ from tui.api import (
 all_profiles = pytest.mark.parametrize("profile", list(PROFILES))
 
 
-async def connected(meeting: ClientHarness) -> Connection:
-    connection = Connection(meeting.client)
+async def connected(harness: ClientHarness) -> Connection:
+    connection = Connection(harness.client)
     await connection.open()
     return connection
 
@@ -33,15 +33,15 @@ def listed(kind: type[Event], events: list[Event]) -> list[Event]:
     return [one for one in events if isinstance(one, kind)]
 
 
-async def when(meeting: ClientHarness, condition: Callable[[], object], work: "asyncio.Task[Result]") -> None:
-    await meeting.until(lambda: condition() or work.done(), within=60)
+async def when(harness: ClientHarness, condition: Callable[[], object], work: "asyncio.Task[Result]") -> None:
+    await harness.until(lambda: condition() or work.done(), within=60)
     assert not work.done(), work.result()
 
 
 @all_profiles
 @on_virtual_time(connected=False)
-async def test_run_returns_stored_answer(meeting: ClientHarness, profile: str) -> None:
-    connection, events = await connected(meeting), list[Event]()
+async def test_run_returns_stored_answer(harness: ClientHarness, profile: str) -> None:
+    connection, events = await connected(harness), list[Event]()
     result = await connection.run("TOOLS", title="a job", on_event=events.append)
     assert (result.outcome, result.reason) == ("finished", "")
     assert result.text == "I look, change one line, and run the tests. \nDone. The tests pass.\n"
@@ -49,23 +49,23 @@ async def test_run_returns_stored_answer(meeting: ClientHarness, profile: str) -
     assert "".join(one.text for one in events if isinstance(one, TextEvent)) == result.text
     assert result.started is not None
     assert result.ended is None or result.ended >= result.started
-    assert meeting.client.store.sessions[result.session].title == "a job" or profile == "qwen"
+    assert harness.client.store.sessions[result.session].title == "a job" or profile == "qwen"
 
 
 @all_profiles
 @on_virtual_time(connected=False)
-async def test_run_reports_provider_failure(meeting: ClientHarness, profile: str) -> None:
-    result = await (await connected(meeting)).run("FAIL 401")
+async def test_run_reports_provider_failure(harness: ClientHarness, profile: str) -> None:
+    result = await (await connected(harness)).run("FAIL 401")
     assert (result.outcome, result.text) == ("failed", "")
     assert "Unauthorized" in result.reason
 
 
 @all_profiles
 @on_virtual_time(connected=False)
-async def test_question_of_a_run_is_answered(meeting: ClientHarness, profile: str) -> None:
-    connection, events = await connected(meeting), list[Event]()
+async def test_question_of_a_run_is_answered(harness: ClientHarness, profile: str) -> None:
+    connection, events = await connected(harness), list[Event]()
     work = asyncio.create_task(connection.run("ASK1", on_event=events.append))
-    await when(meeting, lambda: listed(RequestEvent, events), work)
+    await when(harness, lambda: listed(RequestEvent, events), work)
     (request,) = await connection.pending()
     assert (request.kind, request.questions[0].text) == ("question", "Which database?")
     assert [(one.number, one.label) for one in request.questions[0].choices] == [(1, "Postgres"), (2, "SQLite")]
@@ -82,8 +82,8 @@ async def test_question_of_a_run_is_answered(meeting: ClientHarness, profile: st
 
 @all_profiles
 @on_virtual_time(connected=False)
-async def test_run_ends_at_an_open_request_if_requested(meeting: ClientHarness, profile: str) -> None:
-    connection = await connected(meeting)
+async def test_run_ends_at_an_open_request_if_requested(harness: ClientHarness, profile: str) -> None:
+    connection = await connected(harness)
     result = await connection.run("SHELL made.txt", on_request="fail")
     assert (result.outcome, result.requests[0].state) == ("waiting", "open")
     assert "touch made.txt" in result.reason
@@ -92,15 +92,15 @@ async def test_run_ends_at_an_open_request_if_requested(meeting: ClientHarness, 
 
 @all_profiles
 @on_virtual_time(connected=False)
-async def test_rejected_request_makes_a_run_denied(meeting: ClientHarness, profile: str) -> None:
-    result = await (await connected(meeting)).run("SHELL made.txt", on_request="reject")
+async def test_rejected_request_makes_a_run_denied(harness: ClientHarness, profile: str) -> None:
+    result = await (await connected(harness)).run("SHELL made.txt", on_request="reject")
     assert result.outcome == "denied"
     assert [(one.state, one.by) for one in result.requests] == [("denied", "on-request")]
 
 
 @on_virtual_time(connected=False)
-async def test_unknown_request_and_session(meeting: ClientHarness) -> None:
-    connection = await connected(meeting)
+async def test_unknown_request_and_session(harness: ClientHarness) -> None:
+    connection = await connected(harness)
     assert (await connection.answer("que_none", Reply())).state == "expired"
     with pytest.raises(SessionNotFound):
         await connection.run("PLAIN", session="ses_none")
@@ -109,10 +109,10 @@ async def test_unknown_request_and_session(meeting: ClientHarness) -> None:
 
 
 @on_virtual_time(connected=False)
-async def test_request_is_found_by_unique_prefix_only(meeting: ClientHarness) -> None:
-    connection = await connected(meeting)
+async def test_request_is_found_by_unique_prefix_only(harness: ClientHarness) -> None:
+    connection = await connected(harness)
     turns = [await connection.start("ASK1") for _ in range(2)]
-    await meeting.until(lambda: len(meeting.client.store.requests) == 2, within=60)
+    await harness.until(lambda: len(harness.client.store.requests) == 2, within=60)
     with pytest.raises(RequestNotFound):
         connection.find_request("que_")
     assert connection.find_request("") is None
@@ -120,27 +120,27 @@ async def test_request_is_found_by_unique_prefix_only(meeting: ClientHarness) ->
 
 
 @on_virtual_time(connected=False)
-async def test_server_that_is_down_is_given_up_after_a_time(meeting: ClientHarness) -> None:
-    meeting.server.crash()
+async def test_server_that_is_down_is_given_up_after_a_time(harness: ClientHarness) -> None:
+    harness.server.crash()
     with pytest.raises(CannotConnect):
-        await Connection(meeting.client).open(within=5)
+        await Connection(harness.client).open(within=5)
 
 
 @on_virtual_time(connected=False)
-async def test_events_report_each_open_request_once(meeting: ClientHarness) -> None:
-    connection, seen = await connected(meeting), list[Event]()
+async def test_events_report_each_open_request_once(harness: ClientHarness) -> None:
+    connection, seen = await connected(harness), list[Event]()
 
     async def watch() -> None:
         async for event in connection.events():
             seen.append(event)
 
     turn = await connection.start("ASK1")
-    await meeting.until(lambda: meeting.client.store.requests, within=60)
+    await harness.until(lambda: harness.client.store.requests, within=60)
     watching = asyncio.create_task(watch())
-    await meeting.until(lambda: listed(RequestEvent, seen))
-    meeting.client.restart_line()
-    await meeting.until(lambda: not meeting.synced)
-    await meeting.until(lambda: meeting.synced)
+    await harness.until(lambda: listed(RequestEvent, seen))
+    harness.client.restart_line()
+    await harness.until(lambda: not harness.synced)
+    await harness.until(lambda: harness.synced)
     (request,) = await connection.pending()
     await connection.answer(request.id, Reply(answers=(("Postgres",),)))
     await turn.result()
