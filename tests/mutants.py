@@ -218,11 +218,16 @@ def main(seed: str, count: int, jobs: int, packages: tuple[str, ...]) -> None:
 
     def tested(mutant: Mutant, seconds: float) -> None:
         job = free.get()
-        result = job.test(mutant, seconds)
-        free.put(job)
+        try:
+            result = job.test(mutant, seconds)
+        finally:
+            free.put(job)
         results.append(result)
         click.echo(f"{result.verdict:10} {mutant.path}:{mutant.line} {result.by}")
+        if result.verdict == "survived":
+            click.echo(mutant.diff)
 
+    drawn = [list(sample(source.rglob("*.py"), count // len(sources), seed)) for source in sources]
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch, ThreadPoolExecutor(jobs) as pool:
         folders = [Path(scratch, str(number)) for number in range(jobs)]
         for name in COPIED:
@@ -234,14 +239,17 @@ def main(seed: str, count: int, jobs: int, packages: tuple[str, ...]) -> None:
         for folder in folders:
             free.put(Job(folder))
         waiting = []
-        for source, baseline in zip(sources, baselines, strict=True):
-            for mutant in sample(source.rglob("*.py"), count // len(sources), seed):
+        for mutants, baseline in zip(drawn, baselines, strict=True):
+            for mutant in mutants:
                 if mutant.key in known:
                     results.append(Result(mutant, "equivalent", known[mutant.key]))
                 else:
                     waiting.append(pool.submit(tested, mutant, 30 + 3 * baseline))
-        for one in waiting:
-            one.result()
+        try:
+            for one in waiting:
+                one.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
     report = f"seed {seed}, {time.monotonic() - began:.0f} s\n\n{table(results)}"
     (RESULTS / f"{seed}.txt").write_text(f"{report}\n\n{listed(results)}\n", encoding="utf-8")

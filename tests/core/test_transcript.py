@@ -35,6 +35,19 @@ def test_text_already_present_is_not_appended_again(read_between: bool) -> None:
     assert text(transcript) == "one two three"
 
 
+def test_prompts_and_answers_beside_a_message() -> None:
+    transcript = Transcript()
+    for at in range(1, 5):
+        transcript.put_message(Message(f"msg_{at}", "ses_1", "user" if at % 2 else "assistant", created=float(at)))
+    first, answer, second, last = transcript.messages.values()
+    assert list(transcript.prompts_behind(first)) == [second]
+    assert list(transcript.prompts_behind(answer)) == [second]
+    assert list(transcript.prompts_behind(second)) == []
+    assert (transcript.answer_before(first), transcript.answer_before(second)) == (None, answer)
+    assert transcript.answer_before(last) == last
+    assert transcript.index(second.id) == 2
+
+
 def test_the_missing_rest_of_a_delta_is_appended() -> None:
     transcript = growing("one tw")
     assert say(transcript, "two three", 4) == "o three"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import socket
 import traceback
 from pathlib import Path
@@ -32,6 +33,8 @@ from tui.net.errors import (
 )
 from tui.net.http_client import Http
 from tui.net.url import BadAddress, path_segment
+
+SECURITY = Path(__file__).parents[2] / "docs/security.md"
 
 
 class TestCall:
@@ -120,6 +123,10 @@ class TestCall:
         assert (await http.call("GET", "/x", limit=100_002)).value == "x" * 100_000
         with pytest.raises(TooLarge):
             await http.call("GET", "/x", limit=100_001)
+
+    def test_the_limit_of_a_body_is_the_documented_one(self) -> None:
+        [mebibytes] = re.findall(r"^\| body of a response, and .* \| (\d+) MiB \|$", SECURITY.read_text(), re.MULTILINE)
+        assert int(mebibytes) << 20 == module.BODY_LIMIT
 
     async def test_a_trickling_body_is_aborted(self, server: Server, http: Http) -> None:
         async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

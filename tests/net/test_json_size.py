@@ -113,6 +113,10 @@ class TestAsItIs:
             with pytest.raises(NotJson, match="nested deeper than 100 levels"):
                 loads(b"[" * depth + b"]" * depth)
 
+    def test_a_cut_character_is_quoted_safely(self) -> None:
+        with pytest.raises(NotJson, match="nested deeper than 100 levels"):
+            loads(b'["x' + "é".encode() * 100 + b'",' + b"[" * 101 + b"]" * 102)
+
     @pytest.mark.parametrize("raw", [b'"\\ud83d"', b'"\xff"', b"NaN", b"1e400", b'{"a":', b"<html>"])
     def test_input_that_the_strict_parser_refuses(self, raw: bytes) -> None:
         with pytest.raises(TooLarge):
