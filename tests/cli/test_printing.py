@@ -81,7 +81,7 @@ def test_permission_is_a_numbered_list() -> None:
 @pytest.mark.parametrize(
     ("record", "line"),
     [
-        (RequestRecord(request=QUESTION, state="gone"), "question que_1 withdrawn"),
+        (RequestRecord(request=QUESTION, state="gone"), "question que_1 is no longer open"),
         (
             RequestRecord(request=QUESTION, state="answered", reply=Reply(answers=(("SQLite",), ("auth", "x")))),
             "question que_1 answered: SQLite; auth, x",

@@ -298,7 +298,24 @@ async def connection_for(
     clocks: Clocks | None = None,
 ) -> AsyncGenerator[Connection, None]:
     """`connect` with settings that are already loaded."""
-    client = Client(
+    client = client_for(settings, open_http, users, clocks=clocks)
+    connection = Connection(client, on_event=on_event)
+    try:
+        await connection.open(within=within)
+        yield connection
+    finally:
+        await connection.close()
+
+
+def client_for(
+    settings: Settings,
+    open_http: "Callable[[str], Http]",
+    users: Sequence[str],
+    *,
+    clocks: Clocks | None = None,
+) -> Client:
+    """The client of a server, with the journal of the user."""
+    return Client(
         settings.url,
         open_http,
         users=users,
@@ -308,9 +325,3 @@ async def connection_for(
         patience=settings.patience,
         clocks=clocks,
     )
-    connection = Connection(client, on_event=on_event)
-    try:
-        await connection.open(within=within)
-        yield connection
-    finally:
-        await connection.close()

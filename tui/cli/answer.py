@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
+from tui.api.alerts import Alert
 from tui.api.choices import reply_for
 from tui.api.connection import Connection, connection_for
 from tui.api.errors import CannotConnect, InvalidChoice, RunError
 from tui.api.pending import pending_request
-from tui.api.values import AnswerOutcome, Event, NoticeEvent, PendingRequest, Reply, RequestRecord
+from tui.api.values import AnswerOutcome, Event, NoticeEvent, PendingRequest, Reply, RequestEvent, RequestRecord
 from tui.cli.exit_codes import ANSWER_CODES, ExitCode
 from tui.cli.options import HELP, exit_with, server_of, server_options
 from tui.cli.printing import Printer, reply_line, with_reason
@@ -20,6 +22,9 @@ from tui.config.settings import Settings
 
 if TYPE_CHECKING:
     from tui.net.http_client import Http
+
+FROM_INPUT = "-"
+"""In place of an id: the request of the event on standard input."""
 
 Choose = Callable[[PendingRequest], Reply]
 """The reply that the command line names. Raises `InvalidChoice`."""
@@ -59,6 +64,7 @@ def command(
 
     ID is a request's, or the beginning of one; `holdfast pending` lists them. CHOICE is the number or label of an
     option, one for each question; of one question also several, apart or with commas. Without any, the terminal asks.
+    ID - takes the request of the event on standard input, as watch --exec gives it.
 
     Exits with 0 if the answer is taken; with 9 if another client was first; with 10 if the request is not open any
     more, or unknown; with 11 if the server refuses the answer.
@@ -76,7 +82,22 @@ def command(
             raise InvalidChoice(f"--once and --always are for a permission, and {asked.id} is a question")
         return reply_for(asked, ("once",) if once else ("always",) if always else choices, texts)
 
+    if request == FROM_INPUT:
+        server, request = _read_event()
+        url = url or server
     exit_with(_answer(request, choose if any(ways) else None, *server_of(url, directory, family, ca_file)))
+
+
+def _read_event() -> tuple[str, str]:
+    """The server and request of the event on standard input. Raises `UsageError`; exits with 10 if it is another."""
+    try:
+        alert = msgspec.json.decode(sys.stdin.buffer.read(), type=Alert)
+    except msgspec.DecodeError as error:
+        raise click.UsageError(f"standard input is not an event of watch: {error}") from None
+    if not isinstance(alert.event, RequestEvent):
+        errors.line(f"not an open request: {alert.summary}")
+        sys.exit(ExitCode.EXPIRED)
+    return alert.server, alert.event.request.id
 
 
 async def _answer(

@@ -48,6 +48,7 @@ class SubcommandGroup(click.Command):
         "wait": ("tui.cli.wait", "Wait until the turn of a prompt that was sent before ends."),
         "pending": ("tui.cli.pending", "List the requests that wait for an answer."),
         "answer": ("tui.cli.answer", "Answer a question or permission."),
+        "watch": ("tui.cli.watch", "Stay, and print or run a program for what needs you."),
         "status": ("tui.cli.status", "Print the connection's health, active sessions and what needs your answer."),
         "doctor": ("tui.cli.doctor", "Check everything between this machine and the server."),
     }

@@ -190,7 +190,7 @@ def reply_line(record: RequestRecord) -> str:
     """How a request ended, and who replied."""
     request = record.request
     if record.state == "gone":
-        return f"{request.kind} {request.id} withdrawn"
+        return f"{request.kind} {request.id} is no longer open"
     by = {"rule": f"by rule {record.rule}", "on-request": "by --on-request", "elsewhere": "elsewhere"}
     who = f" {by[record.by]}" if record.by in by else ""
     return with_reason(f"{request.kind} {request.id} {record.state}{who}", reply_text(record.reply))

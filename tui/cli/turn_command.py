@@ -178,7 +178,7 @@ class TurnCommand:
 
     def _on_output_failure(self, error: OSError) -> None:
         self._code, self._reason = ExitCode.OUTPUT, f"standard output cannot be written: {error.strerror}"
-        _discard_stdout()
+        discard_stdout()
         self._printer.line(f"Error: {self._reason}")
         if self._turn is not None:
             self._turn.leave("detached", self._reason)
@@ -247,7 +247,7 @@ def _write_progress(text: str) -> None:
         click.echo(text, err=True, nl=False)
 
 
-def _discard_stdout() -> None:
+def discard_stdout() -> None:
     """Let nothing that is still buffered fail when the process ends."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -39,7 +39,7 @@ from tui.core.changes import (
 )
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
-from tui.core.model import Answers, PermissionReply, Request, Session
+from tui.core.model import Answers, FullMessage, PermissionReply, Request, Session
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.net.clocks import Clocks
@@ -255,6 +255,13 @@ class Client:
     async def recorded_turn(self, session_id: str, prompt_id: str) -> RecordedTurn:
         """Fetch what the server stored of a prompt's turn. Raises `NetError`."""
         return await fetch_recorded_turn(self._connection.backend(), session_id, prompt_id)
+
+    async def newest_messages(self, session_id: str) -> Sequence[FullMessage]:
+        """Fetch the newest messages of a session that need not be open. Raises `NetError`."""
+        page = await self._connection.backend().messages(session_id)
+        if self.store.transcript(session_id) is None:
+            await self._connection.backend().leave(session_id)
+        return page.messages
 
     def close_session(self, session_id: str) -> None:
         """Drop the session's transcript, unless a turn runs or a prompt is queued: both need it."""
