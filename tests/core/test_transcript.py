@@ -48,6 +48,14 @@ def test_prompts_and_answers_beside_a_message() -> None:
     assert transcript.index(second.id) == 2
 
 
+def test_the_newest_agent_is_that_of_the_newest_answer_with_one() -> None:
+    transcript = Transcript()
+    assert transcript.newest_agent() == ""
+    for at, agent in enumerate(("plan", "build", "")):
+        transcript.put_message(Message(f"msg_{at}", "ses_1", "assistant", created=float(at), agent=agent))
+    assert transcript.newest_agent() == "build"
+
+
 def test_the_missing_rest_of_a_delta_is_appended() -> None:
     transcript = growing("one tw")
     assert say(transcript, "two three", 4) == "o three"

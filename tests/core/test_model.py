@@ -1,0 +1,15 @@
+"""Values that are passed on are never changed."""
+
+from types import ModuleType
+
+import msgspec
+import pytest
+
+from tui.core import changes, events, model, turn_inputs
+
+
+@pytest.mark.parametrize("module", [model, events, changes, turn_inputs], ids=lambda module: module.__name__)
+def test_values_are_immutable(module: ModuleType) -> None:
+    structs = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    assert len(structs) > 10
+    assert [one.__name__ for one in structs if not one.__struct_config__.frozen and one is not msgspec.Struct] == []
