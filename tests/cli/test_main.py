@@ -47,7 +47,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings of each run that would have started; each exits with 7."""
     runs: list[Settings] = []
 
-    def run(settings: Settings) -> int:
+    def run(settings: Settings, *, plain: bool) -> int:
         runs.append(settings)
         return 7
 
@@ -310,7 +310,7 @@ def test_the_demo_starts_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None
         assert httpx.get(f"{settings.url}/global/health", trust_env=False, timeout=PATIENCE).is_success
         return 0
 
-    monkeypatch.setattr(command, "run_app", run_app)
+    monkeypatch.setattr(command, "run_screen", run_app)
     assert invoke("--demo", "--directory", "/srv").exit_code == 0
     (settings,) = seen
     assert settings.url.startswith("http://127.0.0.1:")

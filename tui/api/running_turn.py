@@ -128,7 +128,10 @@ class RunningTurn:
 
     async def result(self) -> Result:
         """Wait for the turn's recorded end. Raises `CannotConnect`; the turn then continues on the server."""
-        result = await self._wait()
+        try:
+            result = await self._wait()
+        finally:
+            self._client.unsubscribe(self._on_change)
         self._deliver(EndEvent(time=self._client.server_now(), result=result))
         return result
 

@@ -1,5 +1,6 @@
 """The `holdfast` command: parses flags, loads settings and runs the app or a subcommand."""
 
+import asyncio
 import errno
 import gc
 import logging
@@ -23,7 +24,7 @@ from tui.cli.options import CA_FILE, DIRECTORY, FAMILY, HELP, SESSION_ID, URL
 from tui.client.client import Client
 from tui.config.http_factory import credentials, open_transport
 from tui.config.settings import DEFAULT_URL, Settings, SettingsError, load_settings
-from tui.core.sanitize import single_line
+from tui.core.sanitize import sanitize, single_line
 from tui.net.url import is_exposed
 from tui.storage.chosen_theme import ChosenTheme
 from tui.storage.journal import Journal
@@ -90,6 +91,7 @@ COMMAND_AT_MOST = 2_000
 @click.option("--demo", is_flag=True, help="Start the bundled stub server and connect to it.")
 @click.option("--session", metavar="ID", help="Open this session.")
 @click.option("--continue", "resume", is_flag=True, help="Open the session that was used last.")
+@click.option("--plain", is_flag=True, help="Plain lines, no full screen: for screen readers, TERM=dumb and logs.")
 @DIRECTORY
 @FAMILY
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write a log to this file.")
@@ -100,6 +102,7 @@ def main(
     demo: bool,
     session: str | None,
     resume: bool,
+    plain: bool,
     directory: str | None,
     family: str | None,
     log: Path | None,
@@ -136,18 +139,23 @@ def main(
     try:
         settings = load_settings(flags)
         configure_logging(settings.log, settings)
-        sys.exit(run(settings))
+        sys.exit(run(settings, plain=plain))
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
 
 
-def run(settings: Settings) -> int:
-    """Run the app until the user quits; returns the exit status. Raises `SettingsError`."""
-    if not has_terminal():
+def run(settings: Settings, *, plain: bool = False) -> int:
+    """Run the app, or the `plain` client, until the user quits; returns the exit status. Raises `SettingsError`."""
+    if has_terminal() and not plain and os.environ.get("TERM", "dumb") == "dumb":
+        click.echo("This terminal cannot draw a screen (TERM=dumb): plain lines, as with --plain.")
+        plain = True
+    if not has_terminal() and not plain:
         raise SettingsError(
-            "Holdfast needs a terminal, and this is not a TTY. "
-            "Without one, `holdfast status` shows what needs your answer, and `holdfast doctor` what is wrong."
+            "Holdfast needs a terminal, and this is not a TTY. Without one, `holdfast run` sends a prompt, "
+            "`holdfast status` shows what needs your answer, `holdfast doctor` what is wrong, and `holdfast --plain` "
+            "reads and writes lines."
         )
+    run_app = run_plain if plain else run_screen
     if settings.demo:
         with DemoServer() as address:
             return run_app(replace(settings, url=address, password=None, directory=None, family=None))
@@ -174,7 +182,53 @@ def drop_library_variables(environ: MutableMapping[str, str]) -> None:
             del environ[name]
 
 
-def run_app(settings: Settings) -> int:
+def run_plain(settings: Settings) -> int:
+    """Run the plain client; returns the exit status. Raises `SettingsError`."""
+    from tui.cli.line_reader import LineReader
+    from tui.cli.plain import PlainApp
+
+    for warning in settings.warnings:
+        click.echo(sanitize(warning))
+
+    async def work() -> int:
+        client = client_of(settings)
+        app = PlainApp(client, LineReader(), write_lines, session=settings.session, resume=settings.resume)
+        try:
+            code = await app.run()
+        finally:
+            await client.close()
+        if app.session is not None and not settings.demo:
+            click.echo(f"To resume: {session_command(settings, app.session, plain=True)}")
+        return code
+
+    return asyncio.run(work())
+
+
+def write_lines(text: str) -> None:
+    """Write to standard output at once. Raises `OSError`."""
+    click.echo(text, nl=False)
+
+
+def client_of(settings: Settings) -> Client:
+    """The client of one server, with its journal. Raises `SettingsError`."""
+    open_http, users = open_transport(settings)
+    return Client(
+        settings.url,
+        open_http,
+        users=users,
+        directory=settings.directory,
+        family=settings.family,
+        journal=Journal(state_of(settings), settings.url, wall=time.time),
+        patience=settings.patience,
+    )
+
+
+def state_of(settings: Settings) -> Path | None:
+    """The folder of the journal; None: nothing is kept of a demo."""
+    return None if settings.demo else user_state_path("holdfast")
+
+
+def run_screen(settings: Settings) -> int:
     """Run the app with one client; returns the exit status. Raises `SettingsError`."""
     drop_library_variables(os.environ)
     gc.disable()  # imported modules are never freed
@@ -182,21 +236,9 @@ def run_app(settings: Settings) -> int:
 
     gc.enable()
 
-    open_http, users = open_transport(settings)
-    state = None if settings.demo else user_state_path("holdfast")
-    journal = Journal(state, settings.url, wall=time.time)
-    theme = ChosenTheme(state, settings.look.theme)
-    client = Client(
-        settings.url,
-        open_http,
-        users=users,
-        directory=settings.directory,
-        family=settings.family,
-        journal=journal,
-        patience=settings.patience,
-    )
+    theme = ChosenTheme(state_of(settings), settings.look.theme)
     app = HoldfastApp(
-        client,
+        client_of(settings),
         session=settings.session,
         resume=settings.resume,
         demo=settings.demo,
@@ -217,9 +259,9 @@ def run_app(settings: Settings) -> int:
     return app.return_code or 0
 
 
-def session_command(settings: Settings, session_id: str) -> str:
+def session_command(settings: Settings, session_id: str, *, plain: bool = False) -> str:
     """The shell command that opens the session again, quoted."""
-    words = ["holdfast", "--session", session_id]
+    words = ["holdfast", *(["--plain"] if plain else []), "--session", session_id]
     if settings.directory is not None:
         words += ["--directory", settings.directory]
     if settings.family is not None:

@@ -1,0 +1,207 @@
+"""`holdfast --plain` on stub servers: in a terminal with TERM=dumb, whose bytes are checked, and in a pipe."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from server_stub.domain.profiles import PROFILES
+from tests.end_to_end.stub import Stub, running_stub
+from tests.processes import clean_environment
+from tests.waiting import PATIENCE
+
+TOP = Path(__file__).parents[2]
+NO_TEXT = re.compile(rb"[^\n\r\t\x20-\x7e\x80-\xff\x07]")
+"""Everything but text, line ends, tabs, and the bell of a line editor."""
+
+
+class Plain:
+    """One plain client in a terminal with TERM=dumb."""
+
+    def __init__(self, stub: Stub, home: Path, *args: str, term: str = "dumb") -> None:
+        self.received = bytearray()
+        self._child = pexpect.spawn(
+            sys.executable,
+            ["-m", "tui", *args, stub.address],
+            env=clean_environment(home) | {"TERM": term, "PYTHONPATH": str(TOP)},
+            cwd=str(home),
+            dimensions=(24, 80),
+            timeout=PATIENCE,
+        )
+        self._child.logfile_read = self
+
+    def write(self, data: bytes) -> None:
+        self.received += data
+
+    def flush(self) -> None:
+        """A log file has it."""
+
+    def until(self, words: str) -> None:
+        self._child.expect_exact(words)
+
+    def type(self, text: str) -> None:
+        self._child.sendline(text)
+
+    def answer(self, text: str) -> None:
+        """Answer a request; again if it had just appeared, since the first line then counts as typed before."""
+        self.type(text)
+        if self._child.expect_exact(["answered", "p: send it as a prompt"]):
+            self.type(text)
+            self.until("answered")
+
+    def interrupt(self) -> None:
+        self._child.sendintr()
+
+    def end(self) -> int:
+        """Wait for the exit; returns the exit code."""
+        self._child.expect(pexpect.EOF)
+        self._child.close()
+        assert isinstance(self._child.exitstatus, int)
+        return self._child.exitstatus
+
+
+@pytest.fixture(params=PROFILES)
+def stub(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stub]:
+    with running_stub(tmp_path / "home", profile=request.param, args=("--speed", "4")) as running:
+        yield running
+
+
+def test_the_whole_walk_writes_no_escape_byte(stub: Stub, tmp_path: Path) -> None:
+    """Prompt, question, permission, abort, reconnect, and back in the session."""
+    plain = Plain(stub, tmp_path / "home")
+    plain.until("plain lines, as with --plain")
+    plain.until("connected to")
+    plain.type("PLAIN")
+    plain.until("all** is well.")
+    plain.until("turn finished")
+    plain.type("ASK1")
+    plain.until("type a number")
+    plain.answer("1")
+    plain.until("turn finished")
+    plain.type("SHELL x")
+    plain.until("type 1 to allow once")
+    plain.answer("1")
+    plain.until("turn finished")
+    plain.type("SLOW")
+    plain.until("turn running")
+    number = stub.arm("502", target="events")
+    cut = stub.arm("reset", target="events")
+    plain.until("connection lost")
+    stub.disarm(number)
+    stub.disarm(cut)
+    plain.until("connection restored")
+    plain.interrupt()
+    plain.until("aborting the turn")
+    plain.until("turn aborted")
+    plain.type("/quit")
+    plain.until("To resume: holdfast --plain --session")
+    assert plain.end() == 0
+    assert not NO_TEXT.findall(bytes(plain.received))
+
+
+@pytest.fixture
+def opencode(tmp_path: Path) -> Iterator[Stub]:
+    with running_stub(tmp_path / "home", args=("--speed", "4", "--scenario", "plain")) as running:
+        yield running
+
+
+def test_a_line_typed_before_a_request_appeared_is_not_its_answer(opencode: Stub, tmp_path: Path) -> None:
+    plain = Plain(opencode, tmp_path / "home", "--plain")
+    plain.until("connected to")
+    plain.type("ASK1")
+    plain.until("type a number")
+    plain.type("then delete everything")
+    plain.until("p: send it as a prompt")
+    plain.type("p")
+    plain.until("1 queued")
+    plain.answer("2")
+    plain.until("turn finished")
+    plain.until("turn finished")
+    plain.type("/quit")
+    assert plain.end() == 0
+
+
+def test_the_second_interrupt_leaves_and_a_queued_prompt_is_sent_later(opencode: Stub, tmp_path: Path) -> None:
+    plain = Plain(opencode, tmp_path / "home", "--plain")
+    plain.until("connected to")
+    plain.type("ASK1")
+    plain.until("type a number")
+    plain.type("/prompt PLAIN")
+    plain.until("1 queued")
+    plain.type("/quit")
+    plain.until("1 queued, kept for the next start")
+    plain.until("the turn goes on at the server")
+    assert plain.end() == 0
+    again = Plain(opencode, tmp_path / "home", "--plain", "--continue")
+    again.until("type a number")
+    again.until("1 queued, paused")
+    again.type("/resume")
+    again.until("the queue is sent in order")
+    again.answer("1")
+    again.until("turn finished")
+    again.until("all** is well.")
+    again.interrupt()
+    again.until("Ctrl-C again leaves")
+    again.interrupt()
+    assert again.end() == 0
+
+
+def piped(stub: Stub, home: Path, text: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "tui", "--plain", stub.address],
+        input=text,
+        capture_output=True,
+        text=True,
+        env=clean_environment(home) | {"PYTHONPATH": str(TOP)},
+        cwd=home,
+        timeout=PATIENCE * 2,
+        check=False,
+    )
+
+
+def test_each_line_of_a_pipe_is_a_prompt_and_the_end_waits_for_the_turns(opencode: Stub, tmp_path: Path) -> None:
+    done = piped(opencode, tmp_path / "home", "PLAIN one\nPLAIN \\\ntwo\n")
+    assert done.returncode == 0, done
+    assert done.stdout.count("turn finished") == 2
+    texts = [
+        part["text"]
+        for session in opencode.http.get("/session").json()
+        for message in opencode.http.get(f"/session/{session['id']}/message").json()
+        for part in message["parts"]
+        if message["info"]["role"] == "user"
+    ]
+    assert texts == ["PLAIN one", "PLAIN \ntwo"]
+
+
+def test_a_request_at_the_end_of_a_pipe_is_said_and_sets_the_exit_code(opencode: Stub, tmp_path: Path) -> None:
+    done = piped(opencode, tmp_path / "home", "ASK1\n")
+    assert done.returncode == 3, done
+    assert "1 open: que_" in done.stdout
+
+
+def test_a_prompt_for_a_server_that_is_down_is_kept_as_a_draft(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with running_stub(home) as stub:
+        gone = stub
+    plain = Plain(gone, home, "--plain")
+    plain.until("connection lost")
+    plain.type("PLAIN kept")
+    plain.until("sent once the connection is up")
+    plain.type("/quit")
+    plain.until("not sent, kept as a draft: PLAIN kept")
+    assert plain.end() == 0
+
+
+def test_a_mistyped_command_is_not_sent(opencode: Stub, tmp_path: Path) -> None:
+    plain = Plain(opencode, tmp_path / "home", "--plain")
+    plain.until("connected to")
+    plain.type("/sesions")
+    plain.until("no command /sesions: /sessions?")
+    plain.type("/sessions")
+    plain.until("no sessions")
+    plain.type("\x04")
+    assert plain.end() == 0

@@ -1,0 +1,511 @@
+"""`holdfast --plain`: the interactive client as plain lines, for screen readers, TERM=dumb, serial lines and logs.
+
+Nothing is drawn: each change is one line, and what is typed is a prompt, an answer or a command.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from tui.api.errors import RunError
+from tui.api.event_feed import ConnectionFeed, EventFeed
+from tui.api.running_turn import RunningTurn, send_reply
+from tui.api.values import Decision, Event, PendingRequest, Reply, ReplyEvent, RequestEvent, TextEvent
+from tui.cli.exit_codes import ExitCode
+from tui.cli.line_reader import LineReader
+from tui.cli.plain_requests import Invalid, RequestDialog, Step, Taken
+from tui.cli.printing import Printer, request_lines, seconds_text, turn_state, with_reason
+from tui.client.client import Client
+from tui.core import changes as c
+from tui.core.model import Session, TextPart
+from tui.core.sanitize import excerpt, sanitize, single_line
+from tui.net.errors import NetError
+
+NOT_MEANT = 0.5
+"""Seconds after a request appears in which a line is not taken as its answer: it was typed before."""
+SESSIONS_LISTED = 20
+MISTYPED = 0.75
+"""Similarity (0 to 1) from which a word is taken for a mistyped command. Others are the server's, or text."""
+REPLY_STATES = {
+    "retrying": "no answer from the server, trying again",
+    "elsewhere": "not taken: answered elsewhere",
+    "expired": "not taken: it is not open any more",
+    "refused": "refused by the server",
+    "stopped": "not sent",
+}
+HELP = """\
+A line is sent as a prompt, after the running turn. A \\ at its end continues it on the next line.
+While a request is open: a number, a label, or = and a text of your own answers it.
+/new [TITLE]   begin a new session      /sessions      list the newest sessions
+/open N | ID   open another session     /status        connection, turn and open requests
+/queue         list queued prompts      /resume        send prompts that are paused
+/remove N      take one out of it       /draft         send the text that was not sent
+/prompt TEXT   send TEXT as a prompt, whatever it is
+/reject [WHY]  reject the open request  /abort         abort the running turn (Ctrl-C)
+/help          this list                /quit          leave (Ctrl-D); a running turn goes on"""
+
+
+class PlainApp:
+    """One run of the plain client. `write`: takes text with its newlines."""
+
+    def __init__(
+        self, client: Client, reader: LineReader, write: Callable[[str], None], *, session: str | None, resume: bool
+    ) -> None:
+        self._client = client
+        self._reader = reader
+        self._write = write
+        self._printer = Printer(self._print, how_to_answer=False)
+        self.session = session or (client.journal.last_session() if resume else None)
+        self._wanted = self.session
+        """The session to open once the connection is up; None: a new one, at the first prompt."""
+        self._connection = ConnectionFeed(client, self._on_event)
+        self._decisions: dict[str, Decision] = {}
+        self._requests = EventFeed(client, self._on_request_event, decided=self._decisions.get)
+        self._open: dict[str, tuple[RequestDialog, float]] = {}
+        """The open requests by id, and when each appeared."""
+        self._turns: dict[str, RunningTurn] = {}
+        self._reporting = 0
+        """The number of turns whose end is still to be said."""
+        self._listed: list[Session] = []
+        self._asked: str | None = None
+        """A text of which the user is asked whether it is an answer or a prompt."""
+        self._unsent: list[str] = []
+        """Prompts for a session that is not created yet."""
+        self._was_live = False
+        self._interrupts = 0
+        self._commands: Mapping[str, Callable[[str], None]] = {
+            "/help": lambda rest: self._say(HELP),
+            "/new": self._new,
+            "/sessions": lambda rest: self._spawn(self._list_sessions()),
+            "/open": self._open_session,
+            "/status": lambda rest: self._status(),
+            "/queue": lambda rest: self._queue(),
+            "/resume": lambda rest: self._resume(),
+            "/remove": self._remove,
+            "/draft": lambda rest: self._send_draft(),
+            "/prompt": self._prompt,
+            "/reject": self._reject,
+            "/abort": lambda rest: self._abort(),
+            "/quit": lambda rest: self._left.set(),
+        }
+        self._title = ""
+        self._left = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> ExitCode:
+        """Run until the user leaves, or the input ends and everything sent has ended; returns the exit code."""
+        client = self._client
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._on_interrupt)
+        loop.add_signal_handler(signal.SIGTERM, self._left.set)
+        loop.add_signal_handler(signal.SIGHUP, self._left.set)
+        self._say(f"connecting to {client.address}; /help lists the commands")
+        client.subscribe(self._on_change)
+        client.start()
+        self._connection.report()
+        self._reader.start(client.journal.history())
+        reading = asyncio.create_task(self._read())
+        leaving = asyncio.create_task(self._left.wait())
+        try:
+            await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._left.is_set():
+                await self._until_at_rest()
+        finally:
+            for task in (reading, leaving, *self._tasks):
+                task.cancel()
+            self._reader.restore()
+        return self._end()
+
+    def _end(self) -> ExitCode:
+        """Say what is left behind."""
+        client = self._client
+        if self._unsent:
+            client.journal.save_draft("", "\n\n".join(self._unsent))
+            self._say(f"not sent, kept as a draft: {single_line(self._unsent[0])}")
+        waiting = client.prompts.waiting(self.session) if self.session else ()
+        if waiting:
+            self._say(f"{len(waiting)} queued, kept for the next start")
+        if self.session and client.turns.running_in(self.session):
+            traits = client.traits
+            leaves = "may end" if traits is None or traits.cancels_on_disconnect is None else "ends"
+            goes_on = traits is not None and traits.cancels_on_disconnect is False
+            self._say("the turn goes on at the server" if goes_on else f"this server {leaves} a turn with its client")
+        if self._open:
+            self._say(f"{len(self._open)} open: {', '.join(self._open)}")
+        return ExitCode.WAITING if self._open and not self._reader.interactive else ExitCode.FINISHED
+
+    # Input
+
+    async def _read(self) -> None:
+        continued: list[str] = []
+        while (text := await self._reader.text()) is not None:
+            self._interrupts = 0
+            if text.endswith("\\") and not text.endswith("\\\\"):
+                continued.append(text[:-1])
+                continue
+            self.take("\n".join([*continued, text]))
+            continued = []
+        if continued:
+            self.take("\n".join(continued))
+
+    def take(self, text: str) -> None:
+        """Take what was typed: a command, an answer, or a prompt."""
+        if not text.strip():
+            return
+        word, _, rest = text.partition(" ")
+        if word in self._commands:
+            self._commands[word](rest.strip())
+        elif self._asked is not None:
+            self._decide(text)
+        elif self._open:
+            self._answer(text)
+        elif word.startswith("/") and (close := get_close_matches(word, self._commands, n=1, cutoff=MISTYPED)):
+            self._say(f"no command {word}: {close[0]}? /prompt {word} sends it as it is")
+        else:
+            self._prompt(text)
+
+    def _answer(self, text: str) -> None:
+        dialog, since = next(iter(self._open.values()))
+        early = self._client.now() - since < NOT_MEANT and self._reader.interactive
+        taken = Step.NOT_AN_ANSWER if early else dialog.take(text)
+        if taken is not Step.NOT_AN_ANSWER:
+            self._take(dialog, taken)
+            return
+        self._asked = text
+        self._client.journal.remember(text)
+        self._ask(text, dialog)
+
+    def _decide(self, line: str) -> None:
+        """What to do with the text that was neither a number nor a label."""
+        text, choice = self._asked or "", line.strip().casefold()
+        dialog = next((dialog for dialog, _ in self._open.values()), None)
+        if choice == "a" and dialog is not None and dialog.takes_text:
+            self._asked = None
+            self._take(dialog, dialog.take_text(text.strip()))
+        elif choice == "p":
+            self._asked = None
+            self._prompt(text)
+        elif choice == "n":
+            self._asked = None
+            self._say("not used; the history has it")
+        elif dialog is not None and (taken := dialog.take(line)) is not Step.NOT_AN_ANSWER:
+            self._asked = None
+            self._take(dialog, taken)
+        else:
+            self._ask(text, dialog)
+
+    def _ask(self, text: str, dialog: RequestDialog | None) -> None:
+        answer = "a: answer the question with it, " if dialog is not None and dialog.takes_text else ""
+        self._say(f"{single_line(text, 60)!r}: type {answer}p: send it as a prompt, n: neither")
+
+    def _take(self, dialog: RequestDialog, taken: Taken) -> None:
+        match taken:
+            case Reply():
+                self._reply(dialog.request, taken)
+            case Invalid(reason):
+                self._say(f"not an answer: {reason}")
+            case Step.NEXT_QUESTION:
+                self._say(*dialog.lines())
+
+    def _reply(self, pending: PendingRequest, reply: Reply) -> None:
+        request = self._client.store.requests.get(pending.id)
+        if request is None:
+            self._say(f"{pending.kind} {pending.id} is not open any more")
+            return
+        self._decisions[pending.id] = Decision(reply=reply)
+        send_reply(self._client, request, reply)
+
+    def _reject(self, reason: str) -> None:
+        if not self._open:
+            self._say("no request is open")
+            return
+        pending = next(iter(self._open.values()))[0].request
+        permission = pending.kind == "permission"
+        self._reply(pending, Reply(permission="reject" if permission else None, message=reason))
+
+    def _prompt(self, text: str) -> None:
+        if not text.strip():
+            self._say("no text follows /prompt")
+            return
+        if self.session is None:
+            self._client.journal.remember(text)
+            self._unsent.append(text)
+            self._client.journal.save_draft("", "\n\n".join(self._unsent))
+            if len(self._unsent) == 1:
+                self._spawn(self._create_session())
+            if not self._client.synced:
+                self._say("kept; it is sent once the connection is up")
+            return
+        self._client.prompts.submit(self.session, text)
+        self._say_queued(self.session)
+
+    def _say_queued(self, session_id: str) -> None:
+        waiting, held = self._client.prompts.waiting(session_id), self._client.prompts.held(session_id)
+        if waiting:
+            self._say(f"{len(waiting)} queued{f', paused: {held}; /resume sends them' if held else ''}")
+
+    # Commands
+
+    def _new(self, title: str) -> None:
+        self.session, self._title = None, title
+        self._say("the next prompt begins a new session")
+
+    async def _create_session(self) -> None:
+        while self._unsent:
+            await self._until(lambda: self._client.synced)
+            try:
+                session = await self._client.new_session(self._title)
+            except NetError as error:
+                self._say(f"no session was created: {error.message}")
+                if error.permanent:
+                    self._say(f"{error.hint} The text is kept: /draft sends it.".strip())
+                    self._unsent.clear()
+                    return
+                await asyncio.sleep(2)
+                continue
+            await self._show(session.id)
+            texts, self._unsent = self._unsent, []
+            for text in texts:
+                self._client.prompts.submit(session.id, text)
+            self._client.journal.save_draft("", "")
+
+    async def _list_sessions(self) -> None:
+        try:
+            found = await self._client.list_sessions()
+        except NetError as error:
+            self._say(f"the sessions cannot be listed: {error.message}")
+            return
+        self._listed = [one for one in found if one.parent_id is None][:SESSIONS_LISTED]
+        for number, session in enumerate(self._listed, 1):
+            here = " (open)" if session.id == self.session else ""
+            self._say(f"{number}  {single_line(session.title, 60) or 'untitled'}  {session.id}{here}")
+        if not self._listed:
+            self._say("no sessions")
+
+    def _open_session(self, which: str) -> None:
+        if which.isdecimal():
+            if not 1 <= int(which) <= len(self._listed):
+                self._say(f"no session {which}; /sessions lists them")
+                return
+            which = self._listed[int(which) - 1].id
+        if not which:
+            self._say("which one? /sessions lists them")
+            return
+        self._spawn(self._show(which))
+
+    async def _show(self, session_id: str) -> None:
+        """Open a session and say where its conversation stands."""
+        try:
+            await self._client.open_session(session_id)
+        except NetError as error:
+            self._say(f"session {single_line(session_id, 60)} cannot be opened: {error.message}")
+            if self.session == session_id and error.permanent:
+                self.session = self._wanted = None
+            return
+        self.session = self._wanted = session_id
+        session = self._client.store.sessions.get(session_id)
+        self._say(f"session {single_line(session.title, 60) if session is not None else ''} {session_id}")
+        transcript = self._client.store.transcript(session_id)
+        newest = transcript.newest_prompt() if transcript is not None else None
+        if transcript is not None and newest is not None:
+            self._say_message("last prompt", newest.id)
+            answer = transcript.answer_to(newest.id)
+            if answer is not None and answer.ended:
+                self._say_message("answer", answer.id)
+        draft = self._client.journal.draft(session_id)
+        if draft:
+            self._say(f"not sent before: {single_line(draft, 200)}; /draft sends it")
+        self._say_queued(session_id)
+        self._follow()
+
+    def _say_message(self, what: str, message_id: str) -> None:
+        transcript = self._client.store.transcript(self.session or "")
+        parts = transcript.parts_of(message_id) if transcript is not None else ()
+        text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+        self._say(f"{what}: {excerpt(text)}")
+
+    def _status(self) -> None:
+        line = self._client.line()
+        words = [f"connection {line.state.value}", *([single_line(line.reason)] if line.reason else [])]
+        turn = self._client.turn(self.session) if self.session else None
+        if turn is not None and not turn.over:
+            took = seconds_text(self._client.now() - turn.started)
+            words += [f"turn {turn_state(turn.state.value)} for {took}"]
+            if self._printer.running_tool:
+                words.append(single_line(self._printer.running_tool))
+        self._say(" · ".join(words))
+        for dialog, _ in self._open.values():
+            self._say(*request_lines(dialog.request), *dialog.lines())
+
+    def _queue(self) -> None:
+        waiting = self._client.prompts.waiting(self.session) if self.session else ()
+        for number, queued in enumerate(waiting, 1):
+            held = " (paused)" if self._client.prompts.is_held(queued.id) else ""
+            self._say(f"{number}  {single_line(queued.text, 200)}{held}")
+        if not waiting:
+            self._say("nothing is queued")
+
+    def _resume(self) -> None:
+        if self.session is None or not self._client.prompts.held(self.session):
+            self._say("no prompt is paused")
+            return
+        self._client.prompts.release(self.session)
+        self._say("the queue is sent in order")
+
+    def _remove(self, number: str) -> None:
+        waiting = self._client.prompts.waiting(self.session) if self.session else ()
+        if not number.isdecimal() or not 1 <= int(number) <= len(waiting):
+            self._say(f"which of {len(waiting)}? /queue lists them")
+            return
+        removed = self._client.prompts.cancel(waiting[int(number) - 1].id)
+        self._say("it was sent meanwhile" if removed is None else f"removed: {single_line(removed.text, 200)}")
+
+    def _send_draft(self) -> None:
+        place = self.session or ""
+        draft = self._client.journal.draft(place)
+        if not draft:
+            self._say("there is no draft")
+            return
+        self._prompt(draft)
+        if place:
+            self._client.journal.save_draft(place, "")
+
+    def _abort(self) -> None:
+        if self.session is None or not self._client.turns.running_in(self.session):
+            self._say("no turn is running")
+            return
+        self._say("aborting the turn")
+        self._client.abort(self.session)
+
+    def _on_interrupt(self) -> None:
+        self._interrupts += 1
+        running = self.session is not None and bool(self._client.turns.running_in(self.session))
+        if self._interrupts > 1:
+            self._left.set()
+        elif running:
+            self._abort()
+            self._say("Ctrl-C again leaves at once")
+        else:
+            self._say("no turn is running; Ctrl-C again leaves")
+
+    # Changes
+
+    def _on_change(self, change: c.Change) -> None:
+        self._connection.on_change(change)
+        self._requests.on_change(change)
+        match change:
+            case c.TurnChanged(session_id) | c.TurnEnded(session_id) if session_id == self.session:
+                self._follow()
+            case c.DraftReturned(session_id, text, reason) if session_id == self.session:
+                self._say(f"not sent: {reason}: {single_line(text, 200)}; /draft sends it")
+            case c.ReturnedPromptFound(session_id, text) if session_id == self.session:
+                self._client.journal.save_draft(session_id, "")
+                self._say(f"the server has it after all, the draft is removed: {single_line(text, 200)}")
+            case c.ReplyStatusChanged(request, state, reason) if state in REPLY_STATES:
+                self._say(with_reason(f"answer to {request.id}: {REPLY_STATES[state]}", reason))
+            case c.QueueChanged(session_id) if session_id == self.session and self._client.prompts.held(session_id):
+                self._say(f"queue paused: {self._client.prompts.held(session_id)}; /resume sends it")
+        for request_id in [one for one in self._open if one not in self._client.store.requests]:
+            del self._open[request_id]
+        if self._client.synced and not self._was_live:
+            self._was_live = True
+            self._on_connected()
+        self._changed.set()
+
+    def _on_connected(self) -> None:
+        info = self._client.server
+        self._say(f"connected to {self._client.address}{f', version {single_line(info.version, 40)}' if info else ''}")
+        if self._wanted is not None:
+            self._spawn(self._show(self._wanted))
+        elif draft := self._client.journal.draft(""):
+            self._say(f"not sent before: {single_line(draft, 200)}; /draft sends it")
+
+    def _follow(self) -> None:
+        """Report the session's newest turn, whoever began it."""
+        turn = self._client.turn(self.session) if self.session else None
+        if turn is None or turn.over or turn.prompt_id in self._turns:
+            return
+        known = next((one for one in self._turns.values() if one.prompt == turn.prompt_id), None)
+        if known is not None:
+            return
+        self._turns.clear()
+        if turn.prompt is None:
+            self._say_message("prompt from another client", turn.prompt_id)
+        running = self._turns[turn.prompt_id] = RunningTurn(self._client, turn, on_event=self._on_turn_event)
+        self._spawn(self._report(running))
+
+    async def _report(self, turn: RunningTurn) -> None:
+        self._reporting += 1
+        try:
+            await turn.result()
+        except RunError as error:
+            self._say(f"Error: {error.message}")
+        finally:
+            self._reporting -= 1
+            self._changed.set()
+
+    def _on_turn_event(self, event: Event) -> None:
+        if not isinstance(event, RequestEvent | ReplyEvent):  # reported for all sessions
+            self._on_event(event)
+
+    def _on_request_event(self, event: Event) -> None:
+        """Requests of all sessions; of other sessions nothing else is reported."""
+        match event:
+            case RequestEvent(request=request):
+                self._printer.event(event)
+                self._open[request.id] = RequestDialog(request), self._client.now()
+                if len(self._open) == 1:
+                    self._say(*self._open[request.id][0].lines())
+            case ReplyEvent(record=record):
+                self._printer.event(event)
+                was_first = next(iter(self._open), None) == record.request.id
+                self._open.pop(record.request.id, None)
+                if was_first and self._open:
+                    dialog = next(iter(self._open.values()))[0]
+                    self._say(*request_lines(dialog.request), *dialog.lines())
+
+    def _on_event(self, event: Event) -> None:
+        self._printer.event(event)
+        if isinstance(event, TextEvent):
+            self._print(sanitize(event.text))
+
+    # Output and tasks
+
+    def _say(self, *lines: str) -> None:
+        for line in lines:
+            self._printer.line(line)
+
+    def _print(self, text: str) -> None:
+        """Write lines above what is being typed."""
+        typed = self._reader.typed()
+        self._write(f"\n{text}{typed}" if typed else text)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _until(self, condition: Callable[[], object]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _until_at_rest(self) -> None:
+        """Wait until nothing is queued, nothing runs, or a request needs an answer that nobody can type."""
+
+        def at_rest() -> bool:
+            if self._left.is_set() or self._open:
+                return True
+            if self._unsent or self._reporting or not self._client.synced:
+                return False
+            if self.session is None:
+                return True
+            waiting = self._client.prompts.waiting(self.session)
+            return not self._client.turns.running_in(self.session) and (
+                not waiting or bool(self._client.prompts.held(self.session))
+            )
+
+        await self._until(at_rest)
