@@ -80,6 +80,7 @@ def screens(monkeypatch: pytest.MonkeyPatch) -> list[Screen]:
         return screens[-1]
 
     monkeypatch.setattr("tui.ui.app.HoldfastApp", start)
+    monkeypatch.setattr(command, "drop_library_variables", lambda environ: None)  # the snapshot plug-in needs its own
     return screens
 
 
