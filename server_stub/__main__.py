@@ -54,7 +54,20 @@ def _epilog() -> str:
     return "\n\n".join(paragraphs)
 
 
+def _short_help(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        formatter = ctx.make_formatter()
+        ctx.command.format_usage(ctx, formatter)
+        ctx.command.format_options(ctx, formatter)
+        click.echo(f"{formatter.getvalue()}\n--help also lists the faults, and the words in a prompt.")
+        ctx.exit()
+
+
 @click.command(epilog=_epilog())
+@click.version_option(package_name="holdfast-tui", prog_name="holdfast-stub")
+@click.option(
+    "-h", is_flag=True, is_eager=True, expose_value=False, callback=_short_help, help="Show the options only."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 picks a free port.")
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default=DEFAULT_PROFILE.name, show_default=True)
 @click.option(

@@ -135,6 +135,17 @@ CRASHED = 70
 """Exit status of a `crash`; EX_SOFTWARE of sysexits.h."""
 
 
+VALUES: Mapping[str, str] = {
+    "target": f"one of {', '.join(TARGETS)}, or a path that begins with /",
+    "times": "a whole number of at least 1, or always",
+    "at": f"one of {', '.join(InsertAt)}",
+    "after_bytes": "a number of bytes",
+    "after_seconds": "a number of seconds",
+    "retry_after": "a whole number of seconds",
+}
+"""The options, and the values that each takes."""
+
+
 class FaultRefused(ValueError):
     """An unknown fault, or invalid options; the text says which and why."""
 
@@ -175,10 +186,15 @@ def fault(name: str, options: Mapping[str, object] | None = None) -> Fault:
     if kind is None:
         raise FaultRefused(f"unknown fault {name!r}; known are {', '.join(KINDS)}")
     options = {option: None if value == "always" else value for option, value in (options or {}).items()}
-    try:
-        made = msgspec.convert({**kind.defaults(), **options, "name": name}, Fault, strict=False)
-    except msgspec.ValidationError as error:
-        raise FaultRefused(f"{name}: {error}") from error
+    for option, value in options.items():
+        if option not in VALUES:
+            takes = ", ".join(options_of(kind.act)) or "no option"
+            raise FaultRefused(f"{name} takes no {option}; it takes {takes}")
+        try:
+            msgspec.convert({**kind.defaults(), "name": name, option: value}, Fault, strict=False)
+        except msgspec.ValidationError as error:
+            raise FaultRefused(f"{name}: {option} is {VALUES[option]}, not {value!r}") from error
+    made = msgspec.convert({**kind.defaults(), "name": name, **options}, Fault, strict=False)
     _check(made, set(options))
     return made
 

@@ -5,12 +5,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from server_stub.__main__ import main
+from server_stub.domain.profiles import PROFILES
+from server_stub.faults.kinds import KINDS
+from server_stub.scenarios.catalog import DEFAULTS
 from tests.waiting import PATIENCE
 
 
@@ -30,6 +35,30 @@ def test_the_first_line_is_the_address_and_it_answers_there() -> None:
     with running() as (_, line):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", line)
         assert httpx.get(f"{line}/global/health", trust_env=False, timeout=PATIENCE).json()["healthy"] is True
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("-h", "Usage: "), ("--help", "--fault"), ("--version", "holdfast-stub, version ")],
+)
+def test_it_explains_itself(option: str, said: str) -> None:
+    result = CliRunner().invoke(main, [option])
+    assert (result.exit_code, said in result.output) == (0, True)
+
+
+def test_short_help_is_short() -> None:
+    short, whole = (CliRunner().invoke(main, [option]).output for option in ("-h", "--help"))
+    assert len(short.splitlines()) <= 24 < len(whole.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed"),
+    [(["--profile", "x"], PROFILES), (["--scenario", "x"], DEFAULTS), (["--fault", "x"], KINDS)],
+)
+def test_a_wrong_name_is_answered_with_the_right_ones(options: list[str], allowed: Collection[str]) -> None:
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == 2
+    assert [name for name in allowed if name not in result.output] == []
 
 
 def test_a_port_can_be_chosen() -> None:
