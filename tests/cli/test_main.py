@@ -119,6 +119,8 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
     ("args", "said"),
     [
         (["--demo", "http://there"], "omit the URL"),
+        (["--demo", "--continue"], "--demo starts its own server: omit --continue"),
+        (["--demo", "--session", "ses_1"], "--demo starts its own server: omit --session"),
         (["--session", "ses_1", "--continue"], "use only one"),
         (["--password", SECRET], "No such option"),
         (["--ca-file", "nowhere.pem"], "does not exist"),

@@ -13,6 +13,7 @@ from tests.hostile.runs import attack_server
 from tests.waiting import PATIENCE
 from tui.cli import main as command
 from tui.cli import time_limit
+from tui.config.settings import settings_file
 
 
 def invoke(*args: str) -> Result:
@@ -39,6 +40,15 @@ def test_an_idle_server_exits_with_0(stub: Stub) -> None:
     assert result.exit_code == 0
     assert result.output.startswith("● live  opencode ")
     assert "○ 1 idle" in result.output
+
+
+def test_the_ascii_setting_applies_to_it(stub: Stub) -> None:
+    httpx.post(f"{stub.address}/session", json={"title": "quiet"})
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text("ascii = true\n")
+    for args in ([stub.address], ["http://127.0.0.1:1"]):
+        assert invoke(*args).output.isascii()
+    assert invoke(stub.address).output.startswith("* live  opencode ")
 
 
 def test_the_family_can_be_given(stub: Stub) -> None:

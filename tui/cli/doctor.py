@@ -20,7 +20,7 @@ from tui.backends.detect import detect_backend
 from tui.cli import time_limit
 from tui.cli.finding import CheckResult
 from tui.cli.heartbeat_monitor import HeartbeatMonitor
-from tui.cli.options import HELP, URL, server_options, settings_for
+from tui.cli.options import HELP, URL, printer_for, server_options, settings_for
 from tui.cli.time_limit import NotInTime, within
 from tui.config.settings import Settings
 from tui.core.model import Idle, Session
@@ -277,4 +277,5 @@ def command(url: str | None, seconds: float, directory: str | None, family: str 
 
     Exits with 0 when all is well; with 1 when something is wrong; with 4 when the server cannot be reached.
     """
-    sys.exit(run(*settings_for(url, directory, family, ca_file), seconds=seconds, say=click.echo))
+    settings, open_http, users = settings_for(url, directory, family, ca_file)
+    sys.exit(run(settings, open_http, users, seconds=seconds, say=printer_for(settings)))

@@ -114,8 +114,10 @@ def main(
     The password, or token, comes from HOLDFAST_PASSWORD, OPENCODE_SERVER_PASSWORD,
     MIMOCODE_SERVER_PASSWORD or QWEN_SERVER_TOKEN.
     """
-    if demo and url:
-        raise click.UsageError("--demo starts its own server: omit the URL")
+    unused = {"the URL": url, "--session": session, "--continue": resume}
+    if demo and any(unused.values()):
+        given = next(name for name, value in unused.items() if value)
+        raise click.UsageError(f"--demo starts its own server: omit {given}")
     if url is not None and url.isalpha() and url != "localhost":
         *most, last = SubcommandGroup.others
         there_are = f"{', '.join(most)} and {last}"

@@ -59,6 +59,15 @@ def settings_for(
         raise click.ClickException(str(error)) from None
 
 
+def printer_for(settings: Settings) -> Callable[[str], None]:
+    """Prints a line of text, with the `ascii` setting in ASCII only."""
+    if not settings.look.ascii:
+        return click.echo
+    from tui.ui.filters.ascii import plain  # imports Textual
+
+    return lambda text: click.echo(plain(text))
+
+
 class InvalidSetting(click.ClickException):
     """A setting is invalid: exits with the code for usage errors."""
 

@@ -15,7 +15,7 @@ from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo
 from tui.backends.detect import detect_backend
 from tui.cli import time_limit
-from tui.cli.options import HELP, URL, server_options, settings_for
+from tui.cli.options import HELP, URL, printer_for, server_options, settings_for
 from tui.cli.time_limit import within
 from tui.client.stale_requests import StaleRequestFilter
 from tui.config.settings import Settings
@@ -156,4 +156,5 @@ def command(url: str | None, as_json: bool, directory: str | None, family: str |
 
     Exits with 0; with 3 when something needs your answer; with 4 when the server cannot be reached or refuses.
     """
-    sys.exit(run(*settings_for(url, directory, family, ca_file), as_json=as_json, say=click.echo))
+    settings, open_http, users = settings_for(url, directory, family, ca_file)
+    sys.exit(run(settings, open_http, users, as_json=as_json, say=click.echo if as_json else printer_for(settings)))
