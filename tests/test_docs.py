@@ -87,7 +87,8 @@ def test_the_example_settings_file_is_valid(tmp_path: Path) -> None:
     [example] = blocks("docs/settings.md", "toml")
     path = tmp_path / "settings.toml"
     path.write_text(example)
-    assert set(read_file(path)) == {*FILE_KEYS, "look", "notify", "patience"}
+    assert read_file(path).errors == []
+    assert set(read_file(path).values) == {*FILE_KEYS, "look", "notify", "patience"}
 
 
 def test_each_package_of_the_architecture_exists() -> None:

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from tui.config.display import DisplaySettings, NotifySettings
-from tui.config.settings import DEFAULT_URL, Settings, SettingsError, load_settings, read_file, settings_file
+from tui.config.settings import (
+    DEFAULT_URL,
+    FileSettings,
+    Settings,
+    SettingsError,
+    load_settings,
+    read_file,
+    resolve_settings,
+    settings_file,
+)
 from tui.core.diagnosis import StallTimeouts
 
 
@@ -106,15 +115,14 @@ def test_an_invalid_file_is_reported_with_a_reason_and_without_secrets(text: str
 
 def test_control_characters_of_a_key_are_not_printed(file: Path) -> None:
     file.write_text('"\\u001b[2Jkey" = "x"\n')
-    with pytest.raises(SettingsError) as bad:
-        read_file(file)
-    assert "\x1b" not in str(bad.value)
+    [error] = read_file(file).errors
+    assert "\x1b" not in error
 
 
 def test_a_file_that_is_not_text_is_refused(file: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="cannot be read"):
-        read_file(file)
+        load_settings({}, environment={}, path=file)
 
 
 DEEP = ".a" * 5_000
@@ -132,21 +140,21 @@ DEEP = ".a" * 5_000
 def test_a_file_that_is_expensive_to_parse_is_refused(text: str, named: str, file: Path) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError, match=named):
-        read_file(file)
+        load_settings({}, environment={}, path=file)
 
 
 def test_dots_in_a_comment_do_not_count(file: Path) -> None:
     file.write_text(f'  # {"." * 70}\nuser = "me"')
-    assert read_file(file) == {"user": "me"}
+    assert read_file(file).values == {"user": "me"}
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
-        read_file(tmp_path)
+        load_settings({}, environment={}, path=tmp_path)
 
 
 def test_a_missing_file_is_not_an_error(file: Path) -> None:
-    assert read_file(file) == {}
+    assert read_file(file) == FileSettings(file)
 
 
 @pytest.mark.parametrize("url", ["http://me:s3cret@there", "ftp://there", "there:4096", ""])
@@ -260,3 +268,51 @@ def test_invalid_stall_timeouts_are_refused(text: str, named: str, file: Path) -
     file.write_text(text)
     with pytest.raises(SettingsError, match=named):
         load_settings({}, environment={}, path=file)
+
+
+def test_each_value_has_its_source_and_a_default_has_none(file: Path) -> None:
+    file.write_text(
+        'url = "http://file.example"\npassword = "s3cret"\ntheme = "nord"\n'
+        '[keys]\ninbox = "f9"\n[patience]\nstill_after = 9\n'
+    )
+    file.chmod(0o600)
+    environment = {"HOLDFAST_URL": "http://environment.example", "MIMOCODE_SERVER_PASSWORD": "theirs"}
+    found = resolve_settings({"family": "qwen", "directory": None}, environment=environment, path=file)
+    assert found.errors == ()
+    assert found.settings == load_settings({"family": "qwen"}, environment=environment, path=file)
+    assert found.sources == {
+        "url": "HOLDFAST_URL",
+        "password": "MIMOCODE_SERVER_PASSWORD",
+        "family": "--family",
+        "theme": "settings.toml",
+        "keys.inbox": "settings.toml",
+        "patience.still_after": "settings.toml",
+    }
+
+
+def test_each_error_is_reported_and_the_valid_settings_are_kept(file: Path) -> None:
+    file.write_text(
+        'url = "ftp://there"\nuser = "me"\nfamily = "clippy"\npasword = "s3cret"\n'
+        'directory = 3\nascii = 3\ntheme = "nord"\n'
+        '[keys]\nfly = "f9"\ninbox = "a"\nhelp = "f9"\n[patience]\nstill_after = 0\nnot_begun_after = 9\n'
+        '[notify]\nhorn = true\nwhen = "later"\nbell = false\n'
+    )
+    found = resolve_settings({}, environment={}, path=file)
+    settings = found.settings
+    assert [error.removeprefix(f"{file}: ").partition(";")[0] for error in found.errors] == [
+        "ascii must be true or false, not a number",
+        "[keys] unknown action 'fly'",
+        "[keys] 'a' cannot be the key of inbox",
+        "patience.still_after must be greater than 0 (seconds)",
+        "notify.horn is not a setting",
+        "notify.when must be one of 'unfocused', 'always', 'never', not 'later'",
+        "'pasword' is not a setting",
+        "directory must be text in quotes, not a number",
+        "'clippy' is not a server family",
+        "ftp:// is an unsupported scheme: use http:// or https://.",
+    ]
+    assert (settings.url, settings.user, settings.family, settings.directory) == (DEFAULT_URL, "me", None, None)
+    assert settings.look == DisplaySettings(theme="nord", keys={"help": "f9"})
+    assert settings.patience == StallTimeouts(9.0, 300.0)
+    assert settings.notify == NotifySettings(bell=False)
+    assert set(found.sources) == {"user", "theme", "keys.help", "patience.not_begun_after", "notify.bell"}

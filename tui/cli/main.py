@@ -52,6 +52,7 @@ class SubcommandGroup(click.Command):
         "watch": ("tui.cli.watch", "Stay, and print or run a program for what needs you."),
         "status": ("tui.cli.status", "Print the connection's health, active sessions and what needs your answer."),
         "doctor": ("tui.cli.doctor", "Check everything between this machine and the server."),
+        "config": ("tui.cli.config_command", "Print the paths, the settings and where they come from."),
     }
     """By name: the module, whose `command` it is, and its short help."""
 

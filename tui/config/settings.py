@@ -53,7 +53,9 @@ TYPES = {
 CAN_BE = "there are f1 to f24, and any with ctrl+ or alt+, as ctrl+o"
 """The valid keys of an action, for error messages."""
 
-T = TypeVar("T")
+FILE_NAME = "settings.toml"
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class SettingsError(Exception):
@@ -85,13 +87,65 @@ class Settings:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ResolvedSettings:
+    """`settings` without the invalid ones, which `errors` name, one line each.
+
+    `sources`: where a value comes from, by the setting's name in the file such as `notify.when`: `settings.toml`,
+    an environment variable, or an option of the command. A default has no entry.
+    """
+
+    settings: Settings
+    sources: Mapping[str, str]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """The valid settings of the file at `path`; `names`: all that it sets; `errors`: a message for each other one."""
+
+    path: Path
+    values: dict[str, object] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+    errors: list[str] = field(default_factory=list)
+
+    def error(self, message: str) -> None:
+        self.errors.append(f"{self.path}: {message}")
+
+
 def settings_file() -> Path:
     """The path of the settings file."""
-    return user_config_path("holdfast") / "settings.toml"
+    return user_config_path("holdfast") / FILE_NAME
 
 
-def read_file(path: Path) -> dict[str, object]:
-    """The file's settings; empty if there is no file. Raises `SettingsError`."""
+def read_file(path: Path) -> FileSettings:
+    """The file's settings and all its errors; empty if there is no file."""
+    file = FileSettings(path)
+    try:
+        values = _parse(path)
+    except SettingsError as error:
+        file.errors.append(str(error))
+        return file
+    look = {key: values.pop(key) for key in DisplaySettings.__struct_fields__ if key in values}
+    if look:
+        file.values["look"] = _look(file, look)
+    for name, shape in TABLES.items():
+        if name in values:
+            file.values[name] = _table(file, name, values.pop(name), shape)
+    for key, value in values.items():
+        if key not in FILE_KEYS:
+            there_are = ", ".join((*FILE_KEYS, "theme", "ascii", "links", "[keys]", *(f"[{name}]" for name in TABLES)))
+            file.error(f"{single_line(key)!r} is not a setting; known: {there_are}")
+        elif not isinstance(value, str):
+            file.error(f"{key} must be text in quotes, not {_called(value)}")
+        else:
+            file.values[key] = value
+            file.names.add(key)
+    return file
+
+
+def _parse(path: Path) -> dict[str, object]:
+    """The content of the file. Raises `SettingsError`."""
     try:
         text = read_small(path, FILE_AT_MOST).decode()
     except FileNotFoundError:
@@ -106,25 +160,11 @@ def read_file(path: Path) -> dict[str, object]:
     import tomllib  # deferred: most users have no file
 
     try:
-        values = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {single_line(str(error), 200)}") from error
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path} is not TOML: a number or nesting is too large") from error
-    tables: dict[str, object] = {}
-    look = {key: values.pop(key) for key in DisplaySettings.__struct_fields__ if key in values}
-    if look:
-        tables["look"] = _look(path, look)
-    for name, shape in TABLES.items():
-        if name in values:
-            tables[name] = _table(path, name, values.pop(name), shape)
-    for key, value in values.items():
-        if key not in FILE_KEYS:
-            there_are = ", ".join((*FILE_KEYS, "theme", "ascii", "links", "[keys]", *(f"[{name}]" for name in TABLES)))
-            raise SettingsError(f"{path}: {single_line(key)!r} is not a setting; known: {there_are}")
-        if not isinstance(value, str):
-            raise SettingsError(f"{path}: {key} must be text in quotes, not {_called(value)}")
-    return values | tables
 
 
 def readable_by_others(path: Path) -> tuple[str, ...]:
@@ -142,31 +182,48 @@ def _called(value: object) -> str:
     return TYPES.get(type(value).__name__, "a date")
 
 
-def _look(path: Path, values: object) -> DisplaySettings:
-    look = _table(path, "", values, DisplaySettings)
-    for action, keys in look.keys.items():
+def _look(file: FileSettings, values: object) -> DisplaySettings:
+    look = _table(file, "", values, DisplaySettings)
+    keys = {}
+    for action, typed in look.keys.items():
         if action not in KEYS:
-            raise SettingsError(f"{path}: [keys] unknown action {single_line(action)!r}; there are {', '.join(KEYS)}")
-        if (typed := first_invalid(keys)) is not None:
-            raise SettingsError(f"{path}: [keys] {single_line(typed)!r} cannot be the key of {action}; {CAN_BE}")
-    shared = find_conflict(look.keys)
+            file.error(f"[keys] unknown action {single_line(action)!r}; there are {', '.join(KEYS)}")
+        elif (wrong := first_invalid(typed)) is not None:
+            file.error(f"[keys] {single_line(wrong)!r} cannot be the key of {action}; {CAN_BE}")
+        else:
+            keys[action] = typed
+    shared = find_conflict(keys)
     if shared is not None:
         key, one, other = shared
-        raise SettingsError(
-            f"{path}: [keys] {single_line(key)!r} is the key of both {one} and {other}; choose another for {one}"
-        )
-    return look
+        file.error(f"[keys] {single_line(key)!r} is the key of both {one} and {other}; choose another for {one}")
+        keys = {}
+    file.names.discard("keys")
+    file.names.update(f"keys.{action}" for action in keys)
+    return msgspec.structs.replace(look, keys=keys)
 
 
-def _table(path: Path, name: str, value: object, shape: type[T]) -> T:
-    try:
-        table = msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {_fault(str(error), name, shape)}") from error
+def _table(file: FileSettings, name: str, value: object, shape: type[T]) -> T:
+    """`value` without its invalid fields, which have their defaults. `name`: the table, "" for the top level."""
+    table = None
+    while table is None:
+        try:
+            table = msgspec.convert(value, shape)
+        except msgspec.ValidationError as error:
+            said = str(error)
+            file.error(_fault(said, name, shape))
+            found = AT.search(said) or UNKNOWN.match(said)
+            wrong = "" if found is None else found[1].removesuffix("[...]")
+            if not isinstance(value, dict) or wrong not in value:
+                return shape()
+            value = {key: given for key, given in value.items() if key != wrong}
+    fields = set(value) if isinstance(value, dict) else set()
     if isinstance(table, StallTimeouts):
-        for field_name in StallTimeouts.__struct_fields__:
-            if not getattr(table, field_name) > 0:
-                raise SettingsError(f"{path}: {name}.{field_name} must be greater than 0 (seconds)")
+        for wrong in StallTimeouts.__struct_fields__:
+            if not getattr(table, wrong) > 0:
+                file.error(f"{name}.{wrong} must be greater than 0 (seconds)")
+                table = msgspec.structs.replace(table, **{wrong: getattr(DEFAULT_TIMEOUTS, wrong)})
+                fields.discard(wrong)
+    file.names.update(f"{name}.{key}" if name else key for key in fields)
     return table
 
 
@@ -190,9 +247,20 @@ def load_settings(
     flags: Mapping[str, object], *, environment: Mapping[str, str] = os.environ, path: Path | None = None
 ) -> Settings:
     """`Settings` from file, environment and `flags`, in which None means not given. Raises `SettingsError`."""
+    found = resolve_settings(flags, environment=environment, path=path)
+    if found.errors:
+        raise SettingsError(found.errors[0])
+    return found.settings
+
+
+def resolve_settings(
+    flags: Mapping[str, object], *, environment: Mapping[str, str] = os.environ, path: Path | None = None
+) -> ResolvedSettings:
+    """As `load_settings`, with the source of each value, and all errors."""
     known = {f.name for f in fields(Settings)}
-    from_file = read_file(settings_file() if path is None else path)
-    values: dict[str, object] = dict(from_file)
+    file = read_file(settings_file() if path is None else path)
+    values, errors = dict(file.values), list(file.errors)
+    sources = dict.fromkeys(file.names, FILE_NAME)
     for name, variables in {
         "url": ("HOLDFAST_URL",),
         "user": ("HOLDFAST_USER",),
@@ -200,24 +268,34 @@ def load_settings(
         "password": ("HOLDFAST_PASSWORD", *(family.password_variable for family in FAMILIES)),
         "family": ("HOLDFAST_FAMILY",),
     }.items():
-        found = next((environment[v] for v in variables if environment.get(v)), None)
-        if found is not None:
-            values[name] = found
-    if "password" in from_file:
-        values["warnings"] = readable_by_others(settings_file() if path is None else path)
-    values |= {name: value for name, value in flags.items() if value is not None}
+        variable = next((v for v in variables if environment.get(v)), None)
+        if variable is not None:
+            values[name], sources[name] = environment[variable], variable
+    if "password" in file.values:
+        values["warnings"] = readable_by_others(file.path)
+    for name, value in flags.items():
+        if value is not None:
+            values[name], sources[name] = value, "URL" if name == "url" else f"--{name.replace('_', '-')}"
+
+    def refuse(name: str, message: str) -> None:
+        errors.append(message)
+        del values[name], sources[name]
+
     known_families = [family.name for family in FAMILIES]
     if values.get("family") not in (None, *known_families):
         named = single_line(str(values["family"]))
-        where = "" if from_file.get("family") != values["family"] else f"{settings_file() if path is None else path}: "
-        raise SettingsError(f"{where}{named!r} is not a server family; known: {', '.join(known_families)}")
+        where = f"{file.path}: " if file.values.get("family") == values["family"] else ""
+        refuse("family", f"{where}{named!r} is not a server family; known: {', '.join(known_families)}")
     if isinstance(values.get("ca_file"), str):
         if not str(values["ca_file"]).isprintable():
-            raise SettingsError(f"ca_file {str(values['ca_file'])!r} is no path: it contains control characters")
-        values["ca_file"] = Path(os.path.expanduser(str(values["ca_file"])))
-    try:
-        values["url"] = normalise_url(str(values.get("url", DEFAULT_URL)))
-    except BadAddress as error:
-        raise SettingsError(str(error)) from error
+            refuse("ca_file", f"ca_file {str(values['ca_file'])!r} is no path: it contains control characters")
+        else:
+            values["ca_file"] = Path(os.path.expanduser(str(values["ca_file"])))
+    if "url" in values:
+        try:
+            values["url"] = normalise_url(str(values["url"]))
+        except BadAddress as error:
+            refuse("url", str(error))
     assert set(values) <= known
-    return Settings(**values)  # type: ignore[arg-type]  # all sources provide the declared types
+    settings = Settings(**values)  # type: ignore[arg-type]  # all sources provide the declared types
+    return ResolvedSettings(settings, sources, tuple(errors))
