@@ -33,7 +33,7 @@ from mutmut.mutation.pragma_handling import get_ignored_lines
 
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.txt")
 RESULTS = Path("build/mutants")
-COPIED = ("tui", "server_stub", "tests", "pyproject.toml")
+COPIED = ("tui", "server_stub", "tests", "docs", "pyproject.toml")
 VERDICTS = ("killed", "timeout", "mypy", "survived", "equivalent")
 COMPILE_NOTHING = {"PYTHONDONTWRITEBYTECODE": "1"}
 TIMED_OUT = re.compile(r"Failed: Timeout \(>", re.MULTILINE)
