@@ -89,6 +89,10 @@ class Relay:
     def stalls(self, connection: "Connection") -> bool:
         return any(connection.is_a(which) for which in self._stalled)
 
+    def to_server(self, data: bytes) -> bytes:
+        """The bytes as they are passed to the server."""
+        return data
+
     def take_cut(self, connection: "Connection") -> int | None:
         """The limit of bytes that this connection may carry to the client, if any."""
         for which in list(self._cut_after):
@@ -135,7 +139,7 @@ class Connection:
             if not self.head:
                 self.head = data[:200]
                 self._budget = self._relay.take_cut(self)
-            self.far.send(data, self._relay.due())
+            self.far.send(self._relay.to_server(data), self._relay.due())
             return
         if self.is_a("events") and PROOFS.search(data):
             self._relay.proofs.append(asyncio.get_running_loop().time())
