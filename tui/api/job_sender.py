@@ -128,9 +128,10 @@ class JobSender:
             session_id = self._client.journal.last_session() or self._newest()
             if session_id is None:
                 raise SessionNotFound("the server has no session to continue")
+        is_new = session_id is None
         if session_id is None:
             session_id = (await self._new_session(job.title)).id
-        await self._client.open_session(session_id)
+        await self._client.open_session(session_id, is_new=is_new)
         return session_id
 
     def _newest(self) -> str | None:

@@ -1,6 +1,7 @@
 """Runs a turn in the foreground for `run` and `wait`: output, progress, signals, time limit, exit code."""
 
 import asyncio
+import gc
 import os
 import shlex
 import shutil
@@ -92,6 +93,7 @@ class TurnCommand:
             self._printer.status("")
 
     async def _run(self, start: Start) -> ExitCode:
+        gc.disable()  # connecting imports what is never freed
         try:
             async with connection_for(
                 self.settings,
@@ -100,6 +102,7 @@ class TurnCommand:
                 within=self.options.connect_within,
                 on_event=self._on_event,
             ) as connection:
+                gc.enable()
                 if self.options.detach:
                     _refuse_detach(connection)
                 self._turn = await start(connection, self.options.on_request, self._on_event)
@@ -113,6 +116,8 @@ class TurnCommand:
         except RunError as error:
             self._print_error(error)
             return ExitCode.USAGE
+        finally:
+            gc.enable()
 
     async def _follow(self, connection: Connection, turn: RunningTurn) -> ExitCode:
         self._spawn(self._show_status(connection, turn))

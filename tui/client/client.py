@@ -233,9 +233,10 @@ class Client:
         self._apply(e.SessionUpserted(session))
         return session
 
-    async def open_session(self, session_id: str) -> None:
+    async def open_session(self, session_id: str, *, is_new: bool = False) -> None:
         """Open the session's transcript and fetch its newest page. Raises `NetError`.
 
+        `is_new`: it was created just now, so there is nothing to fetch, unless its events have a stream of their own.
         After a failure `loadings` has the reason, and the fetch is retried. While the connection is down nothing is
         fetched until the client reconnects. All but the `OPEN_KEPT` last opened sessions are closed.
         """
@@ -245,7 +246,9 @@ class Client:
         is_known = session_id in self.store.sessions
         if is_known:
             self.journal.save_last_session(session_id)
-        if self._connection.synced:
+        if is_new and self.traits is not None and self.traits.single_event_stream:
+            self._apply(e.MessagesLoaded(session_id, (), None))
+        elif self._connection.synced:
             await self._resync.session(session_id)
         if not is_known and session_id in self.store.sessions:  # else `--continue` would open a mistyped id
             self.journal.save_last_session(session_id)

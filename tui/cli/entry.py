@@ -1,0 +1,12 @@
+"""The entry point of `holdfast`: imports the command without garbage collections, which would find nothing to free."""
+
+import gc
+
+
+def main() -> None:
+    """Run the command."""
+    gc.disable()
+    from tui.cli.main import main as command
+
+    gc.enable()
+    command()
