@@ -237,7 +237,7 @@ async def test_commands_are_completed_only_at_the_beginning() -> None:
         await stage.until(lambda: stage.main.prompt.text == "/init ")
         await stage.press(*"/re", "tab")
         assert not isinstance(stage.app.screen, Picker)
-        assert stage.client.calls("commands") == [("/src",)]
+        assert stage.client.calls("commands") == [("/src/holdall",)]
 
 
 async def test_no_match_is_reported_and_the_text_stays() -> None:
@@ -323,8 +323,8 @@ async def test_an_unknown_file_name_is_reported_when_sent(session: str | None) -
 async def test_known_file_names_cause_no_notice() -> None:
     async with on_stage() as stage:
         await stage.press(*'see @src/store.py, @"my notes.md"', "enter")
-        await stage.until(lambda: ("/src", "src/store.py,") in stage.client.calls("files"))
-        await stage.until(lambda: stage.client.calls("files")[-1] == ("/src", "my notes.md"))
+        await stage.until(lambda: ("/src/holdall", "src/store.py,") in stage.client.calls("files"))
+        await stage.until(lambda: stage.client.calls("files")[-1] == ("/src/holdall", "my notes.md"))
         await stage.hides("names no file")
 
 
