@@ -190,10 +190,11 @@ def test_an_unknown_family_is_refused(file: Path) -> None:
 def test_display_and_notification_settings_are_read(file: Path) -> None:
     file.write_text(
         'theme = "nord"\nascii = true\n[keys]\ninbox = "f9"\n[notify]\nwhen = "always"\nbell = false\nosc777 = true\n'
+        'exec = ["a", "b"]\n'
     )
     settings = load_settings({}, environment={}, path=file)
     assert settings.look == DisplaySettings(theme="nord", ascii=True, keys={"inbox": "f9"})
-    assert settings.notify == NotifySettings(when="always", bell=False, osc777=True)
+    assert settings.notify == NotifySettings(when="always", bell=False, osc777=True, exec=("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -225,6 +226,9 @@ def test_display_and_notification_settings_are_read(file: Path) -> None:
         ('[notify]\nwhen = "later"', "notify.when must be one of 'unfocused', 'always', 'never', not 'later'$"),
         ('[notify]\nosc9 = "yes"', "notify.osc9 must be true or false, not text$"),
         ("[notify]\nhorn = true", "notify.horn is not a setting; known: when, bell"),
+        ('[notify]\nexec = "sh"', "notify.exec must be a list, not text$"),
+        ("[notify]\nexec = [1]", r"notify.exec\[0\] must be text in quotes, not a number$"),
+        ('[notify]\nexec = [""]', "notify.exec must begin with a program$"),
         ("notify = 1", "notify must be a table, not a number$"),
     ],
 )

@@ -12,7 +12,8 @@ class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[notify]`: notifications when a request arrives, a turn ends or the connection is lost.
 
     `when`: *unfocused* means while the terminal reports that it has no focus. `osc9`, `osc777`: desktop notifications
-    by these escape sequences; None uses the one that the terminal (TERM) supports.
+    by these escape sequences; None uses the one that the terminal (TERM) supports. `exec`: a program and its
+    arguments, run for each event as `holdfast watch --exec` does, unless `when` is *never*; () runs none.
     """
 
     when: Literal["unfocused", "always", "never"] = "unfocused"
@@ -20,6 +21,7 @@ class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: bool = True
     osc9: bool | None = None
     osc777: bool | None = None
+    exec: tuple[str, ...] = ()
 
 
 class DisplaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

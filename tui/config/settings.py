@@ -212,7 +212,7 @@ def _table(file: FileSettings, name: str, value: object, shape: type[T]) -> T:
             said = str(error)
             file.error(_fault(said, name, shape))
             found = AT.search(said) or UNKNOWN.match(said)
-            wrong = "" if found is None else found[1].removesuffix("[...]")
+            wrong = "" if found is None else found[1].partition("[")[0]
             if not isinstance(value, dict) or wrong not in value:
                 return shape()
             value = {key: given for key, given in value.items() if key != wrong}
@@ -223,6 +223,10 @@ def _table(file: FileSettings, name: str, value: object, shape: type[T]) -> T:
                 file.error(f"{name}.{wrong} must be greater than 0 (seconds)")
                 table = msgspec.structs.replace(table, **{wrong: getattr(DEFAULT_TIMEOUTS, wrong)})
                 fields.discard(wrong)
+    if isinstance(table, NotifySettings) and table.exec and not table.exec[0].strip():
+        file.error(f"{name}.exec must begin with a program")
+        table = msgspec.structs.replace(table, exec=())
+        fields.discard("exec")
     file.names.update(f"{name}.{key}" if name else key for key in fields)
     return table
 

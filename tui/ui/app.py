@@ -25,6 +25,7 @@ from tui.core.changes import Change, Notice
 from tui.core.sanitize import excerpt, sanitize, single_line
 from tui.net.errors import NetError
 from tui.ui import footer_hints
+from tui.ui.alert_hook import AlertHook
 from tui.ui.error_boundary import ErrorBoundary
 from tui.ui.filters.text_filters import filters_of
 from tui.ui.job_control import watch_stops
@@ -136,6 +137,7 @@ class HoldfastApp(App[None]):
         self._set_look(look)
         self.terminal = TerminalEscapes(self._write, notify, os.environ)
         self.notifier = Notifier(client, self.terminal, notify)
+        self.alerts = AlertHook(client, notify, on_failure=lambda reason: self._notice(Notice(reason, "warning")))
 
     def _set_look(self, look: DisplaySettings) -> None:
         self.theme = look.theme if look.theme in self.available_themes else HOLDFAST.name
@@ -202,6 +204,8 @@ class HoldfastApp(App[None]):
             self.presenter.on_change(change)
         with self.boundary.guard():
             self.notifier.on_change(change)
+        with self.boundary.guard():
+            self.alerts.on_change(change)
 
     def _tick(self) -> None:
         with self.boundary.guard():
@@ -230,6 +234,7 @@ class HoldfastApp(App[None]):
     async def on_unmount(self) -> None:
         self.notifier.close()
         await self._keep_first_prompt()
+        await self.alerts.close()
         await self.client.close()
 
     async def _keep_first_prompt(self) -> None:
