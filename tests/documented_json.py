@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from tui.api.alerts import Alert
 from tui.api.values import AnswerOutcome, Event, PendingRequest, Result
 from tui.cli.exit_codes import ExitCode
+from tui.cli.pending import PendingList
 
 ROOT = Path(__file__).parents[1]
 SCHEMA, COMMANDS_MD = ROOT / "docs/json.schema.json", ROOT / "docs/commands.md"
@@ -17,7 +19,7 @@ CODES = re.compile(r"(?<=## Exit codes\n\n).*?(?=\n\n)", re.DOTALL)
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of all that the commands print as JSON."""
-    kinds = (Event, Result, PendingRequest, AnswerOutcome)
+    kinds = (Event, Result, PendingRequest, PendingList, AnswerOutcome, Alert)
     tops, components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
