@@ -10,9 +10,9 @@ from starlette.responses import Response
 from tests.backends.daemon import LIST, daemon, echo, ended, listed, loaded, said
 from tests.backends.opencode_server import greeted
 from tests.backends.recording import recording
-from tui.backends.decoding import decode_items
+from tui.backends.decoding import catalog_item, decode_items
 from tui.backends.qwen.backend import QwenServe
-from tui.core.model import Busy, NotePart, Retrying, TextPart
+from tui.core.model import Busy, CatalogItem, NotePart, Retrying, TextPart
 from tui.core.transcript import Transcript
 
 PLAIN = recording("think").answers["messages"]
@@ -183,6 +183,13 @@ async def test_a_damaged_session_in_the_list_does_not_hide_the_others() -> None:
         await backend.handshake()
         assert [one.id for one in await backend.sessions()] == ["s2"]
         assert [one.id for one in (await backend.resync([])).requests] == ["r1"]
+
+
+def test_an_entry_of_a_catalog_has_its_name_and_description() -> None:
+    assert catalog_item("build", "makes changes") == CatalogItem("build", "makes changes")
+    assert catalog_item("plan", None) == CatalogItem("plan", "")
+    with pytest.raises(ValueError, match="a name of"):
+        catalog_item("n" * 100_000, "")
 
 
 def test_a_placeholder_can_be_stored() -> None:

@@ -3,10 +3,12 @@
 import sys
 
 import pytest
+from msgspec.structs import replace
 
 from tests import sample_events as talk
 from tui.core import events as e
 from tui.core.changes import MessageRemoved, PartChanged
+from tui.core.kept_content import CUT_TO, cut
 from tui.core.model import FullMessage, Message, TextPart, ToolPart
 from tui.core.store import Store
 from tui.core.weight import weight
@@ -179,3 +181,12 @@ def test_the_oldest_of_many_messages_are_dropped_and_not_requested() -> None:
     page = (FullMessage(Message("msg_older", talk.SESSION, "user", created=0.1), ()),)
     store.apply(e.MessagesLoaded(talk.SESSION, page, "more", how="older"))
     assert transcript.cursor is None
+
+
+def test_of_a_text_that_is_cut_no_more_is_streamed() -> None:
+    text = TextPart("prt_1", talk.SESSION, talk.ANSWER, "x" * (CUT_TO + 1), "streaming", gaps=(1, CUT_TO))
+    shorter = cut(text)
+    assert isinstance(shorter, TextPart)
+    assert (shorter.state, shorter.gaps) == ("done", (1,))
+    short = replace(text, text="x", gaps=())
+    assert cut(short) == short
