@@ -27,6 +27,7 @@ from tui.widgets.status.plan import Plan
 from tui.widgets.status.turn_status import TurnStatus
 from tui.widgets.text.markdown_view import MarkdownView
 from tui.widgets.transcript.foldable import Foldable
+from tui.widgets.transcript.part_drawing import PartDrawing
 from tui.widgets.transcript.tool_call import ToolCall
 from tui.widgets.transcript.view import TranscriptView
 
@@ -80,7 +81,7 @@ def tell_all(stage: Stage) -> None:
     [
         (TranscriptView, "show_part"),
         (TranscriptView, "show_message"),
-        (TranscriptView, "_fill"),
+        (PartDrawing, "fill"),
         (MarkdownView, "show_text"),
         (MarkdownView, "render_lines"),
         (MarkdownView, "get_content_height"),
@@ -193,7 +194,7 @@ async def test_a_failing_worker_or_timer_does_not_exit(inject: Inject) -> None:
         stage.app.run_worker(fail())
         await stage.shows("A part of the screen failed and was redrawn: ZeroDivisionError at ")
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
-        fault = inject(TranscriptView, "_draw_grown")
+        fault = inject(PartDrawing, "_draw_grown")
         stage.client.feed(talk.delta("lost with its frame"))
         await wait_until(lambda: fault.struck == ONCE)
         await stage.shows("The transcript failed and was redrawn", "lost with its frame")
