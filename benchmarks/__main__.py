@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import click
 
-from benchmarks import deltas, first_paint, idle, opening, recovery, run_start, streams, throughput
+from benchmarks import deltas, first_paint, idle, opening, recovery, run_memory, run_start, streams, throughput
 from benchmarks.recording import NeverShown
 from benchmarks.table import Row, table
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "first_paint": first_paint.rows,
     "run_start": run_start.rows,
+    "run_memory": run_memory.rows,
     "idle": idle.rows,
     "streams": streams.rows,
     "opening": opening.rows,

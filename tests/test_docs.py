@@ -70,6 +70,13 @@ def test_json_schema_and_exit_codes_are_those_of_the_code() -> None:
     assert table == exit_codes(), "make docs writes it"
 
 
+def test_example_of_the_library_runs() -> None:
+    [example] = blocks("docs/library.md", "python")
+    defined: dict[str, object] = {}
+    exec(compile(example, "docs/library.md", "exec"), defined)
+    assert {"decide", "fix_the_tests"} <= set(defined)
+
+
 def test_rules_of_the_example_are_valid(tmp_path: Path) -> None:
     [example] = blocks("docs/commands.md", "toml")
     path = tmp_path / "rules.toml"

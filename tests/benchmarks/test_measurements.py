@@ -7,7 +7,7 @@ import pytest
 from click import ClickException
 from click.testing import CliRunner
 
-from benchmarks import deltas, first_paint, idle, opening, peer, recovery, streams, throughput
+from benchmarks import deltas, first_paint, idle, opening, peer, recovery, run_memory, run_start, streams, throughput
 from benchmarks.__main__ import MEASUREMENTS, main
 from benchmarks.recording import NeverShown
 from benchmarks.table import Row
@@ -19,6 +19,8 @@ TINY: dict[str, Callable[[], list[Row]]] = {
     "opening": lambda: opening.rows(few=2, many=60, runs=1),
     "deltas": lambda: deltas.rows({"code": "an open fence"}, large=2, short=2, long=4, seconds=0.2, lead=0.2),
     "recovery": lambda: recovery.rows(runs=1, outage=0.1),
+    "run_start": lambda: run_start.rows(runs=1),
+    "run_memory": lambda: run_memory.rows(minutes=2),
     "throughput": lambda: throughput.rows(events=100, rounds=1),
 }
 

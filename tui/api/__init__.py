@@ -20,12 +20,13 @@ from tui.api.errors import (
     RunError,
     SessionNotFound,
 )
-from tui.api.running_turn import OnRequest, RunningTurn
+from tui.api.running_turn import OnRequest, Policy, RunningTurn
 from tui.api.values import (
     AnswerOutcome,
     By,
     Choice,
     ConnectionEvent,
+    Decision,
     EndEvent,
     Event,
     NoticeEvent,
@@ -50,6 +51,7 @@ __all__ = [
     "Choice",
     "Connection",
     "ConnectionEvent",
+    "Decision",
     "EndEvent",
     "Event",
     "FileNotInProject",
@@ -61,6 +63,7 @@ __all__ = [
     "Outcome",
     "PendingQuestion",
     "PendingRequest",
+    "Policy",
     "PromptNotSent",
     "Reply",
     "ReplyEvent",
