@@ -14,6 +14,7 @@ from tui.api.connection import Connection, connection_for
 from tui.api.errors import CannotConnect, InvalidChoice, RunError
 from tui.api.pending import pending_request
 from tui.api.values import AnswerOutcome, Event, NoticeEvent, PendingRequest, Reply, RequestEvent, RequestRecord
+from tui.cli.completion_values import request_ids
 from tui.cli.exit_codes import ANSWER_CODES, ExitCode
 from tui.cli.options import HELP, exit_with, server_of, server_options
 from tui.cli.printing import Printer, reply_line, with_reason
@@ -34,7 +35,7 @@ errors = Printer(lambda text: click.echo(text, err=True, nl=False))
 
 
 @click.command(context_settings=HELP)
-@click.argument("request", metavar="ID")
+@click.argument("request", metavar="ID", shell_complete=request_ids)
 @click.argument("choices", nargs=-1, metavar="[CHOICE]...")
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text of your own, instead of a CHOICE.")
 @click.option("--once", is_flag=True, help="Allow this call only.")

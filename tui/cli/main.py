@@ -12,15 +12,17 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 import msgspec
+from click.core import ParameterSource
 from platformdirs import user_state_path
 
 from tui.backends import USERS
+from tui.cli.completion_values import session_ids
 from tui.cli.demo import DemoServer
-from tui.cli.options import CA_FILE, DIRECTORY, FAMILY, HELP, SESSION_ID, URL
+from tui.cli.options import CA_FILE, DIRECTORY, FAMILY, HELP, SESSION_ID
 from tui.client.client import Client
 from tui.config.http_factory import credentials, open_transport
 from tui.config.settings import DEFAULT_URL, Settings, SettingsError, load_settings
@@ -28,6 +30,9 @@ from tui.core.sanitize import sanitize, single_line
 from tui.net.url import is_exposed
 from tui.storage.chosen_theme import ChosenTheme
 from tui.storage.journal import Journal
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 CANNOT_BE_SAID = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
@@ -52,6 +57,7 @@ class SubcommandGroup(click.Command):
         "watch": ("tui.cli.watch", "Stay, and print or run a program for what needs you."),
         "status": ("tui.cli.status", "Print the connection's health, active sessions and what needs your answer."),
         "doctor": ("tui.cli.doctor", "Check everything between this machine and the server."),
+        "completion": ("tui.cli.completion", "Print the completion script for bash, zsh or fish."),
         "config": ("tui.cli.config_command", "Print the paths, the settings and where they come from."),
     }
     """By name: the module, whose `command` it is, and its short help."""
@@ -83,14 +89,24 @@ class SubcommandGroup(click.Command):
             formatter.write_dl([(name, short_help) for name, (_, short_help) in self.others.items()])
 
 
+def subcommands(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem[str]]":
+    """Completes the first argument."""
+    from click.shell_completion import CompletionItem
+
+    if any(ctx.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE for one in ctx.command.params):
+        return []
+    found = SubcommandGroup.others.items()
+    return [CompletionItem(name, help=text) for name, (_, text) in found if name.startswith(incomplete)]
+
+
 COMMAND_AT_MOST = 2_000
 """Maximum characters of the printed resume command."""
 
 
 @click.command(cls=SubcommandGroup, context_settings=HELP)
-@URL
+@click.argument("url", required=False, shell_complete=subcommands)
 @click.option("--demo", is_flag=True, help="Start the bundled stub server and connect to it.")
-@click.option("--session", metavar="ID", help="Open this session.")
+@click.option("--session", metavar="ID", help="Open this session.", shell_complete=session_ids)
 @click.option("--continue", "resume", is_flag=True, help="Open the session that was used last.")
 @click.option("--plain", is_flag=True, help="Plain lines, no full screen: for screen readers, TERM=dumb and logs.")
 @DIRECTORY

@@ -47,16 +47,24 @@ def server_options(command: F) -> F:
 def settings_for(
     url: str | None, directory: str | None, family: str | None, ca_file: Path | None
 ) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
-    """The settings, the HTTP client factory and the users of a subcommand. Raises `ClickException`."""
+    """As `target_of`, with its warnings printed. Raises `ClickException`."""
     try:
-        settings = load_settings({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
-        if is_exposed(settings.url, settings.password is not None):
-            raise SettingsError(f"{settings.url} is plain http on another machine: the password is not sent there.")
-        for warning in settings.warnings:
-            click.echo(sanitize(warning), err=True)
-        return settings, *open_transport(settings)
+        settings, open_http, users = target_of(url, directory, family, ca_file)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
+    for warning in settings.warnings:
+        click.echo(sanitize(warning), err=True)
+    return settings, open_http, users
+
+
+def target_of(
+    url: str | None, directory: str | None, family: str | None, ca_file: Path | None
+) -> "tuple[Settings, Callable[[str], Http], Sequence[str]]":
+    """The settings, the HTTP client factory and the users of a subcommand. Raises `SettingsError`."""
+    settings = load_settings({"url": url, "directory": directory, "family": family, "ca_file": ca_file})
+    if is_exposed(settings.url, settings.password is not None):
+        raise SettingsError(f"{settings.url} is plain http on another machine: the password is not sent there.")
+    return settings, *open_transport(settings)
 
 
 def printer_for(settings: Settings) -> Callable[[str], None]:

@@ -11,6 +11,7 @@ import click
 from tui.api.connection import Connection
 from tui.api.running_turn import OnRequest, RunningTurn
 from tui.api.values import Event
+from tui.cli.completion_values import session_ids
 from tui.cli.options import HELP, SESSION_ID, URL, server_of, server_options
 from tui.cli.turn_command import TurnCommand
 from tui.cli.turn_options import turn_options, turn_options_of
@@ -21,7 +22,7 @@ KEY_AT_MOST = 200
 @click.command(context_settings=HELP)
 @click.argument("prompt", required=False)
 @URL
-@click.option("--session", metavar="ID", help="Send it to this session, once that is idle.")
+@click.option("--session", metavar="ID", help="Send it to this session, once that is idle.", shell_complete=session_ids)
 @click.option("--continue", "resume", is_flag=True, help="Send it to the session that was used last.")
 @click.option("--title", default="", help="The title of the new session.")
 @click.option("--agent", help="The agent, by the server's name.")

@@ -11,13 +11,14 @@ import click
 from tui.api.connection import Connection
 from tui.api.running_turn import OnRequest, RunningTurn
 from tui.api.values import Event
+from tui.cli.completion_values import session_ids
 from tui.cli.options import HELP, SESSION_ID, URL, server_of, server_options
 from tui.cli.turn_command import TurnCommand
 from tui.cli.turn_options import turn_options, turn_options_of
 
 
 @click.command(context_settings=HELP)
-@click.argument("session", metavar="ID")
+@click.argument("session", metavar="ID", shell_complete=session_ids)
 @URL
 @click.option("--prompt", metavar="ID", help="A prompt of the session; by default its newest one.")
 @turn_options
