@@ -10,41 +10,23 @@ from difflib import get_close_matches
 from typing import Any
 
 from tui.api.errors import RunError
-from tui.api.event_feed import ConnectionFeed, EventFeed
-from tui.api.running_turn import RunningTurn, send_reply
-from tui.api.values import Decision, Event, PendingRequest, Reply, ReplyEvent, RequestEvent, TextEvent
+from tui.api.event_feed import ConnectionFeed
+from tui.api.running_turn import RunningTurn
+from tui.api.values import Event, ReplyEvent, RequestEvent, TextEvent
 from tui.cli.exit_codes import ExitCode
 from tui.cli.line_reader import LineReader
-from tui.cli.plain_requests import Invalid, RequestDialog, Step, Taken
-from tui.cli.printing import Printer, request_lines, seconds_text, turn_state, with_reason
+from tui.cli.plain_requests import PlainRequests
+from tui.cli.plain_texts import HELP, REPLY_STATES
+from tui.cli.printing import Printer, seconds_text, turn_state, with_reason
 from tui.client.client import Client
 from tui.core import changes as c
 from tui.core.model import Session, TextPart
 from tui.core.sanitize import excerpt, sanitize, single_line
 from tui.net.errors import NetError
 
-NOT_MEANT = 0.5
-"""Seconds after a request appears in which a line is not taken as its answer: it was typed before."""
 SESSIONS_LISTED = 20
 MISTYPED = 0.75
 """Similarity (0 to 1) from which a word is taken for a mistyped command. Others are the server's, or text."""
-REPLY_STATES = {
-    "retrying": "no answer from the server, trying again",
-    "elsewhere": "not taken: answered elsewhere",
-    "expired": "not taken: it is not open any more",
-    "refused": "refused by the server",
-    "stopped": "not sent",
-}
-HELP = """\
-A line is sent as a prompt, after the running turn. A \\ at its end continues it on the next line.
-While a request is open: a number, a label, or = and a text of your own answers it.
-/new [TITLE]   begin a new session      /sessions      list the newest sessions
-/open N | ID   open another session     /status        connection, turn and open requests
-/queue         list queued prompts      /resume        send prompts that are paused
-/remove N      take one out of it       /draft         send the text that was not sent
-/prompt TEXT   send TEXT as a prompt, whatever it is
-/reject [WHY]  reject the open request  /abort         abort the running turn (Ctrl-C)
-/help          this list                /quit          leave (Ctrl-D); a running turn goes on"""
 
 
 class PlainApp:
@@ -61,16 +43,11 @@ class PlainApp:
         self._wanted = self.session
         """The session to open once the connection is up; None: a new one, at the first prompt."""
         self._connection = ConnectionFeed(client, self._on_event)
-        self._decisions: dict[str, Decision] = {}
-        self._requests = EventFeed(client, self._on_request_event, decided=self._decisions.get)
-        self._open: dict[str, tuple[RequestDialog, float]] = {}
-        """The open requests by id, and when each appeared."""
+        self._requests = PlainRequests(client, self._printer, self._prompt, typed=reader.interactive)
         self._turns: dict[str, RunningTurn] = {}
         self._reporting = 0
         """The number of turns whose end is still to be said."""
         self._listed: list[Session] = []
-        self._asked: str | None = None
-        """A text of which the user is asked whether it is an answer or a prompt."""
         self._unsent: list[str] = []
         """Prompts for a session that is not created yet."""
         self._was_live = False
@@ -86,7 +63,7 @@ class PlainApp:
             "/remove": self._remove,
             "/draft": lambda rest: self._send_draft(),
             "/prompt": self._prompt,
-            "/reject": self._reject,
+            "/reject": self._requests.reject,
             "/abort": lambda rest: self._abort(),
             "/quit": lambda rest: self._left.set(),
         }
@@ -133,11 +110,9 @@ class PlainApp:
             leaves = "may end" if traits is None or traits.cancels_on_disconnect is None else "ends"
             goes_on = traits is not None and traits.cancels_on_disconnect is False
             self._say("the turn goes on at the server" if goes_on else f"this server {leaves} a turn with its client")
-        if self._open:
-            self._say(f"{len(self._open)} open: {', '.join(self._open)}")
-        return ExitCode.WAITING if self._open and not self._reader.interactive else ExitCode.FINISHED
-
-    # Input
+        if self._requests.open:
+            self._say(f"{len(self._requests.open)} open: {', '.join(self._requests.open)}")
+        return ExitCode.WAITING if self._requests.open and not self._reader.interactive else ExitCode.FINISHED
 
     async def _read(self) -> None:
         continued: list[str] = []
@@ -158,73 +133,12 @@ class PlainApp:
         word, _, rest = text.partition(" ")
         if word in self._commands:
             self._commands[word](rest.strip())
-        elif self._asked is not None:
-            self._decide(text)
-        elif self._open:
-            self._answer(text)
+        elif self._requests.wants_line:
+            self._requests.take(text)
         elif word.startswith("/") and (close := get_close_matches(word, self._commands, n=1, cutoff=MISTYPED)):
             self._say(f"no command {word}: {close[0]}? /prompt {word} sends it as it is")
         else:
             self._prompt(text)
-
-    def _answer(self, text: str) -> None:
-        dialog, since = next(iter(self._open.values()))
-        early = self._client.now() - since < NOT_MEANT and self._reader.interactive
-        taken = Step.NOT_AN_ANSWER if early else dialog.take(text)
-        if taken is not Step.NOT_AN_ANSWER:
-            self._take(dialog, taken)
-            return
-        self._asked = text
-        self._client.journal.remember(text)
-        self._ask(text, dialog)
-
-    def _decide(self, line: str) -> None:
-        """What to do with the text that was neither a number nor a label."""
-        text, choice = self._asked or "", line.strip().casefold()
-        dialog = next((dialog for dialog, _ in self._open.values()), None)
-        if choice == "a" and dialog is not None and dialog.takes_text:
-            self._asked = None
-            self._take(dialog, dialog.take_text(text.strip()))
-        elif choice == "p":
-            self._asked = None
-            self._prompt(text)
-        elif choice == "n":
-            self._asked = None
-            self._say("not used; the history has it")
-        elif dialog is not None and (taken := dialog.take(line)) is not Step.NOT_AN_ANSWER:
-            self._asked = None
-            self._take(dialog, taken)
-        else:
-            self._ask(text, dialog)
-
-    def _ask(self, text: str, dialog: RequestDialog | None) -> None:
-        answer = "a: answer the question with it, " if dialog is not None and dialog.takes_text else ""
-        self._say(f"{single_line(text, 60)!r}: type {answer}p: send it as a prompt, n: neither")
-
-    def _take(self, dialog: RequestDialog, taken: Taken) -> None:
-        match taken:
-            case Reply():
-                self._reply(dialog.request, taken)
-            case Invalid(reason):
-                self._say(f"not an answer: {reason}")
-            case Step.NEXT_QUESTION:
-                self._say(*dialog.lines())
-
-    def _reply(self, pending: PendingRequest, reply: Reply) -> None:
-        request = self._client.store.requests.get(pending.id)
-        if request is None:
-            self._say(f"{pending.kind} {pending.id} is not open any more")
-            return
-        self._decisions[pending.id] = Decision(reply=reply)
-        send_reply(self._client, request, reply)
-
-    def _reject(self, reason: str) -> None:
-        if not self._open:
-            self._say("no request is open")
-            return
-        pending = next(iter(self._open.values()))[0].request
-        permission = pending.kind == "permission"
-        self._reply(pending, Reply(permission="reject" if permission else None, message=reason))
 
     def _prompt(self, text: str) -> None:
         if not text.strip():
@@ -246,8 +160,6 @@ class PlainApp:
         waiting, held = self._client.prompts.waiting(session_id), self._client.prompts.held(session_id)
         if waiting:
             self._say(f"{len(waiting)} queued{f', paused: {held}; /resume sends them' if held else ''}")
-
-    # Commands
 
     def _new(self, title: str) -> None:
         self.session, self._title = None, title
@@ -337,8 +249,7 @@ class PlainApp:
             if self._printer.running_tool:
                 words.append(single_line(self._printer.running_tool))
         self._say(" · ".join(words))
-        for dialog, _ in self._open.values():
-            self._say(*request_lines(dialog.request), *dialog.lines())
+        self._requests.show()
 
     def _queue(self) -> None:
         waiting = self._client.prompts.waiting(self.session) if self.session else ()
@@ -391,8 +302,6 @@ class PlainApp:
         else:
             self._say("no turn is running; Ctrl-C again leaves")
 
-    # Changes
-
     def _on_change(self, change: c.Change) -> None:
         self._connection.on_change(change)
         self._requests.on_change(change)
@@ -408,8 +317,6 @@ class PlainApp:
                 self._say(with_reason(f"answer to {request.id}: {REPLY_STATES[state]}", reason))
             case c.QueueChanged(session_id) if session_id == self.session and self._client.prompts.held(session_id):
                 self._say(f"queue paused: {self._client.prompts.held(session_id)}; /resume sends it")
-        for request_id in [one for one in self._open if one not in self._client.store.requests]:
-            del self._open[request_id]
         if self._client.synced and not self._was_live:
             self._was_live = True
             self._on_connected()
@@ -451,28 +358,10 @@ class PlainApp:
         if not isinstance(event, RequestEvent | ReplyEvent):  # reported for all sessions
             self._on_event(event)
 
-    def _on_request_event(self, event: Event) -> None:
-        """Requests of all sessions; of other sessions nothing else is reported."""
-        match event:
-            case RequestEvent(request=request):
-                self._printer.event(event)
-                self._open[request.id] = RequestDialog(request), self._client.now()
-                if len(self._open) == 1:
-                    self._say(*self._open[request.id][0].lines())
-            case ReplyEvent(record=record):
-                self._printer.event(event)
-                was_first = next(iter(self._open), None) == record.request.id
-                self._open.pop(record.request.id, None)
-                if was_first and self._open:
-                    dialog = next(iter(self._open.values()))[0]
-                    self._say(*request_lines(dialog.request), *dialog.lines())
-
     def _on_event(self, event: Event) -> None:
         self._printer.event(event)
         if isinstance(event, TextEvent):
             self._print(sanitize(event.text))
-
-    # Output and tasks
 
     def _say(self, *lines: str) -> None:
         for line in lines:
@@ -497,7 +386,7 @@ class PlainApp:
         """Wait until nothing is queued, nothing runs, or a request needs an answer that nobody can type."""
 
         def at_rest() -> bool:
-            if self._left.is_set() or self._open:
+            if self._left.is_set() or self._requests.open:
                 return True
             if self._unsent or self._reporting or not self._client.synced:
                 return False

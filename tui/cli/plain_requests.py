@@ -1,110 +1,132 @@
-"""Answers to a request as typed lines: numbers, labels, or a text of one's own. Without I/O."""
+"""The open requests of the plain client: shown one after the other, and answered by typed lines."""
 
-import re
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import TypeAlias
+from collections.abc import Callable
 
-from tui.api.values import PendingQuestion, PendingRequest, Reply
-from tui.cli.printing import question_lines
-from tui.core.model import PermissionReply
+from tui.api.event_feed import EventFeed
+from tui.api.running_turn import send_reply
+from tui.api.values import Decision, Event, PendingRequest, Reply, ReplyEvent, RequestEvent
+from tui.cli.printing import Printer, request_lines
+from tui.cli.typed_answer import Invalid, RequestDialog, Step, Taken
+from tui.client.client import Client
+from tui.core import changes as c
+from tui.core.sanitize import single_line
 
-PERMISSION: dict[str, PermissionReply] = {
-    "1": "once",
-    "once": "once",
-    "2": "always",
-    "always": "always",
-    "3": "reject",
-    "reject": "reject",
-}
-NUMBERS = re.compile(r"\d+(?:[\s,]+\d+)*")
+NOT_MEANT = 0.5
+"""Seconds after a request appears in which a line is not taken as its answer: it was typed before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invalid:
-    """A line that looks like an answer and is none. `reason`: one line for the user."""
+class PlainRequests:
+    """The requests of all sessions. A line that is no answer never becomes one unasked.
 
-    reason: str
+    `send` takes a text as a prompt. `typed`: lines come from a terminal, where a line may have been begun before the
+    request appeared.
+    """
 
-
-class Step(Enum):
-    """What a line was that completed nothing."""
-
-    NEXT_QUESTION = "another question follows"
-    NOT_AN_ANSWER = "neither a number nor a label"
-
-
-Taken: TypeAlias = Reply | Invalid | Step
-
-
-@dataclass(slots=True)
-class RequestDialog:
-    """The answer to one request, question by question."""
-
-    request: PendingRequest
-    _answers: list[tuple[str, ...]] = field(default_factory=list)
+    def __init__(self, client: Client, printer: Printer, send: Callable[[str], None], *, typed: bool) -> None:
+        self._client = client
+        self._printer = printer
+        self._send = send
+        self._typed = typed
+        self._decisions: dict[str, Decision] = {}
+        self._feed = EventFeed(client, self._on_event, decided=self._decisions.get)
+        self.open: dict[str, tuple[RequestDialog, float]] = {}
+        """The open requests by id, and when each appeared."""
+        self._asked: str | None = None
+        """A text of which the user is asked whether it is an answer or a prompt."""
 
     @property
-    def question(self) -> PendingQuestion | None:
-        """The question to be answered next; None for a permission."""
-        return self.request.questions[len(self._answers)] if self.request.kind == "question" else None
+    def wants_line(self) -> bool:
+        """Whether the next line may be an answer, or says what the last one was."""
+        return self._asked is not None or bool(self.open)
 
-    @property
-    def takes_text(self) -> bool:
-        """Whether a text of one's own is an answer."""
-        return self.question is not None and self.question.custom
+    def on_change(self, change: c.Change) -> None:
+        """The listener for `Client.subscribe`."""
+        self._feed.on_change(change)
+        for request_id in [one for one in self.open if one not in self._client.store.requests]:
+            del self.open[request_id]
 
-    def lines(self) -> list[str]:
-        """The next question, unless it is the first, which the request shows; and what can be typed."""
-        question = self.question
-        if question is None:
-            return ["type 1 to allow once, 2 to always allow, 3 to reject; a reason may follow the 3"]
-        lines = question_lines(question, len(self._answers) + 1) if self._answers else []
-        ways = []
-        if question.choices:
-            ways.append("numbers" if question.multiple else "a number")
-        if question.custom:
-            ways.append("= and a text of your own")
-        return [*lines, f"type {', or '.join([*ways, '/reject'])}"]
+    def show(self) -> None:
+        """Print the open requests and what can be typed."""
+        for dialog, _ in self.open.values():
+            self._say(*request_lines(dialog.request), *dialog.lines())
 
-    def take(self, line: str) -> Taken:
-        """Take a line: the complete reply, or what else it is."""
-        question = self.question
-        if question is None:
-            return self._take_permission(line)
-        if line.startswith("="):
-            text = line[1:].strip()
-            if not question.custom:
-                return Invalid("this question takes only its options")
-            return self._next((text,)) if text else Invalid("no text follows the =")
-        labels = [choice.label for choice in question.choices if choice.label.casefold() == line.strip().casefold()]
-        if labels:
-            return self._next((labels[0],))
-        if NUMBERS.fullmatch(line.strip()):
-            return self._take_numbers(question, [int(one) for one in re.findall(r"\d+", line)])
-        return Step.NOT_AN_ANSWER
+    def take(self, line: str) -> None:
+        """Take a line while a request is open, or a text waits for a decision."""
+        if self._asked is not None:
+            self._decide(self._asked, line)
+            return
+        dialog, since = next(iter(self.open.values()))
+        early = self._typed and self._client.now() - since < NOT_MEANT
+        taken = Step.NOT_AN_ANSWER if early else dialog.take(line)
+        if taken is not Step.NOT_AN_ANSWER:
+            self._take(dialog, taken)
+            return
+        self._asked = line
+        self._client.journal.remember(line)
+        self._ask(line, dialog)
 
-    def take_text(self, text: str) -> Reply | Step:
-        """Answer the question with a text of one's own; the reply if it is complete."""
-        return self._next((text,))
+    def reject(self, reason: str) -> None:
+        """Reject the first open request."""
+        if not self.open:
+            self._say("no request is open")
+            return
+        pending = next(iter(self.open.values()))[0].request
+        permission = pending.kind == "permission"
+        self._reply(pending, Reply(permission="reject" if permission else None, message=reason))
 
-    def _take_permission(self, line: str) -> Taken:
-        word, _, reason = line.strip().partition(" ")
-        reply = PERMISSION.get(word.casefold())
-        if reply is None or (reason and reply != "reject"):
-            return Step.NOT_AN_ANSWER
-        return Reply(permission=reply, message=reason.strip())
+    def _decide(self, text: str, line: str) -> None:
+        """What to do with the text that was neither a number nor a label."""
+        choice, dialog = line.strip().casefold(), next((dialog for dialog, _ in self.open.values()), None)
+        self._asked = None
+        if choice == "a" and dialog is not None and dialog.takes_text:
+            self._take(dialog, dialog.take_text(text.strip()))
+        elif choice == "p":
+            self._send(text)
+        elif choice == "n":
+            self._say("not used; the history has it")
+        elif dialog is not None and (taken := dialog.take(line)) is not Step.NOT_AN_ANSWER:
+            self._take(dialog, taken)
+        else:
+            self._asked = text
+            self._ask(text, dialog)
 
-    def _take_numbers(self, question: PendingQuestion, numbers: list[int]) -> Taken:
-        by_number = {choice.number: choice.label for choice in question.choices}
-        unknown = [number for number in numbers if number not in by_number]
-        if unknown:
-            return Invalid(f"there is no option {unknown[0]}")
-        if len(numbers) > 1 and not question.multiple:
-            return Invalid("this question takes one option")
-        return self._next(tuple(by_number[number] for number in dict.fromkeys(numbers)))
+    def _ask(self, text: str, dialog: RequestDialog | None) -> None:
+        answer = "a: answer the question with it, " if dialog is not None and dialog.takes_text else ""
+        self._say(f"{single_line(text, 60)!r}: type {answer}p: send it as a prompt, n: neither")
 
-    def _next(self, answer: tuple[str, ...]) -> Reply | Step:
-        self._answers.append(answer)
-        complete = len(self._answers) == len(self.request.questions)
-        return Reply(answers=tuple(self._answers)) if complete else Step.NEXT_QUESTION
+    def _take(self, dialog: RequestDialog, taken: Taken) -> None:
+        match taken:
+            case Reply():
+                self._reply(dialog.request, taken)
+            case Invalid(reason):
+                self._say(f"not an answer: {reason}")
+            case Step.NEXT_QUESTION:
+                self._say(*dialog.lines())
+
+    def _reply(self, pending: PendingRequest, reply: Reply) -> None:
+        request = self._client.store.requests.get(pending.id)
+        if request is None:
+            self._say(f"{pending.kind} {pending.id} is not open any more")
+            return
+        self._decisions[pending.id] = Decision(reply=reply)
+        send_reply(self._client, request, reply)
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case RequestEvent(request=request):
+                self._printer.event(event)
+                self.open[request.id] = RequestDialog(request), self._client.now()
+                if len(self.open) == 1:
+                    self._say(*self.open[request.id][0].lines())
+            case ReplyEvent(record=record):
+                self._printer.event(event)
+                was_first = next(iter(self.open), None) == record.request.id
+                self.open.pop(record.request.id, None)
+                self._decisions.pop(record.request.id, None)
+                if was_first and self.open:
+                    dialog = next(iter(self.open.values()))[0]
+                    self._say(*request_lines(dialog.request), *dialog.lines())
+
+    def _say(self, *lines: str) -> None:
+        for line in lines:
+            self._printer.line(line)

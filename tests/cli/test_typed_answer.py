@@ -3,7 +3,7 @@
 import pytest
 
 from tui.api.values import Choice, PendingQuestion, PendingRequest, Reply
-from tui.cli.plain_requests import Invalid, RequestDialog, Step
+from tui.cli.typed_answer import Invalid, RequestDialog, Step
 
 ONE = PendingQuestion("db", "Which database?", (Choice(1, "Postgres"), Choice(2, "SQLite")))
 MANY = PendingQuestion("features", "Which features?", (Choice(1, "auth"), Choice(2, "search")), multiple=True)

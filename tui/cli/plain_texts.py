@@ -1,0 +1,20 @@
+"""Longer texts of the plain client."""
+
+HELP = """\
+A line is sent as a prompt, after the running turn. A \\ at its end continues it on the next line.
+While a request is open: a number, a label, or = and a text of your own answers it.
+/new [TITLE]   begin a new session      /sessions      list the newest sessions
+/open N | ID   open another session     /status        connection, turn and open requests
+/queue         list queued prompts      /resume        send prompts that are paused
+/remove N      take one out of it       /draft         send the text that was not sent
+/prompt TEXT   send TEXT as a prompt, whatever it is
+/reject [WHY]  reject the open request  /abort         abort the running turn (Ctrl-C)
+/help          this list                /quit          leave (Ctrl-D); a running turn goes on"""
+
+REPLY_STATES = {
+    "retrying": "no answer from the server, trying again",
+    "elsewhere": "not taken: answered elsewhere",
+    "expired": "not taken: it is not open any more",
+    "refused": "refused by the server",
+    "stopped": "not sent",
+}
