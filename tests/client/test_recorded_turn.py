@@ -1,7 +1,16 @@
 """The turn of a prompt among the stored messages of a session."""
 
+import asyncio
+from collections.abc import Iterator
+from itertools import count, cycle
+from typing import cast
+
+import pytest
+
 from tests import sample_events as talk
-from tui.client.recorded_turn import recorded_turn
+from tui.backends.base import Backend
+from tui.client.recorded_turn import BYTES_AT_MOST, PAGES_AT_MOST, fetch_recorded_turn, recorded_turn
+from tui.core.events import MessagesLoaded
 from tui.core.model import FullMessage, Message, Part, TextPart, ToolPart
 
 
@@ -48,3 +57,32 @@ def test_denied_call_is_noticed() -> None:
     failed = ToolPart("p7", talk.SESSION, "m", "c", "bash", "error")
     assert recorded_turn([FIRST, message("a1", "u1", 2, call)], "u1").denied
     assert not recorded_turn([FIRST, message("a1", "u1", 2, failed)], "u1").denied
+
+
+class Pages:
+    """A server whose pages of messages never hold the prompt; the cursors come from `cursors`."""
+
+    def __init__(self, cursors: Iterator[str], text: str = "") -> None:
+        self._cursors = cursors
+        self._text = text
+        self.fetched = 0
+
+    async def messages(self, session_id: str, *, before: str | None = None) -> MessagesLoaded:
+        self.fetched += 1
+        page = message(f"a{self.fetched}", "u0", 1, text("p", self._text))
+        return MessagesLoaded(session_id, (page,), next(self._cursors), "newest")
+
+
+@pytest.mark.parametrize(
+    ("pages", "fetched", "why"),
+    [
+        (Pages(map(str, count())), PAGES_AT_MOST, "not among the newest 2000 pages"),
+        (Pages(map(str, count()), "é" * (BYTES_AT_MOST // 8)), 8, "not among the newest 8 pages"),
+        (Pages(cycle("ab")), 3, "repeats a page"),
+    ],
+    ids=["pages", "bytes", "cursor"],
+)
+def test_fetch_ends_although_the_server_always_has_another_page(pages: Pages, fetched: int, why: str) -> None:
+    record = asyncio.run(asyncio.wait_for(fetch_recorded_turn(cast("Backend", pages), talk.SESSION, "u1"), 30))
+    assert why in record.cut
+    assert pages.fetched == fetched

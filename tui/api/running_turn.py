@@ -4,7 +4,7 @@ The client decides when a turn is over; this reads what the server stored of it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -105,6 +105,11 @@ class RunningTurn:
         """Whether the server has the prompt."""
         return not self._turn.may_arrive and self._turn.state is not TurnState.NOT_SENT
 
+    @property
+    def over(self) -> bool:
+        """Whether the turn ended, with or without a result that was read."""
+        return self._turn.over
+
     def status(self) -> TurnStatus:
         """The turn at this moment."""
         now, turn = self._client.now(), self._turn
@@ -165,7 +170,7 @@ class RunningTurn:
         if record.denied or any(one.state == "denied" for one in closed):
             by_rejection = outcome == "aborted" and not turn.stops.abort_requested
             outcome = "denied" if outcome == "finished" or by_rejection else outcome
-        return self._result(outcome, turn.reason, record)
+        return self._result(outcome, turn.reason or record.cut, record)
 
     def _result(self, outcome: Outcome, reason: str, record: RecordedTurn) -> Result:
         texts = [whole_lines(one.text) for one in record.texts]
@@ -196,7 +201,7 @@ class RunningTurn:
         while self._turn.over and self._left is None:
             await self._until(lambda: self._client.synced or self._left is not None)
             try:
-                found = await self._client.recorded_turn(self.session, self._turn.prompt_id)
+                found = await self._unless_left(self._client.recorded_turn(self.session, self._turn.prompt_id))
             except HttpStatusError as refusal:
                 if refusal.status in (404, 410):
                     return self._stored_here()  # the session is deleted
@@ -204,8 +209,26 @@ class RunningTurn:
             except NetError:
                 await self._pause()
             else:
+                if found is not None and found.cut and self._turn.over:
+                    return self._cut_short(found.cut)
                 return found if self._turn.over else None
         return None
+
+    def _cut_short(self, why: str) -> RecordedTurn:
+        """What is stored here of a turn that cannot be read whole, and a notice that says so."""
+        text = f"The stored answer cannot be read whole: {why}; the result may be incomplete"
+        self._deliver(NoticeEvent(time=self._client.server_now(), text=text, severity="warning"))
+        return msgspec.structs.replace(self._stored_here(), cut=text)
+
+    async def _unless_left(self, fetch: Coroutine[None, None, RecordedTurn]) -> RecordedTurn | None:
+        """The result of `fetch`; None once this client left, without waiting for it."""
+        fetching = asyncio.ensure_future(fetch)
+        fetching.add_done_callback(lambda _: self._changed.set())
+        try:
+            await self._until(lambda: fetching.done() or self._left is not None)
+            return fetching.result() if fetching.done() else None
+        finally:
+            fetching.cancel()
 
     def _stored_here(self) -> RecordedTurn:
         """The turn, as far as the store has it."""

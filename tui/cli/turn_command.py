@@ -129,7 +129,8 @@ class TurnCommand:
             self._output.detached(result.session, result.prompt)
         self._output.result(result)
         if result.outcome in ("detached", "timeout", "waiting"):
-            self._printer.line(f"the turn goes on; to take it up: {self._wait_command(result.session)}")
+            what = "the turn ended; to read its result" if turn.over else "the turn goes on; to take it up"
+            self._printer.line(f"{what}: {self._wait_command(result.session)}")
         return OUTCOME_CODES[result.outcome] if self._code is None else self._code
 
     def _on_event(self, event: Event) -> None:
@@ -148,6 +149,8 @@ class TurnCommand:
         self._code, self._reason = ExitCode.CTRL_C, "stopped by Ctrl-C"
         if self._turn is None:
             self._cancel()
+        elif self._turn.over:
+            self._turn.leave("detached", self._reason)
         elif self._interrupts == 1:
             self._printer.line("aborting the turn; Ctrl-C again leaves at once")
             self._turn.abort()

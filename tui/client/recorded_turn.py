@@ -9,31 +9,54 @@ import msgspec
 
 from tui.backends.base import Backend
 from tui.core.model import FilePart, FullMessage, Message, Part, TextPart, ToolPart
+from tui.core.weight import weight
+
+PAGES_AT_MOST = 2_000
+"""Pages of messages that are fetched for one turn..."""
+BYTES_AT_MOST = 64 << 20
+"""...and bytes of what is kept of them until the prompt is found."""
 
 
 class RecordedTurn(msgspec.Struct, frozen=True):
     """A turn as stored. `prompt`: None if the server does not have it. `answers`: oldest first.
 
     `texts`: those of the answers, in order, without the server's own. `denied`: a tool call was denied or its
-    request rejected.
+    request rejected. `cut`: why messages of the turn may be missing, "" if none are.
     """
 
     prompt: Message | None = None
     answers: tuple[Message, ...] = ()
     texts: tuple[TextPart, ...] = ()
     denied: bool = False
+    cut: str = ""
 
 
 async def fetch_recorded_turn(backend: Backend, session_id: str, prompt_id: str) -> RecordedTurn:
-    """Fetch the messages from the newest back to the prompt. Raises `NetError`."""
-    found: list[FullMessage] = []
+    """Fetch the messages from the newest back to the prompt, within limits. Raises `NetError`."""
+    pages: list[list[FullMessage]] = []
+    cursors: set[str] = set()
+    size = 0
     before: str | None = None
     while True:
         page = await backend.messages(session_id, before=before)
-        found[:0] = map(_without_output, page.messages)
-        if page.cursor is None or any(full.message.id == prompt_id for full in page.messages):
-            return recorded_turn(found, prompt_id)
+        pages.append([_needed(full) for full in page.messages])
+        size += sum(weight(full.message) + sum(map(weight, full.parts)) for full in pages[-1])
+        ended = page.cursor is None or any(full.message.id == prompt_id for full in page.messages)
+        cut = "" if ended else _limit_reached(len(pages), size, repeated=page.cursor in cursors)
+        if page.cursor is None or ended or cut:
+            found = [full for one in reversed(pages) for full in one]
+            return msgspec.structs.replace(recorded_turn(found, prompt_id), cut=cut)
+        cursors.add(page.cursor)
         before = page.cursor
+
+
+def _limit_reached(pages: int, size: int, *, repeated: bool) -> str:
+    """Why no further page is fetched; "" if one may be."""
+    if repeated:
+        return "the server repeats a page of messages"
+    if pages >= PAGES_AT_MOST or size >= BYTES_AT_MOST:
+        return f"the prompt is not among the newest {pages} pages of messages"
+    return ""
 
 
 def recorded_turn(messages: Sequence[FullMessage], prompt_id: str) -> RecordedTurn:
@@ -79,10 +102,13 @@ def is_persons(parts: Sequence[Part]) -> bool:
     return any(isinstance(one, FilePart) or (isinstance(one, TextPart) and not one.synthetic) for one in parts)
 
 
-def _without_output(full: FullMessage) -> FullMessage:
-    """The message without what its tool calls returned, which may be long."""
+def _needed(full: FullMessage) -> FullMessage:
+    """The message without what the turn is not read from: reasoning, and what its tool calls took and returned."""
     parts = tuple(
-        msgspec.structs.replace(part, input={}, output="", diff="") if isinstance(part, ToolPart) else part
+        msgspec.structs.replace(part, input={}, output="", diff="", title="", error="", answers=None)
+        if isinstance(part, ToolPart)
+        else part
         for part in full.parts
+        if isinstance(part, TextPart | FilePart | ToolPart)
     )
     return FullMessage(full.message, parts)
