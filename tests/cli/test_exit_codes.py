@@ -25,6 +25,7 @@ def test_codes_are_those_that_scripts_rely_on() -> None:
         "ELSEWHERE": 9,
         "EXPIRED": 10,
         "NOT_TAKEN": 11,
+        "UNKNOWN": 12,
         "OUTPUT": 74,
         "TIMEOUT": 124,
         "CTRL_C": 130,

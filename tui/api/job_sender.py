@@ -8,7 +8,7 @@ from tui.api.errors import FileNotInProject, KeyInUse, KeyNotKept, PromptNotSent
 from tui.client.client import Client
 from tui.client.prompt_dispatcher import NotFetched, NotSaved
 from tui.core.mentions import mention
-from tui.core.model import Prompt, Session
+from tui.core.model import Session
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 from tui.net.errors import NetError
@@ -71,7 +71,7 @@ class JobSender:
         """The turn of the prompt that the key is bound to; None if the key is free.
 
         A prompt that the server certainly does not have is posted again with the same ids, unless the client that
-        sent it still runs.
+        sent it still runs. A server that assigns ids itself never gets a prompt again that was about to be posted.
         """
         journal = self._client.journal
         if journal.in_memory_only:
@@ -85,26 +85,15 @@ class JobSender:
             await self._client.open_session(first.session_id)
             turn = self._client.turns.recover(first)
             await self._until(partial(_is_known, turn))
-            if turn.state is not TurnState.NOT_SENT:
+            if turn.state is not TurnState.NOT_SENT or first.session_id in self._client.store.deleted:
                 return turn
-            if first.session_id in self._client.store.deleted:
-                if not (bound.owned_here and self._never_stored(first)):
+            if bound.owned_here:
+                if not self._client.turns.is_certainly_missing(turn):
                     return turn
-                journal.jobs.free(job.key)
-            elif bound.owned_here:
                 return await self._when_idle(first.session_id, partial(self._client.prompts.send_job_again, turn))
-            else:
-                await self._pause(TRY_AGAIN)
+            await self._pause(TRY_AGAIN)
             self._client.turns.forget(turn)
         return None
-
-    def _never_stored(self, prompt: Prompt) -> bool:
-        """Whether the server of a session that is gone never had the prompt.
-
-        A server that assigns ids itself forgets a session that never had a prompt once its clients have left.
-        """
-        traits = self._client.traits
-        return traits is not None and not traits.accepts_client_ids and not prompt.server_id
 
     async def _when_idle(self, session_id: str, send: Callable[[], Turn]) -> Turn:
         """The result of `send`, once the session is idle and the prompt saved."""

@@ -49,6 +49,8 @@ OUTCOMES: dict[TurnState, Outcome] = {
     TurnState.CANCELLED: "cancelled",
     TurnState.NOT_SENT: "not sent",
 }
+SENT_ONCE = "A key never sends it again; to send it again on purpose, use another key"
+"""How to continue after an end that is not known."""
 
 
 class TurnStatus(msgspec.Struct, frozen=True):
@@ -165,6 +167,8 @@ class RunningTurn:
     def _ended(self, record: RecordedTurn) -> Result:
         self._tell_texts(record)
         turn = self._turn
+        if turn.state is TurnState.NOT_SENT and not self._client.turns.is_certainly_missing(turn):
+            return self._result("unknown", f"{turn.reason}. Look at session {self.session}. {SENT_ONCE}", record)
         outcome = OUTCOMES[turn.state]
         closed = self._feed.records.values()
         if record.denied or any(one.state == "denied" for one in closed):

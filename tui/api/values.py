@@ -24,6 +24,7 @@ Outcome: TypeAlias = Literal[
     "timeout",
     "detached",
     "cannot connect",
+    "unknown",
 ]
 """How a run ended.
 
@@ -31,7 +32,8 @@ Outcome: TypeAlias = Literal[
 of it was denied. *failed*: the provider or the server failed. *waiting*: it waits for an answer, and this client was
 told not to wait. *aborted*: by a user. *interrupted*: the server ended it without an answer. *cancelled*: the server
 ended it because a connection broke. *not sent*: the server does not have the prompt. *timeout*, *detached*: the turn
-goes on, and this client left. *cannot connect*: the server cannot be reached; a turn that was sent goes on.
+goes on, and this client left. *cannot connect*: the server cannot be reached; a turn that was sent goes on. *unknown*:
+the prompt was posted, the server does not show it, and its family cannot prove that it never had it.
 """
 
 

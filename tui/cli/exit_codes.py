@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     ELSEWHERE = 9, "another client answered the request first"
     EXPIRED = 10, "the request is not open any more, or unknown"
     NOT_TAKEN = 11, "the server refuses the answer; the request is still open"
+    UNKNOWN = 12, "whether the server has the prompt is not known; it is not sent again"
     OUTPUT = 74, "standard output cannot be written; the turn goes on"
     TIMEOUT = 124, "the time of --timeout is over; the turn goes on, unless --abort-on-timeout aborted it"
     CTRL_C = 130, "stopped by Ctrl-C: the first one aborts the turn and waits for that, the second leaves at once"
@@ -47,6 +48,7 @@ OUTCOME_CODES: Mapping[Outcome, ExitCode] = {
     "timeout": ExitCode.TIMEOUT,
     "detached": ExitCode.FINISHED,
     "cannot connect": ExitCode.CANNOT_CONNECT,
+    "unknown": ExitCode.UNKNOWN,
 }
 
 ANSWER_CODES: Mapping[AnswerState, ExitCode] = {

@@ -209,6 +209,7 @@ def end_line(result: Result) -> str:
     """How the run ended, and how long the turn took."""
     took = f" in {seconds_text(result.ended - result.started)}" if result.started and result.ended else ""
     left = {"waiting": "turn needs your answer", "timeout": "left the turn", "detached": "left the turn"}
+    left["unknown"] = "it is not known whether the server has the prompt"
     return with_reason(left.get(result.outcome, f"turn {result.outcome}{took}"), result.reason)
 
 

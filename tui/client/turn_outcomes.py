@@ -40,6 +40,8 @@ class TurnOutcomes:
         if turn.prompt is not None:
             if turn.state is TurnState.NOT_SENT:
                 self._journal.return_to_draft(turn.prompt)
+                if turn.certainly_not_sent:
+                    self._journal.jobs.free(turn.prompt.message_id)
                 self._emit(DraftReturned(turn.session_id, turn.prompt.text, turn.reason))
             else:
                 self._journal.clear_in_flight(turn.prompt.message_id)

@@ -126,6 +126,13 @@ class TurnTracker:
         self._notify(TurnChanged(prompt.session_id))
         return turn
 
+    def is_certainly_missing(self, turn: Turn) -> bool:
+        """Whether the server cannot have the prompt of a turn that ended as not sent, now or later.
+
+        A server that assigns ids itself does not prove that: it may show a prompt late, or forget it.
+        """
+        return turn.certainly_not_sent or (self._traits is not None and self._traits.accepts_client_ids)
+
     def forget(self, turn: Turn) -> None:
         """Stop to track an ended turn."""
         self._turns[turn.session_id].remove(turn)

@@ -84,6 +84,10 @@ class Turn(msgspec.Struct):
     _version: int | None = None
     _seen: bool = False
     """The server has shown that it has the prompt."""
+    once: bool = False
+    """Posting the prompt again could double it."""
+    certainly_not_sent: bool = False
+    """No byte of its only POST arrived, or the server refused it; other turns that are NOT_SENT were only not found."""
 
     @classmethod
     def begin(
@@ -98,6 +102,7 @@ class Turn(msgspec.Struct):
             cancels_on_disconnect=cancels_on_disconnect,
             last_activity=now,
             post=HeldPost(attempts=ATTEMPTS_MAX - 1 if once else 0),
+            once=once,
         )
         turn.post.send(now)
         turn._polls.posted(now)
@@ -248,6 +253,7 @@ class Turn(msgspec.Struct):
         if self._seen:  # a later post of the same prompt was refused; the first one had arrived
             self.state = TurnState.RUNNING
             return self._poll_after_failure(now)
+        self.certainly_not_sent = self.once
         return self._end(TurnState.NOT_SENT, now, reason)
 
     def _post_failed(self, how: inputs.PostFailed, now: float) -> Actions:

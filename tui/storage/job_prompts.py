@@ -14,7 +14,7 @@ from tui.core.model import Prompt
 from tui.core.stored_json import decode
 from tui.storage.journal_file import JournalFile, sound
 from tui.storage.owner_lock import OwnerLock
-from tui.storage.statements import encode_prompt
+from tui.storage.statements import encode_prompt, transaction
 
 KEYS_KEPT = 10_000
 """Number of the newest keys that are kept, of all servers."""
@@ -64,15 +64,11 @@ class JobPrompts:
 
         return found[0] if self._file.take_over(work) and found else None
 
-    def free(self, key: str) -> None:
-        """Forget a key and the flight of its prompt, which the server certainly never got."""
-
-        def work(database: sqlite3.Connection) -> None:
-            named = "SELECT message FROM prompt_keys WHERE server = ? AND name = ?"
-            database.execute(f"DELETE FROM flights WHERE message IN ({named})", (self._server, key))
-            database.execute("DELETE FROM prompt_keys WHERE server = ? AND name = ?", (self._server, key))
-
-        self._file.write(work)
+    def free(self, message_id: str) -> None:
+        """Forget the key of a prompt that the server certainly never got."""
+        self._file.write(
+            transaction(("DELETE FROM prompt_keys WHERE server = ? AND message = ?", (self._server, message_id)))
+        )
 
     def mark_in_flight(self, prompt: Prompt, key: str = "") -> bool:
         """Save a prompt before its POST, and bind `key` to it, in one transaction.
