@@ -42,6 +42,15 @@ class Pages:
         await answer(scope, receive, send)
 
 
+class OneByOne(Pages):
+    """Returns one message per page, whatever its limit."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        end = int(Request(scope, receive).query_params.get("before", len(self.messages)))
+        answer = JSONResponse(self.messages[end - 1 : end], headers={"x-next-cursor": str(end - 1)})
+        await answer(scope, receive, send)
+
+
 class Limited(Http):
     """Limits responses to `most` bytes."""
 
@@ -136,3 +145,14 @@ async def test_a_single_item_is_read_at_any_speed() -> None:
     pager = Paging(50, slow.time)
     assert await took(pager, slow) >= 200
     assert slow.limits[-1] == 1
+
+
+async def test_the_newest_page_without_a_prompt_is_bounded_by_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small message per page: the page's own limit is never reached, and no page has a prompt."""
+    monkeypatch.setattr("tui.backends.paging.PAGES_KEPT", 35_000)
+    pages = OneByOne([message(2 * number + 1, 10_000) for number in range(20)])
+    async with listening(pages) as served:
+        http = Http(served.url)
+        page = await OpenCode(http).messages("ses_1", limit=20)
+        await http.close()
+    assert (len(page.messages), page.cursor) == (4, "16")

@@ -5,9 +5,11 @@ It knows no route: `fetch` is passed in.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeAlias
 
+from tui.core.model import FullMessage
+from tui.core.weight import weight
 from tui.net.errors import TooLarge, TooSlow
 from tui.net.response import Progress, Response
 
@@ -17,6 +19,9 @@ PAGE_SECONDS: Final = 4.0
 """Maximum seconds of a page: one that would take longer is aborted, and a smaller one requested."""
 QUICK: Final = 0.25
 """Share of that time within which a page must arrive for the next one to be larger."""
+
+PAGES_KEPT: Final = 32 << 20
+"""Bytes of several pages from which on no further one is read."""
 
 OnBytes: TypeAlias = Callable[[int], None]
 """Called with the bytes received so far."""
@@ -54,6 +59,29 @@ class Paging:
             self._limit = max(1, min(self._limit, int(limit * PAGE_SECONDS / seconds)))
         elif seconds < PAGE_SECONDS * QUICK:
             self._limit = min(self._most, max(self._limit, limit * 4))
+
+
+class PageBudget:
+    """Limits what is read of pages that are wanted one after the other: by its size, and to new cursors."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._cursors: set[str] = set()
+
+    def allows(self, cursor: str | None, read: Iterable[object]) -> bool:
+        """Whether the page at `cursor` may be read after the one with the items `read`."""
+        self._bytes += sum(map(weight, read))
+        if not cursor or cursor in self._cursors or self._bytes >= PAGES_KEPT:
+            return False
+        self._cursors.add(cursor)
+        return True
+
+
+def contents(messages: Iterable[FullMessage]) -> Iterable[object]:
+    """The messages and their parts one by one, as a `PageBudget` counts them."""
+    for full in messages:
+        yield full.message
+        yield from full.parts
 
 
 class _Watch:

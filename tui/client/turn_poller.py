@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tui.backends.base import PromptLookup
+from tui.backends.paging import PageBudget, contents
 from tui.client.ports import Ports
 from tui.core import events as e
 from tui.core.diagnosis import ResponsivenessTracker
@@ -118,13 +119,14 @@ class TurnPoller:
         Without its prompt, an ended turn would look as if it had never begun. Raises `NetError`.
         """
         backend, prompt_id = self._server.backend(), turn.prompt_id
-        pages = [await backend.messages(turn.session_id)]
+        pages, budget = [await backend.messages(turn.session_id)], PageBudget()
         transcript = self._store.transcript(turn.session_id)
         known = not stored or (transcript is not None and prompt_id in transcript.messages)
         while not known and (cursor := pages[-1].cursor) is not None and len(pages) < PAGES_AT_MOST:
             known = any(full.message.id == prompt_id for full in pages[-1].messages)
-            if not known:
-                pages.append(await backend.messages(turn.session_id, before=cursor))
+            if known or not budget.allows(cursor, contents(pages[-1].messages)):
+                break
+            pages.append(await backend.messages(turn.session_id, before=cursor))
         return pages
 
     async def _is_healthy(self) -> bool:

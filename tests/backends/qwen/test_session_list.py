@@ -1,5 +1,7 @@
 """The list of sessions: statuses, and requests of sessions without a stream."""
 
+import asyncio
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -114,3 +116,21 @@ async def test_a_list_that_is_too_large_is_fetched_in_smaller_pages(monkeypatch:
     assert shown == len(names)
     assert sizes[0] == 200
     assert min(sizes) < 30
+
+
+class EmptyPages(Response):
+    """Pages without sessions, each with a new cursor."""
+
+    asked = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked += 1
+        await JSONResponse({"sessions": [], "nextCursor": f"c{self.asked}"})(scope, receive, send)
+
+
+async def test_a_search_ends_where_the_server_has_ever_another_page_without_sessions() -> None:
+    pages = EmptyPages()
+    async with daemon(**{LIST: pages}) as (_, http):
+        backend = await greeted(http)
+        assert await asyncio.wait_for(backend.sessions(search="x"), 10) == ()
+    assert pages.asked == 25

@@ -1,5 +1,6 @@
 """Pages of a transcript before `load`'s replay, from a scripted server."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tests.backends.daemon import daemon, echo, ended, loaded, said
+from tests.backends.feeding import greeted
 from tui.backends.qwen.backend import QwenServe
 from tui.backends.qwen.transcript_pages import FROM_THE_END, _turn_before
 from tui.core.model import NotePart, TextPart
@@ -195,3 +197,19 @@ async def test_the_turn_before_a_prompt_is_found_in_a_paged_index() -> None:
         found = [await _turn_before(http, "s1", known) for known in ("p3", "p2", "p0")]
     assert [turn and turn.prompt_id for turn in found] == ["p2", "p1", None]
     assert asked_for == ["", "", "0", "", "0"]
+
+
+async def test_an_older_page_without_a_prompt_is_bounded_by_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.backends.paging.PAGES_KEPT", 25_000)
+    cursors = ["backward", *(f"c{number}" for number in range(20))]
+    pages = Pages(
+        **{
+            cursor: {"events": [answered("w" * 10_000, 9)], "nextCursor": following, "hasMore": True}
+            for cursor, following in pairwise(cursors)
+        }
+    )
+    async with daemon(**{LOAD: NEWEST, PAGES: pages}) as (_, http):
+        backend = await greeted(http)
+        await backend.messages("s1")
+        await backend.messages("s1", before=FROM_THE_END)
+    assert pages.asked == ["backward", "c0", "c1"]

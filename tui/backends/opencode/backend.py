@@ -24,7 +24,7 @@ from tui.backends.opencode.message_ids import Ids
 from tui.backends.opencode.messages import full_message, full_messages, too_large
 from tui.backends.opencode.prompt_payload import payload
 from tui.backends.opencode.running import running
-from tui.backends.paging import OnBytes, Paging
+from tui.backends.paging import OnBytes, PageBudget, Paging, contents
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import Empty, InvalidBody, NotFound, SchemaMismatch, TooLarge, UnexpectedContentType
@@ -218,7 +218,10 @@ class OpenCode:
     ) -> e.MessagesLoaded:
         """The newest page includes at least one prompt, if any, to know the state of the last turn."""
         items, cursor = await self._page_of(session_id, limit, before, on_bytes)
-        while before is None and cursor and len(items) < limit and not any(m.message.role == "user" for m in items):
+        budget, older = PageBudget(), items
+        while before is None and len(items) < limit and not any(m.message.role == "user" for m in items):
+            if cursor is None or not budget.allows(cursor, contents(older)):
+                break
             older, cursor = await self._page_of(session_id, limit - len(items), cursor, on_bytes)
             if not older:
                 break

@@ -76,7 +76,7 @@ class SessionList:
         while at:
             for place, where in list(at.items()):
                 page = await self._page(place, where)
-                read += len(page.sessions)
+                read += len(page.sessions) or PAGE  # an empty page may have a cursor too
                 unreadable += page.sessions.unreadable
                 fitting = (one for one in page.sessions if wanted in one.session.title.casefold())
                 found |= {one.session.id: one for one in fitting}

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import msgspec
 
 from tui.backends.decoding import UNREADABLE, RawJSON, decode, decode_items, read, string
+from tui.backends.paging import PageBudget
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.running_turn import JUST_AFTER
 from tui.backends.qwen.session_reducer import SessionReducer, picture
@@ -73,6 +74,7 @@ async def older(
     path = f"/session/{path_segment(session_id)}/transcript"
     known, _, cursor = before.partition(" ") if before != FROM_THE_END else (first, "", FROM_THE_END)
     held: list[wire.Frame] = []
+    budget = PageBudget()
     for _ in range(READ_AT_ONCE):
 
         async def fetch(count: int, progress: Progress, cursor: str = cursor) -> Response:
@@ -96,7 +98,7 @@ async def older(
         cursor = (page.next_cursor or "") if page.has_more and page.events else ""
         if held and _is_prompt(held[0]) and (messages := _before(first, _messages(session_id, held, terminals))):
             return _loaded(session_id, messages, known, cursor)
-        if not cursor:
+        if not budget.allows(cursor, page.events):
             break
     return _loaded(session_id, _before(first, _messages(session_id, held, terminals)), known, cursor)
 
