@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from server_stub.domain.profiles import PROFILES
 from tests.cli.shell import Shell
 from tests.end_to_end.stub import Stub, running_stub
+from tui.backends.opencode.backend import OpenCode
+from tui.net.response import Response
 
 CLOSED = "http://127.0.0.1:1"
 """An address where nothing listens."""
@@ -47,7 +51,7 @@ def test_each_request_is_listed_with_its_options(shell: Shell) -> None:
         (shell.stub.address, permission, "permission"),
     ]
     assert found["requests"][0]["age"] >= found["requests"][1]["age"] >= 0
-    assert found["servers"] == [{"url": shell.stub.address, "error": "", "hint": "", "not_listed": 0}]
+    assert found["servers"] == [{"url": shell.stub.address, "error": "", "hint": "", "not_listed": 0, "unreadable": 0}]
 
 
 def test_requests_of_several_servers_are_one_list(shell: Shell, tmp_path: Path) -> None:
@@ -97,3 +101,41 @@ def test_damaged_journal_is_reported_and_the_list_is_complete(shell: Shell) -> N
     done = shell.here("pending", shell.stub.address)
     assert (done.code, request in done.out) == (3, True)
     assert "journal" in done.err.lower()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code", "in_pending", "in_status"),
+    [
+        ("/question", None, 4, "cannot read its list of open questions", "cannot read its list of open questions"),
+        ("/permission", {}, 4, "cannot read its list of open permissions", "cannot read its list of open permissions"),
+        ("/session/status", None, 4, "cannot read its list of sessions at work", "list of sessions at work"),
+        ("/permission", [{"id": 5}, 7], 3, "2 requests that wait for an answer cannot be read", "2 requests that wait"),
+    ],
+    ids=["null", "object", "null statuses", "damaged rows"],
+)
+def test_what_cannot_be_read_is_not_reported_as_no_request(
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    value: Any,
+    code: int,
+    in_pending: str,
+    in_status: str,
+) -> None:
+    shell.stub.http.post("/session", json={"title": "quiet"}).raise_for_status()
+    get = OpenCode._get
+
+    async def damaged(backend: OpenCode, asked: str, **options: Any) -> Response:
+        found = await get(backend, asked, **options)
+        return replace(found, value=value) if asked == path else found
+
+    monkeypatch.setattr(OpenCode, "_get", damaged)
+    listed, status = shell.here("pending", shell.stub.address), shell.here("status", shell.stub.address)
+    assert (listed.code, status.code) == (code, code)
+    assert in_pending in (listed.err if code == 4 else listed.out)
+    assert in_status in status.out
+    assert ("1 idle" in status.out) == (code == 3)
+    (server,) = json.loads(shell.here("pending", shell.stub.address, "--json").out)["servers"]
+    report = json.loads(shell.here("status", shell.stub.address, "--json").out)
+    assert (bool(server["error"]), server["unreadable"]) == (bool(report["error"]), report["unreadable"])
+    assert (bool(server["error"]), server["unreadable"]) == ((True, 0) if code == 4 else (False, 2))

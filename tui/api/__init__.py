@@ -41,6 +41,7 @@ from tui.api.values import (
     TextEvent,
     ToolEvent,
     TurnEvent,
+    UnlistedRequests,
     Usage,
 )
 
@@ -77,6 +78,7 @@ __all__ = [
     "TextEvent",
     "ToolEvent",
     "TurnEvent",
+    "UnlistedRequests",
     "Usage",
     "connect",
     "reply_for",

@@ -18,7 +18,7 @@ from tui.api.event_feed import ConnectionFeed, EventFeed
 from tui.api.job_sender import Job, JobSender
 from tui.api.pending import pending_request
 from tui.api.running_turn import OnRequest, RunningTurn, send_reply
-from tui.api.values import AnswerOutcome, AnswerState, Event, PendingRequest, Reply, Result
+from tui.api.values import AnswerOutcome, AnswerState, Event, PendingRequest, Reply, Result, UnlistedRequests
 from tui.client.client import Client
 from tui.client.recorded_turn import is_persons
 from tui.config.http_factory import open_transport
@@ -174,11 +174,21 @@ class Connection:
             self.client.unsubscribe(feed.on_change)
 
     async def pending(self) -> tuple[PendingRequest, ...]:
-        """The requests that are open in all sessions, oldest first. Raises `CannotConnect`."""
+        """The readable requests that are open in all sessions, oldest first; see `unlisted`. Raises `CannotConnect`."""
         await self._until(lambda: self.client.synced)
         store = self.client.store
         found = [pending_request(one, store) for one in store.requests.values()]
         return tuple(sorted(found, key=lambda one: one.asked or 0.0))
+
+    @property
+    def unlisted(self) -> UnlistedRequests:
+        """What `pending` lacks."""
+        client = self.client
+        return UnlistedRequests(
+            not_listed=client.store.requests_not_loaded,
+            unreadable=client.unreadable_requests,
+            problem=client.resync_problem,
+        )
 
     async def answer(self, request_id: str, reply: Reply) -> AnswerOutcome:
         """Reply to an open request, until the server acknowledges or refuses the reply.

@@ -63,6 +63,18 @@ class PendingQuestion(msgspec.Struct, frozen=True):
     custom: bool = True
 
 
+class UnlistedRequests(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list of the open requests lacks.
+
+    `not_listed`: further open requests. `unreadable`: open requests that could not be decoded. `problem`: why a list
+    of the server could not be read at all; it may have requests.
+    """
+
+    not_listed: int = 0
+    unreadable: int = 0
+    problem: str = ""
+
+
 class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request that waits for an answer.
 

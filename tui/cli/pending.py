@@ -13,11 +13,15 @@ from tui.api.errors import CannotConnect
 from tui.api.values import VERSION, Event, NoticeEvent, PendingRequest
 from tui.cli.exit_codes import ExitCode
 from tui.cli.options import HELP, exit_with, server_of, server_options
-from tui.cli.printing import Printer, answer_command, request_lines
+from tui.cli.printing import Printer, answer_command, request_lines, unreadable_requests
 from tui.config.settings import Settings
 
 if TYPE_CHECKING:
     from tui.net.http_client import Http
+
+
+UNREADABLE_LIST = "Requests may be open that are not listed. Answer in another client."
+"""The hint for a list that cannot be read."""
 
 
 class ListedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,12 +33,16 @@ class ListedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedServer(msgspec.Struct, frozen=True, kw_only=True):
-    """A server. `error`: why it cannot be reached, `hint`: what to do. `not_listed`: further open requests."""
+    """A server. `error`: why it or a list of it cannot be read, `hint`: what to do.
+
+    `not_listed`: further open requests. `unreadable`: open requests that could not be decoded.
+    """
 
     url: str
     error: str = ""
     hint: str = ""
     not_listed: int = 0
+    unreadable: int = 0
 
 
 class PendingList(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +73,7 @@ async def _pending_of(
     try:
         async with connection_for(settings, open_http, users, on_event=on_event) as connection:
             now, requests = connection.client.server_now(), await connection.pending()
-            not_listed = connection.client.store.requests_not_loaded
+            unlisted = connection.unlisted
     except CannotConnect as error:
         return [], ListedServer(url=settings.url, error=error.message, hint=error.hint)
     listed = [
@@ -74,12 +82,19 @@ async def _pending_of(
         )
         for one in requests
     ]
-    return listed, ListedServer(url=settings.url, not_listed=not_listed)
+    problem = f"cannot read its list of {unlisted.problem}" if unlisted.problem else ""
+    return listed, ListedServer(
+        url=settings.url,
+        error=problem,
+        hint=UNREADABLE_LIST if problem else "",
+        not_listed=unlisted.not_listed,
+        unreadable=unlisted.unreadable,
+    )
 
 
 def exit_code(found: PendingList) -> ExitCode:
-    """3 if there is a request; else 4 if a server cannot be reached, so that it may have some."""
-    if found.requests or any(one.not_listed for one in found.servers):
+    """3 if there is a request; else 4 if a server or a list of it cannot be read, so that it may have some."""
+    if found.requests or any(one.not_listed or one.unreadable for one in found.servers):
         return ExitCode.WAITING
     return ExitCode.CANNOT_CONNECT if any(one.error for one in found.servers) else ExitCode.FINISHED
 
@@ -93,7 +108,8 @@ def command(
 ) -> None:
     """List the requests that wait for an answer, on one server or several.
 
-    Exits with 0 if there is none; with 3 if there are some; with 4 if there is none, but a server cannot be reached.
+    Exits with 0 if there is none; with 3 if there are some; with 4 if there is none, but a server cannot be reached or
+    a list of it cannot be read.
     """
     targets = [server_of(url, directory, family, ca_file) for url in dict.fromkeys(urls) or (None,)]
     errors = Printer(lambda text: click.echo(text, err=True, nl=False))
@@ -122,6 +138,8 @@ def _print(found: PendingList, errors: Printer) -> None:
     for server in found.servers:
         if server.not_listed:
             out.line(f"{server.not_listed} more requests are open at {server.url}")
+        if server.unreadable:
+            out.line(f"{server.url}: {unreadable_requests(server.unreadable)}")
         if server.error:
             errors.line(f"Error: {server.url}: {server.error}")
             errors.line(server.hint)

@@ -159,6 +159,12 @@ def request_lines(request: PendingRequest, *, age: float | None = None) -> list[
     return lines
 
 
+def unreadable_requests(count: int) -> str:
+    """The line for open requests that could not be decoded."""
+    what = "1 request that waits" if count == 1 else f"{count} requests that wait"
+    return f"{what} for an answer cannot be read. Answer in another client."
+
+
 def question_lines(question: PendingQuestion, number: int | None = None) -> list[str]:
     """A question and its numbered options; `number`: its place among several."""
     head = f"{number}. " if number is not None else ""

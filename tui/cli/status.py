@@ -16,6 +16,7 @@ from tui.backends.base import Backend, ServerInfo
 from tui.backends.detect import detect_backend
 from tui.cli import time_limit
 from tui.cli.options import HELP, URL, printer_for, server_options, settings_for
+from tui.cli.printing import unreadable_requests
 from tui.cli.time_limit import within
 from tui.client.stale_requests import StaleRequestFilter
 from tui.config.settings import Settings
@@ -50,7 +51,11 @@ class RequestSummary(msgspec.Struct, frozen=True):
 
 
 class StatusReport(msgspec.Struct, frozen=True):
-    """The status of a server. `round_trip` in milliseconds; `idle` counts the sessions that are not listed."""
+    """The status of a server.
+
+    `round_trip` in milliseconds. `idle` counts the sessions that are not listed; 0 if there is an `error`, which says
+    why a list of the server could not be read. `unreadable`: open requests that could not be decoded.
+    """
 
     address: str
     family: str
@@ -59,10 +64,14 @@ class StatusReport(msgspec.Struct, frozen=True):
     sessions: tuple[SessionSummary, ...]
     requests: tuple[RequestSummary, ...]
     idle: int
+    unreadable: int = 0
+    error: str = ""
 
     @property
     def exit_status(self) -> int:
-        return REQUEST_OPEN if self.requests else ALL_WELL
+        if self.requests or self.unreadable:
+            return REQUEST_OPEN
+        return CANNOT_CONNECT if self.error else ALL_WELL
 
 
 async def look(address: str, backend: Backend, server: ServerInfo) -> StatusReport:
@@ -83,7 +92,9 @@ async def look(address: str, backend: Backend, server: ServerInfo) -> StatusRepo
         round_trip=round(server.round_trip * 1000, 1),
         sessions=tuple(_session(one, found.statuses[one.id], asks=one.id in asking) for one in busy),
         requests=tuple(_request(one) for one in requests),
-        idle=len(sessions) - len(busy),
+        idle=0 if found.problem else len(sessions) - len(busy),
+        unreadable=found.unreadable,
+        error=f"cannot read its list of {found.problem}" if found.problem else "",
     )
 
 
@@ -124,7 +135,9 @@ def lines(report: StatusReport) -> list[str]:
     rows = [f"{_glyph(one.state)} {one.state:<15}  {single_line(one.title or one.id)}" for one in report.sessions]
     asks = [f"  ? {one.kind}: {single_line(one.what)}" for one in report.requests]
     idle = f"○ {report.idle} idle" if report.idle else ""
-    return [head, *rows, *asks, *([idle] if idle else [])]
+    unreadable = f"  ? {unreadable_requests(report.unreadable)}" if report.unreadable else ""
+    error = f"■ {single_line(report.error)}" if report.error else ""
+    return [head, *rows, *asks, *(line for line in (unreadable, error, idle) if line)]
 
 
 def _session(session: Session, status: SessionStatus, *, asks: bool) -> SessionSummary:
@@ -154,7 +167,8 @@ def _glyph(state: str) -> str:
 def command(url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None) -> None:
     """Print the connection's health, active sessions and what needs your answer.
 
-    Exits with 0; with 3 when something needs your answer; with 4 when the server cannot be reached or refuses.
+    Exits with 0; with 3 when something needs your answer; with 4 when the server cannot be reached, refuses, or a list
+    of it cannot be read.
     """
     settings, open_http, users = settings_for(url, directory, family, ca_file)
     sys.exit(run(settings, open_http, users, as_json=as_json, say=click.echo if as_json else printer_for(settings)))

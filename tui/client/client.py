@@ -151,6 +151,16 @@ class Client:
             traits = msgspec.structs.replace(traits, cancels_on_disconnect=self.turns.cancels)
         return traits
 
+    @property
+    def unreadable_requests(self) -> int:
+        """The number of open requests that could not be decoded, so that the store lacks them."""
+        return self._handler.unreadable
+
+    @property
+    def resync_problem(self) -> str:
+        """Why the server's list of statuses or requests could not be read; "" if it could."""
+        return self._handler.problem
+
     def turn(self, session_id: str) -> Turn | None:
         """The session's turn to display: the running one, else the newest."""
         return self.turns.current(session_id)

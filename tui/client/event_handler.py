@@ -46,8 +46,10 @@ class EventHandler:
             self._reevaluate, later=lambda wait, call: asyncio.get_running_loop().call_later(wait, call)
         )
         self._fetches_beyond = False
-        self._unreadable = 0
-        self._problem = ""
+        self.unreadable = 0
+        """The number of open requests that could not be decoded at the last resync."""
+        self.problem = ""
+        """Why a list of statuses or requests could not be read at the last resync."""
 
     async def fetch_all(self) -> Sequence[e.Event]:
         return await self._resync.fetch_all()
@@ -110,14 +112,14 @@ class EventHandler:
 
     def _tell_unreadable(self, count: int) -> None:
         """Report open requests that cannot be displayed, again only when their number grows."""
-        before, self._unreadable = self._unreadable, count
+        before, self.unreadable = self.unreadable, count
         if count > before:
             what = "1 request that waits" if count == 1 else f"{count} requests that wait"
             self._emit(Notice(f"{what} for an answer cannot be shown. Answer in another client.", "warning"))
 
     def _tell_problem(self, problem: str) -> None:
         """Report once per reason that the server's list of running turns and requests cannot be read."""
-        before, self._problem = self._problem, problem
+        before, self.problem = self.problem, problem
         if problem and problem != before:
             what = f"The server's list of what runs and waits cannot be read: {problem}."
             self._emit(Notice(f"{what} Sessions are shown as last known, updated by events.", "warning"))
