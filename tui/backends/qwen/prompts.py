@@ -16,7 +16,7 @@ from tui.backends.qwen import schema as wire
 from tui.backends.qwen.catalog import QwenCatalog
 from tui.backends.qwen.followed_session import FollowedSession, LoadedSession
 from tui.backends.qwen.session_loader import SessionLoader
-from tui.backends.qwen.session_reducer import Echo
+from tui.backends.qwen.session_reducer import Echo, compared
 from tui.core.model import Prompt
 from tui.core.sanitize import sanitize
 from tui.net.errors import HttpStatusError, NotFound
@@ -172,10 +172,10 @@ def find_prompt(prompt: Prompt, now: FollowedSession, *, mine: Set[str], claimed
     """
     place = EchoPosition.parse(prompt.resume_cursor)
     restarted = place is not None and place.epoch != now.epoch
-    words = sanitize(prompt.text).strip()
+    words = compared(sanitize(prompt.text))
     for echo in _after(place, now):
         ours = echo.author in mine or (restarted and not echo.author)  # a restart loses the authors
-        if ours and echo.prompt_id not in claimed and echo.text.strip() == words:
+        if ours and echo.prompt_id not in claimed and compared(echo.text) == words:
             return echo.prompt_id
     return None
 

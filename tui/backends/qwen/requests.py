@@ -23,12 +23,16 @@ from tui.core.model import (
     Request,
     ToolPart,
 )
+from tui.core.open_requests import KEPT
 from tui.core.record import ended
+from tui.core.weight import weight
 from tui.net.json_input import JSON
 
 ONCE = "proceed_once"
 CANCEL = "cancel"
 """The options to answer and dismiss a question that is not known here."""
+KEPT_BYTES = 32 << 20
+"""Bytes of the open requests of a session from which on no further one is stored: more than `tui.core` stores."""
 
 
 class _Option(msgspec.Struct, rename="camel"):
@@ -104,6 +108,11 @@ class StreamedRequest:
     options: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     input: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def weight(self) -> int:
+        """About the bytes that it takes."""
+        return weight((self.request, self.options, self.title, self.input))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,15 +270,22 @@ def _detail(given: RawJSON, content: RawJSON) -> str:
 class OpenRequests:
     """The open requests of one session; each method returns the resulting events.
 
-    The event that resolves a question does not contain its answers: the next update of its tool call does.
+    The event that resolves a question does not contain its answers: the next update of its tool call does. Their number
+    and size are limited: of one that is not stored, the list of sessions has the options.
     """
 
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id
         self.open: dict[str, StreamedRequest] = {}
+        self._weights: dict[str, int] = {}
+        self._total = 0
 
     def opened(self, asked: StreamedRequest) -> list[e.Event]:
-        self.open[asked.request.id] = asked
+        self._drop(asked.request.id)
+        if len(self.open) < KEPT and self._total < KEPT_BYTES:
+            self.open[asked.request.id] = asked
+            self._weights[asked.request.id] = asked.weight
+            self._total += asked.weight
         return [e.RequestOpened(asked.request)]
 
     def resolved(self, data: JSON) -> list[e.Event]:
@@ -290,18 +306,23 @@ class OpenRequests:
         if not waiting or part.state not in ("completed", "error"):
             return []
         for one in waiting:
-            del self.open[one.request.id]
+            self._drop(one.request.id)
         return [ended(one.request, part) for one in waiting]
 
     def all_gone(self) -> list[e.Event]:
         """Close all requests: their turn has ended."""
         gone: list[e.Event] = [e.RequestRemoved(self._session_id, request_id) for request_id in self.open]
-        self.open.clear()
+        for request_id in list(self.open):
+            self._drop(request_id)
         return gone
+
+    def _drop(self, request_id: str) -> None:
+        self.open.pop(request_id, None)
+        self._total -= self._weights.pop(request_id, 0)
 
     def _closed(self, asked: StreamedRequest, end: Resolution) -> list[e.Event]:
         request = asked.request
-        del self.open[request.id]
+        self._drop(request.id)
         if not end.voter:
             return [e.RequestRemoved(request.session_id, request.id)]
         if isinstance(request, PermissionRequest):

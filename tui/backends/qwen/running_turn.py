@@ -10,15 +10,21 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from tui.backends.decoding import unreadable_part
+from tui.backends.decoding import shortened, string, unreadable_part
 from tui.backends.qwen import requests as requests
 from tui.backends.qwen.tool_calls import UNENDED, answer_id, state_of, tool_part
 from tui.core import events as e
 from tui.core.model import Failure, Message, NotePart, ReasoningPart, TextPart, ToolPart
 from tui.core.transcript import join_halves
+from tui.core.weight import weight
 
 JUST_AFTER = 0.0005
 """Seconds by which an answer follows its prompt in order: less than the server's clock resolution."""
+CALLS_KEPT = 16 << 20
+"""Bytes of the tool calls of a turn, and of its requests; of further ones less is kept."""
+LARGE = 16 << 10
+"""Bytes of a call from which on its input and output are dropped where there is no room."""
+NOT_KEPT = "… not kept in memory while the turn runs: open the session again to read it"
 MISSING_START = "the server dropped the beginning of this answer; it is complete once the turn has ended"
 
 Kind = Literal["text", "thought"]
@@ -56,6 +62,12 @@ class RunningTurn:
     _segment: _Segment | None = None
     _segments: int = 0
     _calls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _weights: dict[str, int] = field(default_factory=dict)
+    """The bytes of each call, and..."""
+    _large: dict[str, None] = field(default_factory=dict)
+    """...the large ones, in the order of their latest updates."""
+    _requests_weight: int = 0
+    _total: int = 0
     _unreadable: int = 0
     _notices: int = 0
 
@@ -107,7 +119,10 @@ class RunningTurn:
             found += self.end_text()
         given = {name: value for name, value in update.items() if value is not None}
         self._calls[call_id] = self._calls.get(call_id, {}) | given
-        return found, self._tool(call_id)
+        part = self._tool(call_id)
+        self._weigh(call_id)
+        self._make_room()
+        return found, part
 
     def unfinished_calls(self) -> list[str]:
         """The ids of the tool calls without a result."""
@@ -118,7 +133,9 @@ class RunningTurn:
         call_id = asked.request.call_id
         if not call_id:
             return []
-        self.permission_requests[call_id] = asked
+        if call_id not in self.permission_requests and self._requests_weight < CALLS_KEPT:
+            self._requests_weight += asked.weight
+            self.permission_requests[call_id] = asked
         return [e.PartUpserted(self._tool(call_id))] if call_id in self._calls else []
 
     def notice(self, text: str) -> list[e.Event]:
@@ -149,6 +166,57 @@ class RunningTurn:
         found = self.end_text()
         found += [e.PartUpserted(self._tool(call_id)) for call_id in self.unfinished_calls()]
         return [*found, *self.head(completed=at or self.created, failure=failure, final=failure is None)]
+
+    @property
+    def kept_bytes(self) -> int:
+        """About the bytes of its calls and requests."""
+        return self._total + self._requests_weight
+
+    def forget_finished(self) -> None:
+        """Drop the calls that can have no more updates, if the turn has ended."""
+        for call_id in [one for one, call in self._calls.items() if self.ended and state_of(call) not in UNENDED]:
+            self._drop(call_id)
+
+    def cut_calls(self) -> None:
+        """Drop the inputs and outputs of all large calls, and the requests."""
+        self.permission_requests.clear()
+        self._requests_weight = 0
+        for call_id in list(self._large):
+            self._cut(call_id)
+
+    def _weigh(self, call_id: str) -> None:
+        size = weight(self._calls[call_id])
+        self._total += size - self._weights.get(call_id, 0)
+        self._weights[call_id] = size
+        self._large.pop(call_id, None)
+        if size >= LARGE:
+            self._large[call_id] = None
+
+    def _make_room(self) -> None:
+        """Cut the calls that are large, oldest first; then drop those with a result, whose parts have been returned."""
+        while self._total > CALLS_KEPT and self._large:
+            self._cut(next(iter(self._large)))
+        if self._total > CALLS_KEPT:
+            for call_id in [one for one, call in self._calls.items() if state_of(call) not in UNENDED]:
+                self._drop(call_id)
+
+    def _cut(self, call_id: str) -> None:
+        call = self._calls[call_id]
+        kept = {name: call[name] for name in ("toolCallId", "status", "kind") if name in call}
+        tool = string(call.get("_meta"), "toolName")
+        output = [{"type": "content", "content": {"type": "text", "text": NOT_KEPT}}]
+        self._calls[call_id] = kept | {"title": shortened(string(call, "title")), "content": output}
+        self._calls[call_id] |= {"rawInput": {"…": NOT_KEPT}} if call.get("rawInput") else {}
+        self._calls[call_id] |= {"_meta": {"toolName": shortened(tool)}} if tool else {}
+        self._weigh(call_id)
+        self._large.pop(call_id, None)
+
+    def _drop(self, call_id: str) -> None:
+        del self._calls[call_id]
+        if (asked := self.permission_requests.pop(call_id, None)) is not None:
+            self._requests_weight -= asked.weight
+        self._total -= self._weights.pop(call_id, 0)
+        self._large.pop(call_id, None)
 
     def _grow(self, segment: _Segment, text: str) -> list[e.Event]:
         ready, segment.half = join_halves(segment.half, text)

@@ -40,7 +40,7 @@ class Update(msgspec.Struct, rename="camel"):
 
     session_update: str = ""
     content: Any = None
-    tool_call_id: str = ""
+    tool_call_id: Id = ""
     entries: Any = None
     meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
 
@@ -50,8 +50,8 @@ class Frame(msgspec.Struct, rename="camel"):
 
     type: str
     id: Counter | None = None
-    prompt_id: str | None = None
-    originator_client_id: str | None = None
+    prompt_id: Id | None = None
+    originator_client_id: Id | None = None
     data: Any = None
     meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
 

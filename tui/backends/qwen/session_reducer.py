@@ -8,19 +8,20 @@ turn's end; of several token counts the last one counts.
 Without I/O and clock.
 """
 
+import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tui.backends.decoding import read, shortened, string, todos
+from tui.backends.decoding import LONGEST_ID, read, shortened, string, todos
 from tui.backends.numbers import moment
 from tui.backends.qwen import background_turns as background
 from tui.backends.qwen import requests as requests
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.requests import OpenRequests
-from tui.backends.qwen.running_turn import JUST_AFTER, Kind, RunningTurn
+from tui.backends.qwen.running_turn import CALLS_KEPT, JUST_AFTER, Kind, RunningTurn
 from tui.backends.qwen.tool_calls import BROKEN_OFF, remembered, why_early, why_failed
 from tui.core import events as e
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart
@@ -31,6 +32,10 @@ log = logging.getLogger(__name__)
 
 ECHOES_KEPT = 200
 """Limit of stored prompts, in which one whose 202 was lost is searched."""
+QUEUE_KEPT = 1_000
+"""Limit of prompts known to wait in the server's queue."""
+COMPARED = 10_000
+"""Characters from which on only the digest of a prompt's text is kept."""
 UNFINISHED_KEPT = 100
 """Limit of stored calls of earlier turns whose result may still arrive."""
 
@@ -39,13 +44,21 @@ UNFINISHED_KEPT = 100
 class Echo:
     """A prompt that the server has: running, ended, or in the server's queue. `id` is that of its event.
 
-    Turns that the server started itself are included, without text.
+    Turns that the server started itself are included, without text. `text` is what `compared` makes of it.
     """
 
     prompt_id: str
     text: str
     author: str
     id: int
+
+
+def compared(text: str) -> str:
+    """What is compared of a prompt's text: of a long one its digest."""
+    text = text.strip()
+    if len(text) <= COMPARED:
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 CLOSED = ("session_closed", "-32602")
@@ -178,6 +191,8 @@ class SessionReducer:
     def _echoed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
         meta = update.meta or {}
         record = string(meta, "promptId", "qwen.session.recordId")
+        if len(record) > LONGEST_ID:
+            record = ""
         prompt_id = frame.prompt_id or record or f"{self.session_id}:{frame.id}"
         text = sanitize(wire.text_of(update.content))
         turn = self._turn
@@ -186,7 +201,7 @@ class SessionReducer:
         created = frame.at or self._after_turn()
         found = [*self._overtake(), *self._begin(prompt_id, created)]
         self._queue.discard(prompt_id)
-        self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
+        self.echoes.append(Echo(prompt_id, compared(text), frame.originator_client_id or "", frame.id or 0))
         assert self._turn is not None
         return [*found, *self._user_text(self._turn, text)]
 
@@ -215,6 +230,12 @@ class SessionReducer:
     def _keep_unfinished(self) -> None:
         if self._turn is not None:
             self._unfinished |= dict.fromkeys(self._turn.unfinished_calls(), self._turn)
+            self._turn.forget_finished()
+            room, turns = CALLS_KEPT, {id(turn): turn for turn in self._unfinished.values()}
+            for turn in reversed(turns.values()):
+                room -= turn.kept_bytes
+                if room < 0:
+                    turn.cut_calls()
         for call_id in list(self._unfinished)[:-UNFINISHED_KEPT]:
             del self._unfinished[call_id]
 
@@ -233,9 +254,10 @@ class SessionReducer:
 
     def _waits(self, frame: wire.Frame) -> list[e.Event]:
         prompt_id = frame.prompt_id or ""
-        self._queue.add(prompt_id)
+        if len(self._queue) < QUEUE_KEPT:
+            self._queue.add(prompt_id)
         text = sanitize(string(frame.data, "text"))
-        self.echoes.append(Echo(prompt_id, text, frame.originator_client_id or "", frame.id or 0))
+        self.echoes.append(Echo(prompt_id, compared(text), frame.originator_client_id or "", frame.id or 0))
         return []
 
     # The answer
