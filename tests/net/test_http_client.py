@@ -47,6 +47,20 @@ class TestCall:
         assert reply.headers["x-next"] == "é"
         assert 0 < reply.elapsed < 2
 
+    async def test_get_is_retried_if_its_connections_are_replaced_before_it_begins(self, http: Http) -> None:
+        call = asyncio.create_task(http.call("GET", "/session"))
+        await asyncio.sleep(0)  # its first attempt is made, and has not begun
+        await http._replace_shared(http._shared)
+        assert (await call).status == 200
+
+    async def test_call_of_a_closed_client_is_a_lost_connection(self, server: Server) -> None:
+        async with client(server) as http:
+            pass
+        for method in ("GET", "POST"):
+            with pytest.raises(ConnectionLost):
+                await http.call(method, "/session")
+        assert server.requests == []
+
     async def test_the_request(self, server: Server) -> None:
         async with client(server, credentials=BasicAuth("opencode", "hunter2"), headers={"x-id": "7"}) as http:
             await http.call(

@@ -17,15 +17,20 @@ class Tasks:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._running: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Start a task; once `close` was called, one that is cancelled before its first step."""
         task = asyncio.create_task(work)
+        if self._closed:
+            task.cancel()
         self._running.add(task)
         task.add_done_callback(self._reap)
         return task
 
     async def close(self) -> None:
         """Cancel all tasks and wait for their ends."""
+        self._closed = True
         while running := list(self._running):  # a task that ends may start another
             for task in running:
                 task.cancel()

@@ -273,6 +273,8 @@ class Http:
     async def _exchange(
         self, client: httpx.AsyncClient, request: Request, limits: dict[str, float | None]
     ) -> AsyncIterator[ByteStream]:
+        if client.is_closed:  # or replaced before this exchange began; httpx would raise a RuntimeError
+            raise ConnectionLost("the connection was closed here")
         outgoing = request.built_by(client, limits)
         if limits["read"] is not None:
             limits["read"] += upload_seconds(outgoing)
