@@ -10,7 +10,7 @@ import pytest
 
 from server_stub.domain.profiles import PROFILES
 from tests.client_harness import ClientHarness, on_virtual_time
-from tui.api import Connection, KeyInUse, Result
+from tui.api import Connection, KeyInUse, KeyNotKept, Result
 from tui.client.client import Client
 from tui.net.clocks import Clocks
 from tui.net.credentials import BasicAuth
@@ -160,3 +160,16 @@ async def test_key_is_free_once_the_server_refused_its_prompt(
     sent = await jobs.run()
     assert sent.outcome == "finished"
     assert await user_messages(jobs, sent.session) == 1
+
+
+@on_virtual_time(connected=False)
+async def test_key_that_cannot_be_saved_sends_nothing_and_makes_no_session(
+    harness: ClientHarness, folder: Path
+) -> None:
+    async with Jobs(harness, folder).connected() as connection:
+        file = connection.client.journal._file
+        file.connection.execute("PRAGMA query_only = ON")  # as a full disk: reads work
+        with pytest.raises(KeyNotKept, match="nothing was sent now with key job"):
+            await connection.run("PLAIN", key="job")
+    async with Jobs(harness, folder).connected() as connection:
+        assert not connection.client.store.sessions

@@ -1,13 +1,16 @@
 """Keys of jobs in the journal: bound once, taken over from a client that has ended."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from tui.core.model import Prompt
-from tui.storage.job_prompts import BoundPrompt, KeyTaken
+from tui.storage.database import FILE
+from tui.storage.job_prompts import BoundPrompt, KeyTaken, KeyUnreadable
 from tui.storage.journal import Journal
 
 SERVER = "http://127.0.0.1:4096"
@@ -84,3 +87,46 @@ def test_sending_again_replaces_the_returned_draft(start: Start) -> None:
     assert journal.jobs.mark_in_flight(PROMPT)
     assert (journal.draft("ses_1"), journal.history()) == ("", [])
     assert journal.jobs.claim("job") == BoundPrompt(PROMPT, owned_here=True)
+
+
+@pytest.mark.parametrize("column", ["prompt", "owner", "name", "the file"])
+def test_key_is_not_free_after_damage(start: Start, tmp_path: Path, column: str) -> None:
+    journal = start()
+    journal.jobs.mark_in_flight(PROMPT, "job")
+    journal.close()
+    file = tmp_path / "state" / FILE
+    if column == "the file":
+        file.write_bytes(b"damaged" * 1000)
+    else:
+        with closing(sqlite3.connect(file, isolation_level=None)) as database:
+            database.execute(f"UPDATE prompt_keys SET {column} = x'ff00'")
+    for _ in range(2):  # also at the next start, when nothing is damaged any more
+        journal = start()
+        with pytest.raises(KeyUnreadable, match="the journal was damaged"):
+            journal.jobs.claim("job")
+        journal.close()
+    assert start().jobs.claim("other") is None
+
+
+def test_key_is_not_free_while_the_disk_is_full(start: Start) -> None:
+    journal = start()
+    journal.history()
+    journal._file.connection.execute("PRAGMA query_only = ON")  # as a full disk: reads work
+    with pytest.raises(KeyUnreadable, match="cannot be read and written"):
+        journal.jobs.claim("job")
+    assert not journal.jobs.mark_in_flight(PROMPT, "job")
+    assert journal.in_memory_only
+
+
+def test_write_that_fails_after_pending_writes_goes_to_memory(start: Start) -> None:
+    journal = start()
+    database, full = journal._file.connection, sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+
+    def work(connection: sqlite3.Connection) -> None:
+        if connection is database:
+            raise full
+
+    journal._file._stand_in(full)
+    journal._file.write(work)
+    assert journal.in_memory_only

@@ -12,7 +12,7 @@ from tui.core.model import Session
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 from tui.net.errors import NetError
-from tui.storage.job_prompts import KeyTaken
+from tui.storage.job_prompts import BoundPrompt, KeyTaken, KeyUnreadable
 
 SEND_WITHIN = 30.0
 """Seconds for which sending waits for another program that has locked the journal."""
@@ -76,7 +76,7 @@ class JobSender:
         journal = self._client.journal
         if journal.in_memory_only:
             raise KeyNotKept(f"key {job.key} cannot be kept: {journal.problem or 'there is no state folder'}")
-        while (bound := journal.jobs.claim(job.key)) is not None:
+        while (bound := await self._claim(job.key)) is not None:
             first = bound.prompt
             if (first.text, first.agent, first.model) != (text, job.agent, job.model):
                 raise KeyInUse(f"key {job.key} is bound to another prompt", "Use another key for another prompt.")
@@ -95,6 +95,18 @@ class JobSender:
             self._client.turns.forget(turn)
         return None
 
+    async def _claim(self, key: str) -> BoundPrompt | None:
+        """See `JobPrompts.claim`; waits while another program has locked the journal. Raises `KeyNotKept`."""
+        client = self._client
+        deadline = client.now() + SEND_WITHIN
+        while True:
+            try:
+                return client.journal.jobs.claim(key)
+            except KeyUnreadable as error:
+                if not client.journal.behind or client.now() > deadline:
+                    raise KeyNotKept(f"nothing was sent now with key {key}: {error}", error.hint) from error
+            await self._pause(TRY_AGAIN)
+
     async def _when_idle(self, session_id: str, send: Callable[[], Turn]) -> Turn:
         """The result of `send`, once the session is idle and the prompt saved."""
         client = self._client
@@ -106,6 +118,10 @@ class JobSender:
             try:
                 return send()
             except (NotFetched, NotSaved) as error:
+                if isinstance(error, NotSaved) and client.journal.in_memory_only:
+                    raise KeyNotKept(
+                        "the key cannot be kept, so nothing was sent", client.journal.problem or ""
+                    ) from error
                 if client.now() > deadline:
                     raise PromptNotSent(error.message, error.hint) from error
                 await self._pause(TRY_AGAIN)

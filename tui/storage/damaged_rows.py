@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,8 +32,28 @@ _MORE = {"flights": "is_prompt(prompt)", "prompt_keys": "is_prompt(prompt)", "en
 """Further SQL conditions per table."""
 
 
-def set_aside(database: sqlite3.Connection, folder: Path, new_name: Callable[[], str]) -> str | None:
-    """Move damaged rows to a new file in `folder`; returns a message, or None. Raises `sqlite3.Error` or `OSError`.
+UNREADABLE = Prompt("", "", "", "")
+"""Takes the place of the damaged prompt of a key, which stays bound."""
+
+_LEGIBLE = "typeof(server) = 'text' AND typeof(name) = 'text' AND is_text(CAST(server || name AS BLOB))"
+_REBIND = f"""
+INSERT OR IGNORE INTO main.prompt_keys
+SELECT server, name, '', ?, '', CAST(strftime('%s', 'now') AS REAL) FROM aside.prompt_keys
+WHERE {_LEGIBLE} AND length(CAST(server || name AS BLOB)) <= {LONGEST // 2}
+"""
+
+
+class Moved(NamedTuple):
+    """What was moved. `keys_lost`: keys are among it whose names cannot be read."""
+
+    message: str
+    keys_lost: bool
+
+
+def set_aside(database: sqlite3.Connection, folder: Path, new_name: Callable[[], str]) -> Moved | None:
+    """Move damaged rows to a new file in `folder`, or return None. Raises `sqlite3.Error` or `OSError`.
+
+    A key whose name can be read stays bound, to `UNREADABLE`.
 
     Raises `sqlite3.DatabaseError` if the tables do not match this version's schema.
     """
@@ -48,6 +69,7 @@ def set_aside(database: sqlite3.Connection, folder: Path, new_name: Callable[[],
     }
     if not any(counts.values()):
         return None
+    rebound = 0
     path = folder / new_name()
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     database.execute("ATTACH DATABASE ? AS aside", (str(path),))
@@ -57,6 +79,8 @@ def set_aside(database: sqlite3.Connection, folder: Path, new_name: Callable[[],
             if counts[table]:
                 database.execute(f"CREATE TABLE aside.{table} AS SELECT * FROM main.{table} WHERE {test}")
                 database.execute(f"DELETE FROM main.{table} WHERE {test}")
+        if counts["prompt_keys"]:
+            rebound = database.execute(_REBIND, (msgspec.json.encode(UNREADABLE),)).rowcount
         database.execute("COMMIT")
     except sqlite3.Error:
         if database.in_transaction:
@@ -67,7 +91,8 @@ def set_aside(database: sqlite3.Connection, folder: Path, new_name: Callable[[],
     total = sum(counts.values())
     where = ", ".join(f"{count} in {table}" for table, count in counts.items() if count)
     rows = "1 damaged row" if total == 1 else f"{total} damaged rows"
-    return f"{rows} of the journal cannot be read; kept in {path.name} ({where})."
+    message = f"{rows} of the journal cannot be read; kept in {path.name} ({where})."
+    return Moved(message, rebound < counts["prompt_keys"])
 
 
 def columns_of(database: sqlite3.Connection) -> Columns:

@@ -12,6 +12,7 @@ import msgspec
 
 from tui.core.model import Prompt
 from tui.core.stored_json import decode
+from tui.storage.damaged_rows import UNREADABLE
 from tui.storage.journal_file import JournalFile, sound
 from tui.storage.owner_lock import OwnerLock
 from tui.storage.statements import encode_prompt, transaction
@@ -22,6 +23,14 @@ KEYS_KEPT = 10_000
 
 class KeyTaken(Exception):
     """The key is bound to another prompt."""
+
+
+class KeyUnreadable(Exception):
+    """It is not known whether the key is bound, or to which prompt; `hint` says how to continue."""
+
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
+        self.hint = hint
 
 
 class BoundPrompt(msgspec.Struct, frozen=True):
@@ -48,21 +57,40 @@ class JobPrompts:
         self._wall = wall
 
     def claim(self, key: str) -> BoundPrompt | None:
-        """The prompt of a key, taken over if its client has ended; None if the key is free, or cannot be read."""
+        """The prompt of a key, taken over if its client has ended; None if the key is free, and can be bound.
+
+        Raises `KeyUnreadable`, also for each key that is free only because the journal was damaged at this start;
+        that key stays bound then.
+        """
         found: list[BoundPrompt] = []
 
         def work(database: sqlite3.Connection) -> None:
+            found.clear()
             query = "SELECT prompt, owner, message FROM prompt_keys WHERE server = ? AND name = ?"
-            rows = sound(database.execute(query, (self._server, key)).fetchall(), (bytes, str, str))
-            for body, owner, message in rows:
+            rows = database.execute(query, (self._server, key)).fetchall()
+            for body, owner, message in sound(rows, (bytes, str, str)):
                 is_mine = owner == self._me.name
                 found[:] = [BoundPrompt(decode(body, Prompt), is_mine or self._me.is_dead(owner))]
                 if found[0].owned_here and not is_mine:
                     for table in ("prompt_keys", "flights"):
                         claim = f"UPDATE {table} SET owner = ? WHERE server = ? AND message = ?"
                         database.execute(claim, (self._me.name, self._server, message))
+            if not rows:  # written even if it is deleted at once: a full disk is found before a session is created
+                row = (self._server, key, "", encode_prompt(UNREADABLE), self._me.name, self._wall())
+                database.execute("INSERT INTO prompt_keys VALUES (?, ?, ?, ?, ?, ?)", row)
+                if self._file.keys_lost:
+                    found[:] = [BoundPrompt(UNREADABLE, True)]
+                else:
+                    database.execute("DELETE FROM prompt_keys WHERE server = ? AND name = ?", row[:2])
 
-        return found[0] if self._file.take_over(work) and found else None
+        if not self._file.take_over(work):
+            raise KeyUnreadable("the journal cannot be read and written", "Repair that, and run it again.")
+        if found and found[0].prompt == UNREADABLE:
+            raise KeyUnreadable(
+                "the journal was damaged, and a prompt may have been sent with this key before",
+                "Look at the server's sessions; to send it again on purpose, use another key.",
+            )
+        return found[0] if found else None
 
     def free(self, message_id: str) -> None:
         """Forget the key of a prompt that the server certainly never got."""
@@ -73,8 +101,8 @@ class JobPrompts:
     def mark_in_flight(self, prompt: Prompt, key: str = "") -> bool:
         """Save a prompt before its POST, and bind `key` to it, in one transaction.
 
-        Returns False and writes nothing if another program has locked the file. Raises `KeyTaken` if the key belongs
-        to another prompt.
+        Returns False and writes nothing if another program has locked the file, or, with a key, if it is not writable.
+        Raises `KeyTaken` if the key belongs to another prompt.
         """
         taken = False
         encoded, now = encode_prompt(prompt), self._wall()
@@ -96,7 +124,7 @@ class JobPrompts:
                 newest = "SELECT at FROM prompt_keys ORDER BY at DESC LIMIT 1 OFFSET ?"
                 database.execute(f"DELETE FROM prompt_keys WHERE at <= ({newest})", (KEYS_KEPT,))
 
-        saved = self._file.write_before_sending(work)
+        saved = self._file.take_over(work) if key else self._file.write_before_sending(work)
         if taken:
             raise KeyTaken(key)
         return saved

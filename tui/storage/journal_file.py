@@ -42,6 +42,8 @@ class JournalFile:
         self._say = say
         self.lost = False
         """Whether writes are lost when the program ends."""
+        self.keys_lost = False
+        """Whether keys of jobs cannot be read any more, because the file or their rows were damaged at this start."""
         self._place: tuple[int, int] | None = None
         """Device and inode of the open file; None if there is no file."""
         self._memory: sqlite3.Connection | None = None
@@ -62,18 +64,17 @@ class JournalFile:
         for drafts.
         """
         self._follow()
+        if self._memory is not None and wait:
+            self.catch_up(tell=False)
         if self._memory is None:
             try:
                 self._run(self.connection, work, seconds=BRIEFLY)
                 return
             except sqlite3.Error as error:
                 self._stand_in(error, tell=not is_locked(error))
-        elif wait:
-            self.catch_up(tell=False)
+        self._run(self._memory or self.connection, work)
         if self._memory is None:
-            self._run(self.connection, work)
             return
-        self._run(self._memory, work)
         key = object() if key is None else key
         self._late.pop(key, None)
         self._late[key] = work
@@ -108,7 +109,10 @@ class JournalFile:
         return True
 
     def take_over(self, work: Work) -> bool:
-        """Run `work`, which adopts rows of other clients, in the file only; returns whether it succeeded."""
+        """Run `work`, which adopts rows of other clients or binds a key, in the file only.
+
+        Returns whether it succeeded.
+        """
         self._follow()
         if self._memory is None:
             try:
@@ -203,6 +207,7 @@ class JournalFile:
             self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one was created.")
             place = state_folder.own_file(path)
             database = self._checked(path)
+            self.keys_lost = True
         try:
             self._me.acquire()
             self._me.sweep()
@@ -220,7 +225,8 @@ class JournalFile:
             database.close()
             raise
         if moved is not None:
-            self._say(moved)
+            self._say(moved.message)
+            self.keys_lost = self.keys_lost or moved.keys_lost
         return database
 
     def keep_apart(self, text: str) -> str | None:
