@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tui.api.pending import closed_request, pending_request
+from tui.api.request_records import RequestRecords
 from tui.api.values import (
     ConnectionEvent,
     Decision,
@@ -75,8 +76,8 @@ class EventFeed:
         self._turns: dict[str, tuple[str, str, str]] = {}
         self._calls: dict[tuple[str, str], str] = {}
         self._open: dict[str, Request] = {}
-        self.records: dict[str, RequestRecord] = {}
-        """The requests of the session so far and how they ended, by id, in order of appearance."""
+        self.records = RequestRecords()
+        """The requests of the session so far and how they ended."""
 
     def start(self) -> None:
         """Report the turn and the requests as they are now."""
@@ -108,7 +109,11 @@ class EventFeed:
 
     def _record(self, record: RequestRecord) -> None:
         if self.session_id is not None:  # else they would grow without bound
-            self.records[record.request.id] = record
+            said = self.records.dropped
+            self.records.put(record)
+            if self.records.dropped and not said:
+                text = "So many requests were closed that the result holds only the newest of them"
+                self._deliver(NoticeEvent(time=self._client.server_now(), text=text, severity="warning"))
 
     def _is_ours(self, session_id: str) -> bool:
         return self.session_id is None or self._client.store.is_within(session_id, self.session_id)

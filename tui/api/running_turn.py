@@ -27,15 +27,20 @@ from tui.client.client import Client
 from tui.client.recorded_turn import RecordedTurn, recorded_turn
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
-from tui.core.model import FullMessage, QuestionRequest, Request
+from tui.core.model import FullMessage, QuestionRequest, Request, TextPart
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
-from tui.net.errors import HttpStatusError, NetError
+from tui.net.errors import HttpStatusError, NetError, SchemaMismatch
 
 STOPPED_FOR = 300.0
 """Seconds for which a connection that was stopped during a turn is retried, until the run gives up."""
 RETRY_EVERY = 15.0
 """Seconds between two retries of a stopped connection, and of a fetch that failed."""
+PERMANENT_AT_MOST = 5
+"""Fetches of an ended turn in a row that fail for a reason that a retry does not change, until the run gives up."""
+LONG = 500
+"""Messages from which on a session's texts are looked at once in `LONG_EVERY` seconds, not at each change."""
+LONG_EVERY = 1.0
 
 Policy: TypeAlias = Literal["wait", "fail", "reject"]
 OnRequest: TypeAlias = Policy | Callable[[PendingRequest], Decision | Policy]
@@ -85,6 +90,8 @@ class RunningTurn:
         self._failing: set[str] = set()
         """The requests that end the run while they are open."""
         self._told_texts: set[str] = set()
+        self._next_look: asyncio.TimerHandle | None = None
+        self._missed_look = False
         self._feed = EventFeed(
             client, self._deliver, session_id=turn.session_id, decided=self._decisions.get, is_of_turn=self._is_of_turn
         )
@@ -139,6 +146,8 @@ class RunningTurn:
             result = await self._wait()
         finally:
             self._client.unsubscribe(self._on_change)
+            if self._next_look is not None:
+                self._next_look.cancel()
         self._deliver(EndEvent(time=self._client.server_now(), result=result))
         return result
 
@@ -156,7 +165,9 @@ class RunningTurn:
 
     def _unanswered(self) -> PendingRequest | None:
         """The first open request that ends the run."""
-        waiting = (record.request for record in self._feed.records.values() if record.state == "open")
+        if not self._failing:
+            return None
+        waiting = (record.request for record in self._feed.records.by_id.values() if record.state == "open")
         return next((one for one in waiting if one.id in self._failing), None)
 
     def _so_far(self, outcome: Outcome, reason: str) -> Result:
@@ -170,8 +181,7 @@ class RunningTurn:
         if turn.state is TurnState.NOT_SENT and not self._client.turns.is_certainly_missing(turn):
             return self._result("unknown", f"{turn.reason}. Look at session {self.session}. {SENT_ONCE}", record)
         outcome = OUTCOMES[turn.state]
-        closed = self._feed.records.values()
-        if record.denied or any(one.state == "denied" for one in closed):
+        if record.denied or self._feed.records.denied:
             by_rejection = outcome == "aborted" and not turn.stops.abort_requested
             outcome = "denied" if outcome == "finished" or by_rejection else outcome
         return self._result(outcome, turn.reason or record.cut, record)
@@ -187,7 +197,7 @@ class RunningTurn:
             reason=reason,
             text="".join(texts),
             final=texts[-1] if texts else "",
-            requests=tuple(self._feed.records.values()),
+            requests=tuple(self._feed.records.by_id.values()),
             usage=Usage(
                 sum(one.input_tokens for one in usages),
                 sum(one.output_tokens for one in usages),
@@ -202,15 +212,20 @@ class RunningTurn:
         if self._turn.state is TurnState.NOT_SENT:
             self._client.journal.save_draft(self.session, "")  # the caller has the prompt: it is no draft
             return RecordedTurn()
+        failures = permanent = 0
         while self._turn.over and self._left is None:
             await self._until(lambda: self._client.synced or self._left is not None)
             try:
                 found = await self._unless_left(self._client.recorded_turn(self.session, self._turn.prompt_id))
-            except HttpStatusError as refusal:
-                if refusal.status in (404, 410):
+            except NetError as error:
+                if isinstance(error, HttpStatusError) and error.status in (404, 410):
                     return self._stored_here()  # the session is deleted
-                await self._pause()
-            except NetError:
+                failures += 1
+                permanent = permanent + 1 if error.permanent or isinstance(error, SchemaMismatch) else 0
+                if permanent >= PERMANENT_AT_MOST:
+                    return self._cut_short(error.message)
+                if failures == 1:
+                    self._warn(f"The stored answer cannot be read: {error.message}; retried every {RETRY_EVERY:.0f} s")
                 await self._pause()
             else:
                 if found is not None and found.cut and self._turn.over:
@@ -219,19 +234,36 @@ class RunningTurn:
         return None
 
     def _cut_short(self, why: str) -> RecordedTurn:
-        """What is stored here of a turn that cannot be read whole, and a notice that says so."""
+        """What is stored here of a turn that cannot be read whole, and a notice that says so.
+
+        Raises `CannotConnect` where a finished turn has no answer here.
+        """
+        record = self._stored_here()
+        if self._turn.state is TurnState.FINISHED and not record.answers:
+            raise CannotConnect(f"The stored answer cannot be read: {why}")
         text = f"The stored answer cannot be read whole: {why}; the result may be incomplete"
+        self._warn(text)
+        return msgspec.structs.replace(record, cut=text)
+
+    def _warn(self, text: str) -> None:
         self._deliver(NoticeEvent(time=self._client.server_now(), text=text, severity="warning"))
-        return msgspec.structs.replace(self._stored_here(), cut=text)
 
     async def _unless_left(self, fetch: Coroutine[None, None, RecordedTurn]) -> RecordedTurn | None:
         """The result of `fetch`; None once this client left, without waiting for it."""
         fetching = asyncio.ensure_future(fetch)
-        fetching.add_done_callback(lambda _: self._changed.set())
+
+        def wake(_: object) -> None:
+            self._changed.set()
+
+        fetching.add_done_callback(wake)
         try:
             await self._until(lambda: fetching.done() or self._left is not None)
-            return fetching.result() if fetching.done() else None
+            if self._left is not None:
+                return None
+            self._changed.clear()  # the end of the fetch must not end the pause before the next one
+            return fetching.result()
         finally:
+            fetching.remove_done_callback(wake)
             fetching.cancel()
 
     def _stored_here(self) -> RecordedTurn:
@@ -271,18 +303,44 @@ class RunningTurn:
     def _on_change(self, change: c.Change) -> None:
         self._feed.on_change(change)
         if isinstance(change, c.ReplyStatusChanged) and change.state in ("refused", "stopped"):
-            text = f"The reply to {change.request.id} was not accepted: {change.reason}"
-            self._deliver(NoticeEvent(time=self._client.server_now(), text=text, severity="warning"))
-        if isinstance(change, c.PartChanged | c.TranscriptReset | c.MessageChanged):
-            self._tell_texts(self._stored_here())
+            self._warn(f"The reply to {change.request.id} was not accepted: {change.reason}")
+        if self._may_complete_text(change):
+            self._look_at_texts()
         if isinstance(change, c.RequestsChanged | c.SessionsChanged | c.ConnectionChanged):
             self._decide()
         self._changed.set()
 
+    def _may_complete_text(self, change: c.Change) -> bool:
+        """Whether a text of the session may be complete now that was not before."""
+        match change:
+            case c.PartChanged(self.session, message_id, part_id):
+                transcript = self._client.store.transcript(self.session)
+                part = transcript.part(message_id, part_id) if transcript is not None else None
+                return isinstance(part, TextPart) and part.state == "done" and part.id not in self._told_texts
+            case c.TranscriptReset(self.session) | c.MessageChanged(self.session) | c.PartRemoved(self.session):
+                return True
+        return False
+
+    def _look_at_texts(self) -> None:
+        """Report the texts that are complete; of a long session again only after a time."""
+        if self._next_look is not None:
+            self._missed_look = True
+            return
+        self._missed_look = False
+        self._tell_texts(self._stored_here())
+        transcript = self._client.store.transcript(self.session)
+        if transcript is not None and len(transcript.messages) > LONG:
+            self._next_look = asyncio.get_running_loop().call_later(LONG_EVERY, self._look_again)
+
+    def _look_again(self) -> None:
+        self._next_look = None
+        if self._missed_look:
+            self._look_at_texts()
+
     def _decide(self) -> None:
         """Apply the policy to each request once."""
         for request in list(self._client.store.requests.values()):
-            record = self._feed.records.get(request.id)
+            record = self._feed.records.by_id.get(request.id)
             if record is None or request.id in self._asked:
                 continue
             self._asked.add(request.id)

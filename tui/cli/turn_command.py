@@ -129,8 +129,7 @@ class TurnCommand:
             self._output.detached(result.session, result.prompt)
         self._output.result(result)
         if result.outcome in ("detached", "timeout", "waiting"):
-            what = "the turn ended; to read its result" if turn.over else "the turn goes on; to take it up"
-            self._printer.line(f"{what}: {self._wait_command(result.session)}")
+            self._print_wait_command(turn)
         return OUTCOME_CODES[result.outcome] if self._code is None else self._code
 
     def _on_event(self, event: Event) -> None:
@@ -208,13 +207,15 @@ class TurnCommand:
         )
         self._output.result(result)
         if turn is not None:
-            self._printer.line(f"the turn goes on; to take it up: {self._wait_command(turn.session)}")
+            self._print_wait_command(turn)
         elif code not in (ExitCode.CANNOT_CONNECT, ExitCode.NOT_SENT):
             self._printer.line(reason)
         return code
 
-    def _wait_command(self, session: str) -> str:
-        return shlex.join(["holdfast", "wait", session, self.settings.url])
+    def _print_wait_command(self, turn: RunningTurn) -> None:
+        what = "the turn ended; to read its result" if turn.over else "the turn goes on; to take it up"
+        command = shlex.join(["holdfast", "wait", turn.session, self.settings.url])
+        self._printer.line(f"{what}: {command}")
 
     def _print_error(self, error: RunError) -> None:
         self._printer.line(f"Error: {error.message}")
