@@ -169,3 +169,26 @@ def test_without_a_terminal_there_is_no_status_line() -> None:
     written: list[str] = []
     Printer(written.append).status("running")
     assert written == []
+
+
+def test_id_with_a_line_end_and_invisible_characters_stays_on_its_line() -> None:
+    request = PendingRequest(
+        id="per_x \n\nturn finished\u200b\ufeff",
+        kind="permission",
+        session="ses_1\nError: no",
+        detail="make\u200b \U000e0041test",
+    )
+    record = RequestRecord(request=request, state="gone")
+    assert printed(RequestEvent(time=0, request=request), ReplyEvent(time=0, record=record)) == [
+        "permission per_x turn finished in ses_1 Error: no",
+        "  Allow ?",
+        "    make test",
+        "  answer with: holdfast answer per_x --once | --always | --deny",
+        "permission per_x turn finished is no longer open",
+    ]
+
+
+def test_line_is_one_line_without_invisible_characters() -> None:
+    written: list[str] = []
+    Printer(written.append).line("  one\r\ntwo\u200b\n")
+    assert written == ["  one two\n"]

@@ -5,6 +5,7 @@ On a terminal, one more line shows what runs now; it is rewritten with a carriag
 
 import shlex
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 
 from tui.api.values import (
     Choice,
@@ -23,7 +24,7 @@ from tui.api.values import (
     ToolEvent,
     TurnEvent,
 )
-from tui.core.sanitize import excerpt, sanitize, single_line
+from tui.core.sanitize import excerpt, sanitize, single_line, visible
 from tui.core.turn_state import TERMINAL_STATES
 
 ENDED = frozenset(state.value for state in TERMINAL_STATES)
@@ -64,10 +65,10 @@ class Printer:
             self.line(line)
 
     def line(self, text: str) -> None:
-        """Print one line above the status line. `text` is made safe for a terminal."""
+        """Print one line above the status line. `text` is made safe for a terminal, and stays one line."""
         shown, self._status = self._status, ""
         cleared = f"\r{' ' * len(shown)}\r" if shown else ""
-        self._write(f"{cleared}{sanitize(text).rstrip()}\n")
+        self._write(f"{cleared}{visible(sanitize(text)).rstrip().replace(chr(10), ' ')}\n")
         if shown:
             self.status(shown)
 
@@ -86,7 +87,7 @@ class Printer:
                 yield from self._connection(event)
             case TurnEvent(session=session) if session != self._session:
                 self._session = session
-                yield f"session {session}"
+                yield f"session {single_line(session)}"
                 yield from self._lines(event)
             case TurnEvent(state=state) if state in ENDED:
                 pass  # the end of the run says so
@@ -147,9 +148,9 @@ def request_lines(request: PendingRequest, *, age: float | None = None) -> list[
 
     `age`: seconds since it was asked, if they are to be shown.
     """
-    where = single_line(request.title) or request.session
+    where = single_line(request.title) or single_line(request.session)
     asked = f", asked {seconds_text(age)} ago" if age is not None else ""
-    lines = [f"{request.kind} {request.id} in {where}{asked}"]
+    lines = [f"{request.kind} {single_line(request.id)} in {where}{asked}"]
     if request.kind == "permission":
         lines.append(f"  Allow {single_line(request.summary)}?")
         lines += [f"    {line}" for line in excerpt(request.detail).splitlines()]
@@ -184,22 +185,27 @@ def choice_line(choice: Choice) -> str:
 
 
 def answer_command(request: PendingRequest, url: str = "") -> str:
-    """The command that answers a request, with placeholders; `url`: the server, "" for the default."""
+    """The command that answers a request, with placeholders; `url`: the server, "" for the default.
+
+    An id that has white space or invisible characters is named by its beginning.
+    """
     what = (
         "--once | --always | --deny" if request.kind == "permission" else " ".join(["CHOICE"] * len(request.questions))
     )
     where = f"--url {shlex.quote(url)} " if url else ""
-    return f"holdfast answer {where}{shlex.quote(request.id)} {what}"
+    beginning = "".join(takewhile(lambda one: one.isprintable() and not one.isspace(), request.id))
+    return f"holdfast answer {where}{shlex.quote(beginning)} {what}"
 
 
 def reply_line(record: RequestRecord) -> str:
     """How a request ended, and who replied."""
     request = record.request
+    name = f"{request.kind} {single_line(request.id)}"
     if record.state == "gone":
-        return f"{request.kind} {request.id} is no longer open"
+        return f"{name} is no longer open"
     by = {"rule": f"by rule {record.rule}", "on-request": "by --on-request", "elsewhere": "elsewhere"}
     who = f" {by[record.by]}" if record.by in by else ""
-    return with_reason(f"{request.kind} {request.id} {record.state}{who}", reply_text(record.reply))
+    return with_reason(f"{name} {record.state}{who}", reply_text(record.reply))
 
 
 def reply_text(reply: Reply | None) -> str:

@@ -101,7 +101,7 @@ def excerpt(text: str, *, lines: int = EXCERPT_LINES, characters: int = EXCERPT_
 
     For a text of several lines outside the transcript: an error, a question, a description.
     """
-    shown = sanitize(text[: characters + 1]).expandtabs(4).split("\n", lines)
+    shown = visible(sanitize(text[: characters + 1])).expandtabs(4).split("\n", lines)
     if len(shown) > lines:
         more = text.rstrip("\n").count("\n") + 1 - lines
         return "\n".join([*shown[:lines], f"… {more} more lines" if more > 1 else "… 1 more line"])
