@@ -20,6 +20,9 @@ async def test_an_echoed_password_is_not_quoted(server: Server) -> None:
     assert not any(one in said for one in secret.secrets())
 
 
+RESTART = "Set HOLDFAST_PASSWORD, or password in settings.toml, then restart Holdfast."
+
+
 class TestRefused:
     async def test_the_servers_message(self, server: Server, http: Http) -> None:
         server.play(answer(b'{"name":"NotFoundError","data":{"message":"no \\u001b[2Jsession"}}', "404 Not Found"))
@@ -31,14 +34,16 @@ class TestRefused:
 
     async def test_an_empty_401(self, server: Server, http: Http) -> None:
         server.play(answer(b"", "401 Unauthorized", 'www-authenticate: Basic realm="Secure Area"'))
-        with pytest.raises(HttpStatusError, match=r"^a password is required \(401\)$"):
+        with pytest.raises(HttpStatusError, match=r"^a password is required \(401\)$") as caught:
             await http.call("GET", "/x")
+        assert caught.value.hint == RESTART
 
     async def test_a_401_for_a_password_that_was_sent(self, server: Server) -> None:
         server.play(answer(b"", "401 Unauthorized"))
         async with client(server, credentials=BasicAuth("opencode", "hunter2")) as http:
-            with pytest.raises(HttpStatusError, match=r"^password refused \(401\)$"):
+            with pytest.raises(HttpStatusError, match=r"^password refused \(401\)$") as caught:
                 await http.call("GET", "/x")
+        assert caught.value.hint == RESTART
 
     async def test_a_page_of_html(self, server: Server, http: Http) -> None:
         server.play(answer(b"<html>bad gateway", "502 Bad Gateway", kind="text/html"))

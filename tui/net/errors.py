@@ -306,19 +306,17 @@ def _message_in(value: object) -> str | None:
             return None
 
 
+PASSWORD_HINT = "Set HOLDFAST_PASSWORD, or password in settings.toml, then restart Holdfast."
+"""Both are read at the start only, so that a retry sends the same password."""
+
+
 def _words_for(status: int, reason: str, location: str = "", *, sent_password: bool = True) -> tuple[str, str]:
     """Message and hint for an HTTP status."""
     match status:
         case 401 if not sent_password:
-            return (
-                "a password is required (401)",
-                "Start again with HOLDFAST_PASSWORD=… holdfast, or password in settings.toml.",
-            )
+            return "a password is required (401)", PASSWORD_HINT
         case 401:
-            return (
-                "password refused (401)",
-                "Start again with HOLDFAST_PASSWORD=… holdfast, or password in settings.toml.",
-            )
+            return "password refused (401)", PASSWORD_HINT
         case 403:
             return "access refused (403)", "Check which users and addresses the server allows."
         case 404 | 410:
