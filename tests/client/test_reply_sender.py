@@ -32,6 +32,7 @@ from tui.core.model import (
     ToolPart,
 )
 from tui.core.store import Store
+from tui.core.weight import weight
 from tui.net.errors import (
     CertificateError,
     ConnectFailed,
@@ -621,3 +622,9 @@ async def test_an_undelivered_reason_is_not_shown_as_given(
     sent = PendingReply(asked, permission="reject", message="use uv")
     state, _ = await harness.send(sent, failure, HttpStatusError(404))
     assert state == outcome
+
+
+async def test_content_of_closed_requests_is_not_kept(harness: SenderHarness) -> None:
+    request = PermissionRequest("per_large", "ses_1", "bash", detail="x" * 1_000_000)
+    harness.sender.closed(RequestClosed(request, "replied", reply="once"))
+    assert weight(harness.sender._closed) < 10_000

@@ -76,7 +76,8 @@ class ReplySender:
 
     def closed(self, change: RequestClosed) -> None:
         """Record how a request ended, and resolve a stopped reply to it."""
-        self._closed[change.request.id] = change
+        named = PermissionRequest(change.request.id, change.request.session_id, action="")  # its content may be large
+        self._closed[change.request.id] = msgspec.structs.replace(change, request=named)
         while len(self._closed) > CLOSED_KEPT:
             self._closed.popitem(last=False)
         reply = self._stopped.pop(change.request.id, None)
