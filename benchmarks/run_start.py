@@ -84,6 +84,7 @@ def rows(runs: int = 12) -> list[Row]:
                 beside.append(imported)
                 ours.append(clock.posted[-1] - began)
         clock.shutdown()
+        clock.server_close()
     median = statistics.median(ours)
     return [
         at_most_times("run: spawn to POST", median, statistics.median(beside), TARGET, "s", beside="import httpx"),

@@ -1,6 +1,7 @@
 """Fixtures of all tests: an environment without the developer's settings, and the command in a terminal."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -22,6 +23,9 @@ settings.register_profile("chaos", settings.get_profile("suite"), max_examples=1
 settings.load_profile("suite")
 
 Pilot._wait_for_screen.__defaults__ = (100.0,)  # 30 s are not enough for hundreds of widgets on a busy machine
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell: commands under test inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COMMAND = str(Path(sys.executable).with_name("holdfast"))
 

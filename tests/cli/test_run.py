@@ -89,7 +89,7 @@ def test_final_prints_the_last_text_only(shell: Shell) -> None:
 def test_open_request_ends_with_3_and_a_rejected_one_with_8(shell: Shell) -> None:
     waiting = shell.run("run", "ASK1", shell.stub.address, "--on-request", "fail")
     assert waiting.code == 3
-    assert "answer with: holdfast answer que_" in waiting.err
+    assert f"answer with: holdfast answer --url {shell.stub.address} que_" in waiting.err
     denied = shell.run("run", "SHELL x", shell.stub.address, "--on-request", "reject")
     assert denied.code == 8
     assert "denied by --on-request" in denied.err

@@ -350,11 +350,9 @@ async def test_a_catalog_read_only_in_part_is_reported_in_one_line(what: str, mo
 
     monkeypatch.setattr(FakeOffers, what, offered)
     async with on_stage() as stage:
-        match what:
-            case "agents":
-                await stage.press("ctrl+t")
-            case "models":
-                stage.app.choosing.model()
-            case _:
-                await stage.press("/")
+        if what != "commands":
+            await stage.press(*(["ctrl+t"] if what == "agents" else ["ctrl+p", *"model", "enter"]))
+            await stage.shows(f"{what[:-1].capitalize()} · the first 5,000 of 220,000")
+            return
+        await stage.press("/")
         await stage.shows(f"The server lists 220,000 {what}: only the first 5,000 are offered.")

@@ -241,7 +241,8 @@ class Pickers:
         found = await self._sessions.ask(offered())
         if found is None:
             return
-        self._tell_beyond(f"{title.casefold()}s", found)
+        if isinstance(found, Rows) and found.beyond:
+            title = f"{title} · the first {CATALOG_KEPT:,} of {CATALOG_KEPT + found.beyond:,}"
         if not found:
             self._notify(Notice(f"{title}: nothing to choose from."))
         else:
