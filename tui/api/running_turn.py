@@ -173,7 +173,9 @@ class RunningTurn:
     def _so_far(self, outcome: Outcome, reason: str) -> Result:
         if self.stored and self._turn.prompt is not None:  # nothing is lost: no later client needs to look for it
             self._client.journal.clear_in_flight(self._turn.prompt.message_id)
-        return self._result(outcome, reason, self._stored_here())
+        record = self._stored_here()
+        self._tell_texts(record)
+        return self._result(outcome, reason, record, complete=False)
 
     def _ended(self, record: RecordedTurn) -> Result:
         self._tell_texts(record)
@@ -186,8 +188,8 @@ class RunningTurn:
             outcome = "denied" if outcome == "finished" or by_rejection else outcome
         return self._result(outcome, turn.reason or record.cut, record)
 
-    def _result(self, outcome: Outcome, reason: str, record: RecordedTurn) -> Result:
-        texts = [whole_lines(one.text) for one in record.texts]
+    def _result(self, outcome: Outcome, reason: str, record: RecordedTurn, *, complete: bool = True) -> Result:
+        texts = [whole_lines(one.text) for one in record.texts if complete or one.id in self._told_texts]
         usages = [one.usage for one in record.answers if one.usage is not None]
         ends = [one.completed for one in record.answers if one.completed]
         return Result(
