@@ -107,7 +107,7 @@ def test_a_server_that_requires_a_password_is_reachable(tmp_path: Path, monkeypa
         refused = invoke("doctor", stub.address)
     assert "✓ reachable      it answers" in without.output
     assert "✗ password       a password is required (401)" in without.output
-    assert "HOLDFAST_PASSWORD=" in without.output
+    assert "Set HOLDFAST_PASSWORD" in without.output
     assert "✗ password       password refused (401)" in refused.output
     assert (without.exit_code, refused.exit_code) == (1, 1)
 

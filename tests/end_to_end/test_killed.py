@@ -89,14 +89,19 @@ def look(again: Terminal, server: Stub, *, sure: set[str], in_box: str) -> None:
     if "first is sent" in sure:
         again.wait_for(f"you          {FIRST}")
         assert prompts(server, FIRST) == 1
-    if "chosen" in sure and open_questions(server):
-        again.wait_for(re.compile(r"DB ✓"))
-    if "both chosen" in sure and open_questions(server) and "looked over" not in sure:
-        again.wait_for(re.compile(r"\[x\] auth|Feat ✓"))
+    if "chosen" in sure:
+        shown_or_answered(again, server, r"DB ✓")
+    if "both chosen" in sure and "looked over" not in sure:
+        shown_or_answered(again, server, r"\[x\] auth|Feat ✓")
     if "second waits" in sure:
         block_until(lambda: f"1 {SECOND}" in again.text() or prompts(server, SECOND), what="the second prompt")
     words = in_box if sure & {"first is typed", "second is typed", "third is typed"} else in_box[:-1]
     block_until(lambda: box(again).startswith(words) or prompts(server, words), what=f"{words!r} in the box")
+
+
+def shown_or_answered(again: Terminal, server: Stub, pattern: str) -> None:
+    """Wait for the choices of the question; an answer that was in the journal may arrive before they are drawn."""
+    block_until(lambda: re.search(pattern, again.text()) or not open_questions(server), what=pattern)
 
 
 def go_on(again: Terminal, server: Stub) -> None:
