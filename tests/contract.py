@@ -293,7 +293,7 @@ async def a_question_is_lost_with_its_server(harness: ContractHarness, clocks: C
     await harness.lost()
     await harness.server.restart()
     harness.client.retry_now()
-    await harness.until(lambda: not harness.client.store.requests, "the ghost to go")
+    await harness.until(lambda: not harness.client.store.requests, "the stale request to be removed")
     assert (await harness.over("ASK1")).state in (TurnState.INTERRUPTED, TurnState.CANCELLED)
 
 

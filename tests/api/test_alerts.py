@@ -1,4 +1,4 @@
-"""What a watching client is told on each stub profile: each request, end and lost connection once."""
+"""Alerts of a client on each stub profile: each request, end and lost connection is reported once."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""What a user who is away is told: a request opened or closed, a turn ended, the connection was lost or is back.
+"""Alerts for an absent user: a request opened or closed, a turn ended, the connection was lost or restored.
 
-Each is told once. A request that is open when the connection comes back is told then, unless it was told before.
+Each is reported once. A request that is open after a reconnect is reported then, unless it was reported before.
 """
 
 import asyncio
