@@ -280,6 +280,30 @@ def test_the_history_is_newest_first_unique_and_bounded(start: Start) -> None:
     assert len(journal.history(2 * HISTORY_KEPT)) == HISTORY_KEPT
 
 
+BLANK = ["", " ", "\n\n", "\t \u3000"]
+
+
+@pytest.mark.parametrize("blank", BLANK)
+def test_no_blank_text_enters_the_history(start: Start, tmp_path: Path, blank: str) -> None:
+    journal = start()
+    journal.remember(blank)
+    journal.submit(Queued("q1", "ses_1", blank), 0)
+    journal.mark_in_flight(Prompt("ses_1", blank, "msg_1", "prt_1"))
+    journal.save_draft("ses_2", blank, "q2", blank)
+    journal.archive_draft("ses_2")
+    with sqlite3.connect(tmp_path / "state" / "journal.sqlite") as database:
+        assert database.execute("SELECT count(*) FROM history").fetchone() == (0,)
+
+
+def test_blank_texts_of_an_earlier_version_are_not_read_from_the_history(start: Start, tmp_path: Path) -> None:
+    journal = start()
+    journal.remember("first")
+    with sqlite3.connect(tmp_path / "state" / "journal.sqlite") as database:
+        database.executemany("INSERT INTO history (text, at) VALUES (?, 0)", [(blank,) for blank in BLANK])
+    assert journal.history() == ["first"]
+    assert journal.history(1) == ["first"]
+
+
 def test_the_last_session_is_stored_per_server(start: Start) -> None:
     start().save_last_session("ses_1")
     start().save_last_session("ses_2")

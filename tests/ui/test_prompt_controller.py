@@ -364,6 +364,14 @@ async def test_an_edit_left_by_switching_sessions_is_in_the_history(tmp_path: Pa
         assert stage.client.journal.history()[0] == "one 2"
 
 
+async def test_an_edit_that_emptied_the_prompt_leaves_nothing_in_the_history(tmp_path: Path) -> None:
+    async with on_stage(client=another_run(tmp_path)) as stage:
+        await queue(stage, "one")
+        await stage.press("shift+tab", "enter", "ctrl+u")
+        stage.app.writing.open(OTHER)
+        assert stage.client.journal.history() == ["one"]
+
+
 async def test_queued_prompts_are_removed_and_sent_by_keys() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two", "three")

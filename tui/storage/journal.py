@@ -103,9 +103,9 @@ class Journal:
         self._write(*self._remembering(text))
 
     def history(self, limit: int = 1000) -> list[str]:
-        """The newest prompts of all sessions, newest first, each once."""
+        """The newest prompts of all sessions, newest first, each once. Earlier versions stored blank texts."""
         rows = self._file.read("SELECT text FROM history ORDER BY id DESC", (), (str,), at_most=HISTORY_READ)
-        return list(dict.fromkeys(text for (text,) in rows))[:limit]
+        return list(dict.fromkeys(text for (text,) in rows if text.strip()))[:limit]
 
     def save_draft(self, session_id: str, text: str, queued_id: str = "", changed: str = "") -> None:
         """Save the draft, and the new text of a queued prompt that is being edited; deletes the row if both are ""."""
@@ -347,6 +347,9 @@ class Journal:
         return (queued.id, self._server, queued.session_id, queued.text, self._me.name, place)
 
     def _remembering(self, text: str) -> list[Step]:
+        """Steps that add a text to the history; none if it is blank."""
+        if not text.strip():
+            return []
         return [
             ("INSERT INTO history (text, at) VALUES (?, ?)", (text, self._wall())),
             ("DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", (HISTORY_KEPT,)),
