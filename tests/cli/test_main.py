@@ -22,7 +22,7 @@ from tui.cli import main as command
 from tui.client.client import Client
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY
 from tui.config.http_factory import credentials
-from tui.config.settings import DEFAULT_URL, Settings, settings_file
+from tui.config.settings import DEFAULT_URL, Settings, load_settings, settings_file
 from tui.net.credentials import BasicAuth, BearerAuth, Credentials
 from tui.storage.chosen_theme import ChosenTheme
 
@@ -121,6 +121,9 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
         (["--demo", "http://there"], "omit the URL"),
         (["--demo", "--continue"], "--demo starts its own server: omit --continue"),
         (["--demo", "--session", "ses_1"], "--demo starts its own server: omit --session"),
+        (["--demo", "--directory", "/srv"], "--demo starts its own server: omit --directory"),
+        (["--demo", "--family", "qwen"], "--demo starts its own server: omit --family"),
+        (["--demo", "--ca-file", __file__], "--demo starts its own server: omit --ca-file"),
         (["--session", "ses_1", "--continue"], "use only one"),
         (["--password", SECRET], "No such option"),
         (["--ca-file", "nowhere.pem"], "does not exist"),
@@ -304,6 +307,8 @@ def test_a_password_in_a_file_readable_by_others_causes_a_warning(screens: list[
 
 
 def test_the_demo_starts_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_file().parent.mkdir(parents=True)
+    settings_file().write_text('directory = "/srv"')
     monkeypatch.setenv("HOLDFAST_PASSWORD", SECRET)
     monkeypatch.setenv("HOLDFAST_URL", "http://there.example")
     seen: list[Settings] = []
@@ -314,7 +319,8 @@ def test_the_demo_starts_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None
         return 0
 
     monkeypatch.setattr(command, "run_screen", run_app)
-    assert invoke("--demo", "--directory", "/srv").exit_code == 0
+    assert load_settings({}).directory == "/srv"
+    assert invoke("--demo").exit_code == 0
     (settings,) = seen
     assert settings.url.startswith("http://127.0.0.1:")
     assert (settings.password, settings.directory, settings.demo) == (None, None, True)

@@ -134,7 +134,7 @@ def test_the_second_interrupt_leaves_and_a_queued_prompt_is_sent_later(opencode:
     plain.until("1 queued")
     plain.type("/quit")
     plain.until("1 queued, kept for the next start")
-    plain.until("the turn goes on at the server")
+    plain.until("the turn continues on the server")
     assert plain.end() == 0
     again = Plain(opencode, tmp_path / "home", "--plain", "--continue")
     again.until("type a number")

@@ -219,7 +219,7 @@ def test_closed_pipe_ends_with_74_and_the_turn_goes_on(shell: Shell) -> None:
     said = process.stderr.read()
     assert process.wait(PATIENCE) == 74
     assert "standard output cannot be written: Broken pipe" in said
-    assert "to take it up: holdfast wait ses_" in said
+    assert "to follow it: holdfast wait ses_" in said
     process.stderr.close()
 
 

@@ -117,7 +117,7 @@ async def test_a_prompt_before_the_first_connection_is_queued_in_a_known_session
     client = FakeClient(line=CONNECTING)
     async with on_stage(client=client) as stage:
         await stage.press(*"do it", "enter")
-        await stage.shows("1 prompt · waiting until the line is back", "1 do it")
+        await stage.shows("1 prompt · waiting until connected", "1 do it")
         await stage.hides("nothing was sent")
         client.set_line(LIVE)
         client.prompts.dispatch_ready()

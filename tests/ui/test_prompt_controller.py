@@ -67,11 +67,11 @@ async def test_prompts_while_disconnected_are_queued() -> None:
     async with on_stage() as stage:
         stage.client.set_line(LOST)
         await stage.press(*"hello", "enter")
-        await stage.shows("1 prompt · waiting until the line is back", "1 hello")
+        await stage.shows("1 prompt · waiting until connected", "1 hello")
         stage.client.set_line(LIVE)
         stage.client.prompts.dispatch_ready()
         await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "hello")])
-        await stage.hides("until the line is back")
+        await stage.hides("until connected")
 
 
 async def test_a_paused_queue_shows_its_reason_and_is_resumed_by_a_key() -> None:

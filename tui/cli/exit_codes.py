@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
     FAILED = 1, "the turn failed: the model's provider or the server reported an error"
     USAGE = 2, "the command line, a file or a setting is invalid; nothing was sent"
     WAITING = 3, "a request waits for an answer"
-    CANNOT_CONNECT = 4, "the server cannot be reached or refuses the connection; a turn that was sent goes on"
+    CANNOT_CONNECT = 4, "the server cannot be reached or refuses the connection; a turn that was sent continues"
     ABORTED = 5, "the turn was aborted"
     INTERRUPTED = 6, "the server interrupted or cancelled the turn"
     NOT_SENT = 7, "the prompt was not sent"
@@ -30,10 +30,10 @@ class ExitCode(IntEnum):
     EXPIRED = 10, "the request is not open any more, or unknown"
     NOT_TAKEN = 11, "the server refuses the answer; the request is still open"
     UNKNOWN = 12, "whether the server has the prompt is not known; it is not sent again"
-    OUTPUT = 74, "standard output cannot be written; the turn goes on"
-    TIMEOUT = 124, "the time of --timeout is over; the turn goes on, unless --abort-on-timeout aborted it"
+    OUTPUT = 74, "standard output cannot be written; the turn continues"
+    TIMEOUT = 124, "the time of --timeout is over; the turn continues, unless --abort-on-timeout aborted it"
     CTRL_C = 130, "stopped by Ctrl-C: the first one aborts the turn and waits for that, the second leaves at once"
-    TERMINATED = 143, "stopped by SIGTERM; a turn that was sent goes on"
+    TERMINATED = 143, "stopped by SIGTERM; a turn that was sent continues"
 
 
 OUTCOME_CODES: Mapping[Outcome, ExitCode] = {

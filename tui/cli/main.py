@@ -131,7 +131,14 @@ def main(
     The password, or token, comes from HOLDFAST_PASSWORD, OPENCODE_SERVER_PASSWORD,
     MIMOCODE_SERVER_PASSWORD or QWEN_SERVER_TOKEN.
     """
-    unused = {"the URL": url, "--session": session, "--continue": resume}
+    unused: dict[str, object] = {
+        "the URL": url,
+        "--session": session,
+        "--continue": resume,
+        "--directory": directory,
+        "--family": family,
+        "--ca-file": ca_file,
+    }
     if demo and any(unused.values()):
         given = next(name for name, value in unused.items() if value)
         raise click.UsageError(f"--demo starts its own server: omit {given}")

@@ -109,7 +109,7 @@ class PlainApp:
             traits = client.traits
             leaves = "may end" if traits is None or traits.cancels_on_disconnect is None else "ends"
             goes_on = traits is not None and traits.cancels_on_disconnect is False
-            self._say("the turn goes on at the server" if goes_on else f"this server {leaves} a turn with its client")
+            self._say("the turn continues on the server" if goes_on else f"this server {leaves} a turn with its client")
         if self._requests.open:
             self._say(f"{len(self._requests.open)} open: {', '.join(self._requests.open)}")
         return ExitCode.WAITING if self._requests.open and not self._reader.interactive else ExitCode.FINISHED

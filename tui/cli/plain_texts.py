@@ -9,7 +9,7 @@ While a request is open: a number, a label, or = and a text of your own answers 
 /remove N      take one out of it       /draft         send the text that was not sent
 /prompt TEXT   send TEXT as a prompt, whatever it is
 /reject [WHY]  reject the open request  /abort         abort the running turn (Ctrl-C)
-/help          this list                /quit          leave (Ctrl-D); a running turn goes on"""
+/help          this list                /quit          leave (Ctrl-D); a running turn continues"""
 
 REPLY_STATES = {
     "retrying": "no answer from the server, trying again",

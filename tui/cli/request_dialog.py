@@ -122,7 +122,7 @@ async def _ask_permission(request: PendingRequest, lines: Lines, *, takes_reason
         _explain(error)
         return None
     if reply.denies and takes_reason:
-        reason = await _read(lines, "Reason, which the agent reads and goes on; Enter: none, it stops: ")
+        reason = await _read(lines, "Reason for the agent, which then continues; Enter without one stops it: ")
         return Reply(permission="reject", message=reason)
     return reply
 

@@ -213,7 +213,7 @@ class TurnCommand:
         return code
 
     def _print_wait_command(self, turn: RunningTurn) -> None:
-        what = "the turn ended; to read its result" if turn.over else "the turn goes on; to take it up"
+        what = "the turn ended; to read its result" if turn.over else "the turn continues; to follow it"
         command = shlex.join(["holdfast", "wait", turn.session, self.settings.url])
         self._printer.line(f"{what}: {command}")
 

@@ -169,10 +169,10 @@ async def test_the_mark_of_the_current_session_is_explained() -> None:
     async with on_stage() as stage:
         stage.client.feed(e.SessionUpserted(talk.session("ses_2", "Fix the parser")))
         await open_list(stage)
-        await stage.shows("› is on the screen", "› Move the store")
+        await stage.shows("› current", "› Move the store")
         await stage.press(*"parser")
         await stage.shows("Fix the parser")
-        await stage.hides("is on the screen")
+        await stage.hides("› current")
 
 
 async def test_deleting_is_confirmed_and_closes_the_session() -> None:

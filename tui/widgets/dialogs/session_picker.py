@@ -145,7 +145,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
         if self._unreadable:
             empty += f" · {self._unreadable} cannot be read"
         here = any(session.id == self._current for session in self._listed)
-        mark = Content.assemble(("   › ", PRIMARY), ("is on the screen", MUTED)) if here else ""
+        mark = Content.assemble(("   › ", PRIMARY), ("current", MUTED)) if here else ""
         known = "" if self._line_up() else AS_LAST_KNOWN
         self._title.show(Content.assemble((f"Sessions{empty}", BOLD), (known, MUTED), mark))
         rows = [self._row(session) for session in self._listed]

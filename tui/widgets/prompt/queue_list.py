@@ -27,7 +27,7 @@ def why_waiting(held: str, line: ConnectionStatus, *, all_held: bool = True, uns
         return Content.styled("· waiting until it can be saved", WARNING)
     if held:
         return Content.styled(f"· {'' if all_held else 'some '}paused: {held}", WARNING)
-    return Content.styled("· waiting until the turn ends" if line.up else "· waiting until the line is back", MUTED)
+    return Content.styled("· waiting until the turn ends" if line.up else "· waiting until connected", MUTED)
 
 
 class QueueList(StaticText, can_focus=True):

@@ -101,7 +101,7 @@ class PermissionForm(CustomAnswerForm):
             Choice("once", "this call only"),
             Choice("always", covers or "calls like it"),
             Choice("reject", "deny, and stop the turn"),
-            Choice("reject with a reason", "the agent reads it and goes on"),
+            Choice("reject with a reason", "the agent reads it and continues"),
         ]
         return choices[: len(self._rows)]
 

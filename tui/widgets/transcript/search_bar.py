@@ -82,7 +82,7 @@ class SearchBar(Horizontal, Guarded):
                 leave = "Esc stops"
             case "stopped":
                 words += f" · the newest {looked} messages alone"
-                leave = "^O goes on · Esc"
+                leave = "^O continues · Esc"
         self._count.show(Content.styled(f" {words} · Enter ↑ ↓ · {leave} ", MUTED))
 
     def action_go(self, by: int) -> None:
