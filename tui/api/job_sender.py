@@ -1,8 +1,9 @@
 """Sends the prompt of a job: to its session, once that is idle, and once for each key."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from tui.api.errors import FileNotInProject, KeyInUse, KeyNotKept, PromptNotSent, SessionNotFound
 from tui.client.client import Client
@@ -20,8 +21,7 @@ TRY_AGAIN = 2.0
 """Seconds between two tries of what must be done before the prompt is sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A prompt and where it goes; see `Connection.start`."""
 
     prompt: str

@@ -1,10 +1,9 @@
 """One package per server family: its routes, and their translation into `tui.core`. `FAMILIES` names them all."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(msgspec.Struct, frozen=True):
     """A server family, as a row of `FAMILIES`."""
 
     name: str

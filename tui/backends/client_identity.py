@@ -6,8 +6,9 @@ them too. A failure here never fails a turn.
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from tui.net.credentials import is_token
 from tui.net.errors import HttpStatusError, NetError
@@ -51,15 +52,14 @@ class InMemoryIdentities:
         pass
 
 
-@dataclass(slots=True)
-class ClientIdentity:
+class ClientIdentity(msgspec.Struct, eq=False):
     """This client's id in each session that it follows."""
 
     http: Http
     features: frozenset[str] = frozenset()
-    kept: Identities = field(default_factory=InMemoryIdentities)
-    _identities: dict[str, list[str]] = field(default_factory=dict)
-    _watched: set[str] = field(default_factory=set)
+    kept: Identities = msgspec.field(default_factory=InMemoryIdentities)
+    _identities: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    _watched: set[str] = msgspec.field(default_factory=set)
 
     async def fetch_features(self) -> frozenset[str]:
         """The server's features; none without `/capabilities` (some servers answer any path with a page)."""

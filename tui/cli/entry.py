@@ -8,5 +8,6 @@ def main() -> None:
     gc.disable()
     from tui.cli.main import main as command
 
+    gc.freeze()  # the first collection would look at all that was imported
     gc.enable()
     command()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from tui.api.connection import Connection, connection_for
 from tui.api.errors import CannotConnect, KeyNotKept, PromptNotSent, RunError
@@ -37,8 +38,7 @@ Start = Callable[[Connection, OnRequest, Callable[[Event], None]], Awaitable[Run
 """Sends the prompt, or finds the turn."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnOptions:
+class TurnOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options that `run` and `wait` share. `timeout`: seconds from the start of the command; None: no limit."""
 
     form: Format = Format.TEXT
@@ -102,6 +102,7 @@ class TurnCommand:
                 within=self.options.connect_within,
                 on_event=self._on_event,
             ) as connection:
+                gc.freeze()  # the first collection would look at all of it, before the prompt is sent
                 gc.enable()
                 if self.options.detach:
                     _refuse_detach(connection)

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from tui.api.running_turn import OnRequest, Policy
-from tui.cli.answer_rules import InvalidRules, read_rules
 from tui.cli.options import F
 from tui.cli.turn_command import TurnOptions
 from tui.cli.turn_output import Format
@@ -91,6 +90,8 @@ def turn_options_of(
 
 
 def _with_rules(path: Path, otherwise: Policy) -> OnRequest:
+    from tui.cli.answer_rules import InvalidRules, read_rules  # most runs have no rules, and start sooner
+
     try:
         rules = read_rules(path)
     except InvalidRules as error:

@@ -1,14 +1,14 @@
 """The aborts that are under way, at most one per session."""
 
 import asyncio
-from dataclasses import dataclass, field
+
+import msgspec
 
 from tui.core.changes import AbortProgress
 from tui.core.turn import Turn
 
 
-@dataclass(slots=True, eq=False)
-class PendingAbort:
+class PendingAbort(msgspec.Struct, eq=False):
     """One abort of a session. `fresh`: the event stream showed the turns as running just now, so no poll is needed."""
 
     session_id: str
@@ -19,10 +19,10 @@ class PendingAbort:
     """The time since which every poll found the server idle; None: the last poll did not."""
     moot: bool = False
     """Whether the server already works on a later prompt, so that the abort must not be sent."""
-    progress: AbortProgress = field(default_factory=lambda: AbortProgress("sending"))
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    progress: AbortProgress = msgspec.field(default_factory=lambda: AbortProgress("sending"))
+    wake: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     """Set to end the current wait early."""
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    settled: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     @property
     def open(self) -> list[Turn]:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+
+import msgspec
 
 from tui.backends.base import Backend
 from tui.core.backoff import Backoff
@@ -54,8 +55,7 @@ class Server(Protocol):
         """Wait `seconds` or until the client reconnects; while the connection is stopped, until it reconnects."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(msgspec.Struct, frozen=True):
     """What most parts of the client need to reach each other, the server, and the time."""
 
     server: Server

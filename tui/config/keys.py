@@ -5,8 +5,9 @@ keys of the README are all made from `TABLE`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
+
+import msgspec
 
 
 class Scope(Enum):
@@ -37,8 +38,7 @@ class Scope(Enum):
     HELP = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A key, what it does, and what each place says of it.
 
     `keys`: as Textual names them, the preferred one first; `a b`: one after the other; `{action}`: the key of that

@@ -87,8 +87,7 @@ class Settings:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedSettings:
+class ResolvedSettings(msgspec.Struct, frozen=True):
     """`settings` without the invalid ones, which `errors` name, one line each.
 
     `sources`: where a value comes from, by the setting's name in the file such as `notify.when`: `settings.toml`,
@@ -100,14 +99,13 @@ class ResolvedSettings:
     errors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FileSettings:
+class FileSettings(msgspec.Struct, frozen=True):
     """The valid settings of the file at `path`; `names`: all that it sets; `errors`: a message for each other one."""
 
     path: Path
-    values: dict[str, object] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
-    errors: list[str] = field(default_factory=list)
+    values: dict[str, object] = {}
+    names: set[str] = set()
+    errors: list[str] = []
 
     def error(self, message: str) -> None:
         self.errors.append(f"{self.path}: {message}")

@@ -11,7 +11,6 @@ no turns: a live connection does not mean that a turn makes progress.
 
 from collections import deque
 from enum import Enum
-from statistics import median
 
 import msgspec
 
@@ -81,7 +80,8 @@ class ConnectionMonitor:
         """The server's heartbeat interval in seconds, once known."""
         if len(self._gaps) < HEARTBEATS_TO_LEARN:
             return None
-        return median(self._gaps)
+        ordered, middle = sorted(self._gaps), len(self._gaps) // 2
+        return (ordered[middle] + ordered[-middle - 1]) / 2  # the median; `statistics` is slow to import
 
     @property
     def silence_limit(self) -> float:

@@ -1,11 +1,11 @@
 """Builds httpx requests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from json import dumps
 from typing import TypeAlias
 
 import httpx
+import msgspec
 
 from tui.net.errors import Unsendable
 from tui.net.json_input import JSON
@@ -18,8 +18,7 @@ SLOWEST_UPLINK = 1_000
 UPLOAD_SECONDS_MAX = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One request. `path` may contain ids of the server; `name` is its name in errors."""
 
     method: str

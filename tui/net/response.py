@@ -7,8 +7,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
+
+import msgspec
 
 from tui.core.sanitize import single_line
 from tui.net import headers as http_headers
@@ -36,8 +37,7 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 """Called with the bytes received and the total, if declared."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """A 2xx response. Header names are in lower case; `value` is None for an empty body.
 
     `elapsed`: seconds until it began; `date`: its Date header in whole epoch seconds, if sent.
@@ -62,8 +62,7 @@ class Body(Protocol):
     def chunks(self) -> AsyncIterator[bytes]: ...
 
 
-@dataclass(slots=True)
-class SharedLimit:
+class SharedLimit(msgspec.Struct):
     """Bytes of the responses being read concurrently, which share the limit of one."""
 
     used: int = 0

@@ -11,9 +11,9 @@ Status and content type are checked by `tui.net.http_client`.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from httpx_sse._decoders import SSEDecoder
 
 from tui.core.sanitize import sanitize
@@ -41,8 +41,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _COLON: Final = ord(":")
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
+class ServerSentEvent(msgspec.Struct, frozen=True):
     """One event. `data` is never empty and not sanitized yet: `json_input.loads` does that.
 
     `id` is the last one sent by the stream, in this event or before; `retry`, in seconds, is the last retry time sent

@@ -176,6 +176,7 @@ def create(database: sqlite3.Connection) -> sqlite3.Connection:
     for step in _STEPS[version:]:
         for statement in step.split(";"):
             database.execute(statement)
-    database.execute(f"PRAGMA user_version = {VERSION}")
+    if version < VERSION:  # a write would cost each start a few milliseconds
+        database.execute(f"PRAGMA user_version = {VERSION}")
     database.execute("COMMIT")
     return database
