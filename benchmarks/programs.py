@@ -15,6 +15,7 @@ from tests.end_to_end.stub import Stub, running_stub
 from tests.processes import clean_environment
 
 EMPTY_APP = (sys.executable, "-c", "from textual.app import App; App().run()")
+TICKING_APP = (sys.executable, str(Path(__file__).with_name("ticking_app.py")))
 TURN_BEGINS = 60.0
 """Seconds within which a sent prompt must start its turn."""
 ASK_EVERY = 0.1

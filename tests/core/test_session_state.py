@@ -2,6 +2,7 @@ import pytest
 
 from tests import sample_events as talk
 from tui.core import events as e
+from tui.core.changes import SessionsChanged
 from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.session_state import SessionState, SessionStates
@@ -25,7 +26,9 @@ class Watched:
 
     def feed(self, *events: e.Event) -> None:
         for event in events:
-            self.store.apply(event)
+            for change in self.store.apply(event):
+                if isinstance(change, SessionsChanged):
+                    self.standings.refresh_session(change.session_id, self.now)
             self.standings.refresh(self.now)
 
     def of(self, session_id: str = ELSEWHERE) -> SessionState:

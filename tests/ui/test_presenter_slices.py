@@ -11,6 +11,7 @@ from tests.app_harness import on_stage
 from tests.waiting import wait_until
 from tui.core import events as e
 from tui.core import kept_content
+from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Busy, FullMessage, Idle, Message, TextPart, Todo
 from tui.ui.presenter import Presenter
 
@@ -111,10 +112,10 @@ async def test_part_of_the_screen_is_drawn_once_in_a_slice(part: str, monkeypatc
     drawn = slices = 0
     shown, show_changes = getattr(Presenter, part), Presenter._show_changes
 
-    def counted(presenter: Presenter) -> None:
+    def counted(presenter: Presenter, *line: ConnectionStatus) -> None:
         nonlocal drawn
         drawn += presenter._showing
-        shown(presenter)
+        shown(presenter, *line)
 
     def counted_slices(presenter: Presenter) -> None:
         nonlocal slices

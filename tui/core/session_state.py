@@ -86,8 +86,8 @@ class SessionStates:
             self._ends[session_id] = SessionState.INTERRUPTED if failure.kind == "interrupted" else SessionState.FAILED
 
     def refresh(self, now: float) -> None:
-        """Update all sessions after time passed or anything changed."""
-        for session_id in {*self._busy, *self._store.sessions}:
+        """Update the sessions that work after time passed: others change only with a `SessionsChanged`."""
+        for session_id in tuple(self._busy):
             self.refresh_session(session_id, now)
 
     def refresh_session(self, session_id: str | None, now: float) -> None:

@@ -193,7 +193,7 @@ class HoldfastApp(App[None]):
             self._notice(Notice(warning, "warning"))
         self._take_up()
         self.set_interval(1.0, self._tick)
-        self.presenter.tick()
+        self.presenter.show_line()
         early, self._early = self._early, []
         for event in early:
             await (self.on_text_burst(event) if isinstance(event, TextBurst) else self.on_event(event))

@@ -119,7 +119,7 @@ class Notifier:
     def tick(self) -> None:
         """Send notifications that are due."""
         put_off, self._put_off = self._put_off, None
-        (put_off or self._look_now)()
+        (put_off or self._tell_due)()
 
     def _look_with_tick(self, wait: float, call: Callable[[], None]) -> None:
         self._put_off = call
@@ -127,6 +127,9 @@ class Notifier:
     def _look_now(self) -> None:
         self._look_at_requests()
         self._terminal.show_title(self._state())
+        self._tell_due()
+
+    def _tell_due(self) -> None:
         now = self._client.now()
         if self._lost_at is not None and now - self._lost_at >= LOST_FOR:
             self._lost_at, reason = None, self._client.line().reason
@@ -142,7 +145,7 @@ class Notifier:
 
     def _state(self) -> str:
         waiting = len(self._client.store.requests) + self._client.store.requests_not_loaded
-        if self._ever_up and not self._client.line().up:
+        if self._ever_up and not self._up:
             return "connection lost"
         if waiting:
             return f"{waiting} waiting for you"

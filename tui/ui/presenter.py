@@ -12,6 +12,7 @@ from textual.content import Content
 
 from tui.backends import NAMES, SERVE
 from tui.core import changes as c
+from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Failure, Idle, Request, Session
 from tui.core.sanitize import excerpt, single_line
 from tui.core.session_state import SessionState, SessionStates
@@ -115,13 +116,20 @@ class Presenter:
         self._redraw_transcript.cancel()
 
     def tick(self) -> None:
-        """Update ages and countdowns, once a second. Parts redraw only what changed."""
-        if not self.stopped:
-            self._standings.refresh(self._client.now())
-            self._draw_overlay()
-            self.show_line()
-            self._end_notes.tick()
-            self._main.tick()
+        """Update ages and countdowns, once a second. All else is redrawn by the change that alters it."""
+        if self.stopped:
+            return
+        line = self._client.line()
+        self._standings.refresh(self._client.now())
+        self._draw_overlay()
+        self._main.health.show_connection(line)
+        if not line.up:
+            self._show_welcome(line)
+        if self._main.turn_runs:
+            self._show_turn_line(line)
+        self._end_notes.tick(line.up)
+        self._writing.tick()
+        self._main.tick()
 
     def show_session(self, session_id: str | None) -> None:
         """Show another session, or none."""
@@ -189,18 +197,23 @@ class Presenter:
         return self._client.now() - min(known) if known else None
 
     def show_line(self) -> None:
+        """Update what depends on the connection, after it changed."""
         line = self._client.line()
         self._main.panel.show_line(line.up)
-        self._main.health.show_connection(line, self.server)
+        self._main.health.show_server(self.server)
+        self._main.health.show_connection(line)
         came_up, self._up = line.up and not self._up, line.up
         if came_up:
             self._ever_up = True
             self._line_up()
+        self._show_welcome(line)
+        self._show_turn_line(line)
+        self._writing.show_queue()
+
+    def _show_welcome(self, line: ConnectionStatus) -> None:
         if self.session_id is None:
             words = welcome_text(line, self._client.address, ever_up=self._ever_up, serve=SERVE, server=self.server)
             self._main.welcome.show(words)
-        self._show_turn_line()
-        self._writing.show_queue()
 
     def _show_changes(self) -> None:
         self._showing = True
@@ -305,16 +318,17 @@ class Presenter:
                 transcript.drop_part(message_id, part_id)
             case c.MessageChanged(_, message_id):
                 transcript.show_message(message_id)
-                self._draw_once(self._end_notes.update_recorded, self.show_heading)
+                self._draw_once(self._end_notes.update_recorded, self.show_heading, self._show_turn_line)
             case c.MessageRemoved(_, message_id):
                 transcript.drop_message(message_id)
-                self._draw_once(transcript.show_top)
+                self._draw_once(transcript.show_top, self._show_turn_line)
             case c.TranscriptReset():
                 self._redraw_transcript()
             case c.OlderLoaded():
                 self._end_notes.recall(change.session_id)
                 self._show_loading()
                 transcript.older_loaded()
+                self._draw_once(self._show_turn_line)
             case c.LoadingChanged():
                 self._draw_once(self._show_loading)
             case c.FailureSeen(session_id, failure):
@@ -330,7 +344,8 @@ class Presenter:
         loading = self._client.loadings.of(self.session_id or "")
         self._main.transcript.show_loading(loading.doing, loading.received, loading.failed, loading.failed_older)
 
-    def _show_turn_line(self) -> None:
+    def _show_turn_line(self, line: ConnectionStatus | None = None) -> None:
+        line = line or self._client.line()
         now, turn = self._client.now(), self._client.turn(self.session_id or "")
         runs = turn is not None and not turn.over
         self._main.show_running(runs, takes_now=self._writing.takes_now)
@@ -345,12 +360,10 @@ class Presenter:
             shown = self.session_id or ""
             never_seen = self._client.store.deleted[shown] == Session(shown, "")
             unknown = single_line(shown, SERVER) if never_seen else ""
-            self._main.turn_line.show_text(
-                missing_session_text(self._client.line(), readable=readable, unknown=unknown)
-            )
+            self._main.turn_line.show_text(missing_session_text(line, readable=readable, unknown=unknown))
             return
         undone = self._client.store.undone(self.session_id or "")
-        if undone and not runs and self._client.line().up:
+        if undone and not runs and line.up:
             transcript = self._client.store.transcript(self.session_id or "")
             messages = {} if transcript is None else transcript.messages
             prompts = sum(messages[message_id].role == "user" for message_id in undone)
@@ -358,7 +371,7 @@ class Presenter:
             return
         trouble = None if turn is None else self._client.turns.diagnose(turn)
         abort = self._client.aborts.progress(self.session_id or "")
-        self._main.turn_line.show_turn(turn, trouble, self._client.line(), now, self._client.server_now(), abort)
+        self._main.turn_line.show_turn(turn, trouble, line, now, self._client.server_now(), abort)
 
     def _show_undone(self) -> None:
         """Redraw the transcript if this or another client changed what is undone."""
@@ -374,6 +387,7 @@ class Presenter:
             self._end_notes.recall(self.session_id or "")
             self._show_all_pending()
             self.show_heading()
+            self._show_turn_line()
 
     def _show_all_pending(self) -> None:
         for turn in self._client.turns.of(self.session_id or ""):

@@ -43,6 +43,8 @@ class PromptController:
         """Session ids, one per prompt recovered in another session, until the user is notified."""
         self.session_id: str | None = None
         """Session of the draft in the prompt; "" for no session, None before `start`."""
+        self._unsaved = False
+        """Whether the queue is shown as waiting until it can be saved."""
         main.prompt.past = client.journal.history
         main.prompt.keep_long = self._keep_long
 
@@ -280,9 +282,15 @@ class PromptController:
         waiting = prompts.waiting(self._session)
         held = frozenset(queued.id for queued in waiting if prompts.is_held(queued.id))
         all_held, unsaved = len(held) == len(waiting), self._client.journal.behind
+        self._unsaved = unsaved
         why = why_waiting(prompts.held(self._session), self._client.line(), all_held=all_held, unsaved=unsaved)
         self._main.queue.show_waiting(waiting, why, edited, held)
         self._main.refresh_hints()
+
+    def tick(self) -> None:
+        """Update the queue if the journal can be written again, or no longer, which no change reports."""
+        if self._client.journal.behind != self._unsaved:
+            self.show_queue()
 
     def notify_recovered(self, place: str) -> None:
         """Notify what an earlier run left in the session `place`; collect other sessions in `recovered_elsewhere`."""

@@ -81,8 +81,9 @@ class TurnEndNotes:
         self._due = None
         self._transcript.show_recorded_ends()
 
-    def tick(self) -> None:
-        changed = self._is_at_rest(self._session_id) != (self._at_rest_since is not None)
+    def tick(self, line_up: bool) -> None:
+        at_rest = line_up and isinstance(self._client.store.status(self._session_id), Idle)
+        changed = at_rest != (self._at_rest_since is not None)
         if changed or (self._due is not None and self._client.now() >= self._due):
             self.update_recorded()
 

@@ -83,7 +83,7 @@ async def test_a_session_without_progress_is_shown_as_stalled() -> None:
     async with on_stage() as stage:
         know(stage.client, "works")
         stage.client.feed(e.StatusChanged("ses_2", Busy()))
-        stage.second()
+        await stage.settled()
         stage.client.advance(301)
         await open_list(stage)
         await stage.shows("◐ stalled")

@@ -58,7 +58,7 @@ class HintBar(StaticText):
     def show_keys(self, keys: Keys, waiting: int = 0) -> None:
         """Show key hints. `waiting`: the number of open requests in all sessions."""
         width = self.size.width or 80
-        if self._of != (keys, width, waiting):  # called each second
+        if self._of != (keys, width, waiting):
             self._of = keys, width, waiting
             self.show(footer_line(keys, width, waiting), layout=False)
 

@@ -134,9 +134,12 @@ class HeaderBar(Guarded):
         """The displayed text."""
         return self.render().plain
 
-    def show_connection(self, line: ConnectionStatus, server: str = "") -> None:
-        """Show the connection. `server`: its family and version; "" until known."""
-        self._line, self._server = line, server
+    def show_server(self, server: str) -> None:
+        """Set the server's family and version, shown from the next `show_connection` on; "" until known."""
+        self._server = server
+
+    def show_connection(self, line: ConnectionStatus) -> None:
+        self._line = line
         self._ever_up = self._ever_up or line.up
         self._redraw()
 
@@ -167,7 +170,9 @@ class HeaderBar(Guarded):
         whole = connection_text(self._line, ever_up=self._ever_up)
         if not self._line.up and whole.cell_length > room - address.cell_length:
             address = Content(" ")  # the reason and the next action matter more
-        words = connection_text(self._line, room - address.cell_length, ever_up=self._ever_up)
+        words = whole
+        if not self._line.up:
+            words = connection_text(self._line, room - address.cell_length, ever_up=self._ever_up)
         if self._server and self._line.up:
             named = Content.assemble((f"   {self._server} ·", FAINT), address[2:])
             if left.cell_length + words.cell_length + named.cell_length + 2 <= width >= WIDE:
