@@ -39,6 +39,7 @@ GLYPHS = {
     TurnState.NOT_SENT: "↩",
 }
 UNBEGUN = "■ aborted before it began"
+ARRIVAL_UNKNOWN = "? unknown whether the server has it: …"
 ENDS = [shown for shown in SHOWN["Ends of turns"] if shown[0] in GLYPHS.values() and shown != UNBEGUN]
 OUTCOMES = [shown for shown in SHOWN["Answers to requests"] if " " in shown]
 WHOLE = Stored("msg_2", "assistant", "msg_1", completed=True, final=True)
@@ -191,6 +192,13 @@ def test_an_abort_before_the_answer_has_a_row() -> None:
         words = end_text(replace(NOTHING.turn, state=TurnState.ABORTED, reason=reason, ended=1.0), begun=False).plain
         assert words == UNBEGUN + (f": {reason}" if reason else "")
     assert UNBEGUN in SHOWN["Ends of turns"]
+
+
+def test_a_prompt_that_may_have_arrived_has_a_row() -> None:
+    turn = replace(NOTHING.turn, state=TurnState.NOT_SENT, reason="words of the server", ended=1.0, once=True)
+    assert end_text(turn).plain.startswith(ARRIVAL_UNKNOWN.replace("…", "words of the server"))
+    assert end_text(replace(turn, certainly_not_sent=True)).plain.startswith("↩ not sent: words of the server")
+    assert ARRIVAL_UNKNOWN in SHOWN["Ends of turns"]
 
 
 HOW: Any = get_args(RequestClosed.__annotations__["how"])

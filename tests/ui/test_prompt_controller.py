@@ -552,6 +552,18 @@ async def test_an_undelivered_prompt_is_reported_and_returned_once() -> None:
         assert stage.main.prompt.text == "do it"
 
 
+async def test_a_prompt_that_may_have_arrived_is_not_called_undelivered() -> None:
+    """qwen serve assigns the ids itself: it may show a prompt late."""
+    async with on_stage() as stage:
+        await stage.press(*"do it", "enter")
+        [turn] = stage.client.turns.running()
+        turn.once = True
+        await end_turn(stage, TurnState.NOT_SENT, "no data for 10 s")
+        await stage.shows("? unknown whether the server has it: no data for 10 s", "“do it” went back to the prompt")
+        assert "not sent" not in stage.text
+        assert stage.main.prompt.text == "do it"
+
+
 async def test_an_undelivered_prompt_of_another_session_names_it() -> None:
     async with on_stage() as stage:
         await stage.press(*"do it", "enter")

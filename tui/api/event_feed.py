@@ -122,14 +122,12 @@ class EventFeed:
         turn = self._client.turn(session_id)
         if turn is None or session_id != (self.session_id or session_id):
             return
-        told = (turn.prompt_id, turn.state.value, turn.reason)
+        told = (turn.prompt_id, turn.known_state.value, turn.reason)
         if told != self._turns.get(session_id):
             self._turns[session_id] = told
             now = self._client.server_now()
             self._deliver(
-                TurnEvent(
-                    time=now, session=session_id, prompt=turn.prompt_id, state=turn.state.value, reason=turn.reason
-                )
+                TurnEvent(time=now, session=session_id, prompt=turn.prompt_id, state=told[1], reason=turn.reason)
             )
 
     def _transcript_reset(self, session_id: str) -> None:

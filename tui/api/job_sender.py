@@ -88,7 +88,7 @@ class JobSender:
             if turn.state is not TurnState.NOT_SENT or first.session_id in self._client.store.deleted:
                 return turn
             if bound.owned_here:
-                if not self._client.turns.is_certainly_missing(turn):
+                if turn.arrival_unknown:
                     return turn
                 return await self._when_idle(first.session_id, partial(self._client.prompts.send_job_again, turn))
             await self._pause(TRY_AGAIN)

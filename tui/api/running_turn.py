@@ -123,7 +123,10 @@ class RunningTurn:
         """The turn at this moment."""
         now, turn = self._client.now(), self._turn
         return TurnStatus(
-            self._client.line().state.value, turn.state.value, max(0.0, now - turn.started), turn.post.padding_bytes
+            self._client.line().state.value,
+            turn.known_state.value,
+            max(0.0, now - turn.started),
+            turn.post.padding_bytes,
         )
 
     def abort(self) -> None:
@@ -180,7 +183,7 @@ class RunningTurn:
     def _ended(self, record: RecordedTurn) -> Result:
         self._tell_texts(record)
         turn = self._turn
-        if turn.state is TurnState.NOT_SENT and not self._client.turns.is_certainly_missing(turn):
+        if turn.arrival_unknown:
             return self._result("unknown", f"{turn.reason}. Look at session {self.session}. {SENT_ONCE}", record)
         outcome = OUTCOMES[turn.state]
         if record.denied or self._feed.records.denied:

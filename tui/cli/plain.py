@@ -16,7 +16,7 @@ from tui.api.values import Event, ReplyEvent, RequestEvent, TextEvent
 from tui.cli.exit_codes import ExitCode
 from tui.cli.line_reader import LineReader
 from tui.cli.plain_requests import PlainRequests
-from tui.cli.plain_texts import HELP, REPLY_STATES
+from tui.cli.plain_texts import HELP, REPLY_STATES, returned_text
 from tui.cli.printing import Printer, seconds_text, turn_state, with_reason
 from tui.client.client import Client
 from tui.core import changes as c
@@ -308,8 +308,8 @@ class PlainApp:
         match change:
             case c.TurnChanged(session_id) | c.TurnEnded(session_id) if session_id == self.session:
                 self._follow()
-            case c.DraftReturned(session_id, text, reason) if session_id == self.session:
-                self._say(f"not sent: {reason}: {single_line(text, 200)}; /draft sends it")
+            case c.DraftReturned(session_id) if session_id == self.session:
+                self._say(returned_text(change))
             case c.ReturnedPromptFound(session_id, text) if session_id == self.session:
                 self._client.journal.save_draft(session_id, "")
                 self._say(f"the server has it after all, the draft is removed: {single_line(text, 200)}")

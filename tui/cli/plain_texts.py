@@ -1,5 +1,8 @@
 """Longer texts of the plain client."""
 
+from tui.core.changes import DraftReturned
+from tui.core.sanitize import single_line
+
 HELP = """\
 A line is sent as a prompt, after the running turn. A \\ at its end continues it on the next line.
 While a request is open: a number, a label, or = and a text of your own answers it.
@@ -18,3 +21,11 @@ REPLY_STATES = {
     "refused": "refused by the server",
     "stopped": "not sent",
 }
+
+
+def returned_text(change: DraftReturned) -> str:
+    """What became of a prompt that is a draft again."""
+    quoted = single_line(change.text, 200)
+    if change.may_have_arrived:
+        return f"unknown whether the server has it: {change.reason}: {quoted}; /draft sends it again and may double it"
+    return f"not sent: {change.reason}: {quoted}; /draft sends it"

@@ -42,7 +42,9 @@ class TurnOutcomes:
                 self._journal.return_to_draft(turn.prompt)
                 if turn.certainly_not_sent:
                     self._journal.jobs.free(turn.prompt.message_id)
-                self._emit(DraftReturned(turn.session_id, turn.prompt.text, turn.reason))
+                self._emit(
+                    DraftReturned(turn.session_id, turn.prompt.text, turn.reason, may_have_arrived=turn.arrival_unknown)
+                )
             else:
                 self._journal.clear_in_flight(turn.prompt.message_id)
         abort_asked = self._aborts.covers(turn)
@@ -61,6 +63,8 @@ class TurnOutcomes:
 
 def _why_held(turn: Turn) -> str:
     """The hold reason after `turn`, worded to stay true while later prompts are sent first."""
+    if turn.arrival_unknown:
+        return "whether the server has an earlier prompt is unknown"
     if turn.state is TurnState.NOT_SENT:
         return "an earlier prompt was not sent"
     if turn.state is TurnState.FINISHED:

@@ -121,17 +121,10 @@ class TurnTracker:
 
     def recover(self, prompt: Prompt) -> Turn:
         """Track a prompt that was in flight when an earlier run ended; polls find its outcome."""
-        turn = Turn.recover(prompt, self._clock())
+        turn = Turn.recover(prompt, self._clock(), once=self._traits is None or not self._traits.accepts_client_ids)
         self._add(turn)
         self._notify(TurnChanged(prompt.session_id))
         return turn
-
-    def is_certainly_missing(self, turn: Turn) -> bool:
-        """Whether the server cannot have the prompt of a turn that ended as not sent, now or later.
-
-        A server that assigns ids itself does not prove that: it may show a prompt late, or forget it.
-        """
-        return turn.certainly_not_sent or (self._traits is not None and self._traits.accepts_client_ids)
 
     def forget(self, turn: Turn) -> None:
         """Stop to track an ended turn."""
@@ -141,6 +134,8 @@ class TurnTracker:
         """Set the traits of the server's family, also for turns that were restored before."""
         self._traits = self._record.traits = traits
         for turn in self.running():
+            if turn.prompt is not None:
+                turn.once = not traits.accepts_client_ids
             self.feed(turn, TraitsKnown(self._cancels(traits)))
 
     def _cancels(self, traits: Traits) -> bool | None:

@@ -115,14 +115,15 @@ class QueueChanged(msgspec.Struct, frozen=True):
 
 
 class DraftReturned(msgspec.Struct, frozen=True):
-    """A prompt that the server does not have became a draft again, in the journal's draft of the session.
+    """A prompt that the server does not show became a draft again, in the journal's draft of the session.
 
-    `text` is the prompt, `reason` why it was returned.
+    `text` is the prompt, `reason` why it was returned; see `Turn.arrival_unknown` for `may_have_arrived`.
     """
 
     session_id: str
     text: str
     reason: str
+    may_have_arrived: bool = False
 
 
 class ReturnedPromptFound(msgspec.Struct, frozen=True):

@@ -109,7 +109,9 @@ class Turn(msgspec.Struct):
         return turn
 
     @classmethod
-    def recover(cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool | None = False) -> "Turn":
+    def recover(
+        cls, prompt: Prompt, now: float, *, cancels_on_disconnect: bool | None = False, once: bool = False
+    ) -> "Turn":
         """The turn of a prompt that was in flight when its client died: polled, never posted again.
 
         Its POST broke with the client. Which family the server is of may not be known yet.
@@ -127,6 +129,7 @@ class Turn(msgspec.Struct):
             last_activity=now,
             post=HeldPost(attempts=ATTEMPTS_MAX, cut_at=now, cut_reason=reason),
             unwatched=True,
+            once=once,
         )
         turn._polls.failed_at = now
         return turn
@@ -153,6 +156,16 @@ class Turn(msgspec.Struct):
     def checking(self) -> bool:
         """Whether its session is idle, and how it ended is still being polled."""
         return self._polls.idle_since is not None and not self.over
+
+    @property
+    def arrival_unknown(self) -> bool:
+        """Whether the server may have the prompt nevertheless: one that assigns ids itself may show it late."""
+        return self.state is TurnState.NOT_SENT and self.once and not self.certainly_not_sent
+
+    @property
+    def known_state(self) -> TurnState:
+        """The state as far as it is known."""
+        return TurnState.UNKNOWN if self.arrival_unknown else self.state
 
     @property
     def may_arrive(self) -> bool:

@@ -168,7 +168,7 @@ class Notifier:
         for turn in self._client.turns.of(session_id):
             wanted = turn.state is TurnState.ABORTED and turn.stops.by_this_client
             if turn.prompt_id == prompt_id and not wanted:
-                self._tell(f"{self._name(session_id)}: {turn.state.value}")
+                self._tell(f"{self._name(session_id)}: {turn.known_state.value}")
 
     def _look_at_session(self, session_id: str) -> None:
         """Notify the end of a turn that another client started, seen from the session becoming idle."""

@@ -248,7 +248,10 @@ class PromptController:
         if told:
             return
         quoted, box = single_line(change.text, QUOTED), self._box_of(change.session_id)
-        self._notify(Notice(f"“{quoted}” was not sent{because}. It went back to {box}.", "warning"))
+        what = f"“{quoted}” was not sent{because}"
+        if change.may_have_arrived:
+            what = f"Whether the server has “{quoted}” is unknown{because}: sent again, it may be doubled"
+        self._notify(Notice(f"{what}. It went back to {box}.", "warning"))
 
     def returned_found(self, change: ReturnedPromptFound) -> None:
         """Handle a returned prompt that the server has after all: remove an unchanged copy from the prompt."""

@@ -182,6 +182,9 @@ def end_text(turn: Turn, *, begun: bool = True) -> Content:
             return Content.assemble((f"! cancelled: {why}", ERROR), (f"{reason} · send again to continue", MUTED))
         case TurnState.NOT_SENT:
             what = "it" if turn.prompt is None else f"“{single_line(turn.prompt.text, PROMPT_QUOTED)}”"
+            if turn.arrival_unknown:
+                advice = f" · {what} went back to the prompt; sending it again may double it"
+                return Content.assemble((f"? unknown whether the server has it{because}", ERROR), (advice, MUTED))
             return Content.assemble((f"↩ not sent{because}", ERROR), (f" · {what} went back to the prompt", MUTED))
         case TurnState.SENDING | TurnState.UNKNOWN | TurnState.RUNNING | TurnState.WAITING | TurnState.RETRYING:
             return Content("")
