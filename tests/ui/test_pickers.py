@@ -356,3 +356,11 @@ async def test_a_catalog_read_only_in_part_is_reported_in_one_line(what: str, mo
             return
         await stage.press("/")
         await stage.shows(f"The server lists 220,000 {what}: only the first 5,000 are offered.")
+
+
+async def test_a_filter_without_matches_says_so() -> None:
+    async with on_stage() as stage:
+        await stage.press("ctrl+t")
+        await stage.shows("thinks first")
+        await stage.press(*"qqq")
+        await stage.shows("None has these words.")

@@ -129,5 +129,5 @@ def commands() -> Iterator[tuple[str, str, str]]:
     for row in TABLE:
         if row.command is not None:
             name, about = row.command
-            shown = label(names_of(row)[0]) if row.keys else ""
+            shown = label(names_of(row)[0]) if row.keys else row.shown
             yield name, f"{about} ({shown})" if shown else about, row.action

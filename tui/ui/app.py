@@ -398,7 +398,10 @@ class HoldfastApp(App[None]):
         self._send(text, now=False)
 
     @on(PromptBox.SendNow)
-    def _send_now(self) -> None:
+    def action_send_now(self) -> None:
+        if not self.main.prompt.has_words:
+            self._notice(Notice("The prompt is empty."))
+            return
         self._send(self.main.prompt.text, now=True)
 
     def _send(self, text: str, *, now: bool) -> None:
@@ -518,8 +521,16 @@ class HoldfastApp(App[None]):
         except NetError as error:
             logging.getLogger(__name__).info("older messages: %s", error.message)  # also shown in the transcript
 
-    @on(MainScreen.AbortPressed)
     def action_abort(self) -> None:
+        """As Esc in the prompt, but say so if there is nothing to abort."""
+        turn = self.client.turn(self.presenter.session_id or "")
+        if turn is None or turn.over:
+            self._notice(Notice("No turn is running."))
+        else:
+            self._abort()
+
+    @on(MainScreen.AbortPressed)
+    def _abort(self) -> None:
         """Ask to press Esc again; on the second call in time, abort the turn that ran at the first."""
         session_id = self.presenter.session_id
         turn = self.client.turn(session_id or "")

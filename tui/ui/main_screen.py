@@ -241,6 +241,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     def action_fold(self) -> None:
         if self.panel.active is None:
+            self.notices.add(Notice("Nothing in this session needs your answer."))
             return
         if self.panel.folded or not self.panel.has_focus_within:
             self.panel.unfold()
@@ -257,6 +258,8 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             bar = SearchBar(id="search")
             self._search = TranscriptSearch(self.transcript, self._store, bar, self.older)
             self.mount(bar, before=self.panel)
+        else:
+            self.notices.add(Notice("There is no transcript to search."))
 
     def on_search_bar_wanted(self, event: "SearchBar.Wanted") -> None:
         if self._search is not None:
@@ -308,6 +311,14 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         lines = "1 line" if len(code.code) == 1 else f"{len(code.code)} lines"
         sent = f"{lines} of code sent to the terminal's clipboard"
         self.notices.add(Notice(f"{sent}. {key('copy_code')} again takes the block above."))
+
+    def action_attach(self) -> None:
+        """List the files of the project, as `@` in the prompt."""
+        self.prompt.begin_name("@")
+
+    def action_server_command(self) -> None:
+        """List the commands of the server, as `/` in the prompt."""
+        self.prompt.begin_name("/")
 
     def action_plan(self) -> None:
         if self.plan.is_empty:

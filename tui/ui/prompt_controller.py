@@ -237,7 +237,11 @@ class PromptController:
 
     def release(self) -> None:
         """Release a held queue."""
-        if self._main.prompt.edited is None:
+        if not self._client.prompts.waiting(self._session):
+            self._notify(Notice("No prompt is queued."))
+        elif self._main.prompt.edited is None:
+            if not self._client.prompts.held(self._session):
+                self._notify(Notice("The queue is not paused."))
             self._client.prompts.release(self._session)
 
     def returned(self, change: DraftReturned, *, told: bool) -> None:

@@ -65,8 +65,9 @@ class Picker(Dialog[None]):
         fitting.sort(key=lambda one: one.name != self._current or bool(wanted))  # list the current one
         self._listed = fitting[:LISTED_AT_MOST]
         more = len(fitting) - len(self._listed)
-        self._more.display = more > 0
-        self._more.show(Content.styled(f"and {more:,} more · type to filter", MUTED))
+        self._more.display = more > 0 or not fitting
+        said = f"and {more:,} more · type to filter" if fitting else "None has these words."
+        self._more.show(Content.styled(said, MUTED))
         self._options.clear_options()
         self._options.add_options([Option(_row(one)) for one in self._listed])
         at = next((row for row, one in enumerate(self._listed) if one.name == self._current), 0)

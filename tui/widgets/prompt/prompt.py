@@ -92,6 +92,20 @@ class PromptBox(Editor):
         found = found or UNFINISHED_NAME.search(line)
         return found[0].strip() if found else ""
 
+    def begin_name(self, sign: str) -> None:
+        """Insert `@` at the cursor, or `/` at the start: its list opens as if it was typed."""
+        self.focus()
+        if sign == "/":
+            if not self.text.startswith("/"):
+                self.insert("/ " if self.text else "/", (0, 0))
+            self.move_cursor((0, 1))
+        else:
+            row, column = self.cursor_location
+            before, after = self.document.get_line(row)[:column], self.document.get_line(row)[column:]
+            self.insert(f"{' ' if before[-1:].strip() else ''}{sign}{' ' if after[:1].strip() else ''}")
+            if after[:1].strip():
+                self.move_cursor_relative(columns=-1)
+
     def offer(self, word: str, offered: Sequence[CatalogItem], *, finish: bool = False) -> None:
         """Show completions of `word` if it is still before the cursor; `finish`: insert a single one."""
         if self.unfinished != word or not self.has_focus:
@@ -107,7 +121,8 @@ class PromptBox(Editor):
         word, (row, column) = self.unfinished, self.cursor_location
         if word:
             whole = f'"{name}"' if " " in name else name
-            space = "" if name.endswith("/") else " "
+            after = self.document.get_line(row)[column : column + 1]
+            space = "" if name.endswith("/") or after else " "
             self.replace(f"{word[0]}{whole}{space}", (row, column - len(word)), (row, column))
 
     @on(Editor.SelectionChanged)
