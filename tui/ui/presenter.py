@@ -10,37 +10,34 @@ from typing import TYPE_CHECKING, assert_never
 
 from textual.content import Content
 
-from tui.backends import NAMES, SERVE
+from tui.backends import SERVE
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionStatus
-from tui.core.model import Failure, Idle, Request, Session
-from tui.core.sanitize import excerpt, single_line
+from tui.core.model import Failure
+from tui.core.sanitize import excerpt
 from tui.core.session_state import SessionState, SessionStates
 from tui.core.turn import Turn
 from tui.net.pacing import Slice
 from tui.ui.backlog import Backlog, is_outcome
+from tui.ui.heading import heading_of, server_name
 from tui.ui.main_screen import MainScreen
 from tui.ui.paced_redraw import PacedRedraw
+from tui.ui.pending_prompts import show_pending
 from tui.ui.prompt_controller import PromptController
+from tui.ui.request_display import RequestDisplay
 from tui.ui.turn_end_notes import TurnEndNotes
+from tui.ui.turn_line import TurnLine
+from tui.widgets.base.static_text import ERROR
 from tui.widgets.requests.outcome_text import Outcomes
 from tui.widgets.requests.panel import RequestPanel
-from tui.widgets.status.header import Heading
-from tui.widgets.status.turn_status import missing_session_text, undone_text
 from tui.widgets.status.welcome import welcome_text
 from tui.widgets.transcript.notes import NOTES_KEPT
 
 if TYPE_CHECKING:
     from tui.client.client import Client
 
-UNTITLED = "new session"
-"""Title shown for a session until the server names it."""
-OTHERS = object()
-"""Placeholder for a turn that another client started."""
 LONGEST_REST = 0.5
 """Maximum seconds between two slices while changes arrive faster than they can be shown."""
-SERVER = 40
-"""Maximum characters of a server's name and version."""
 
 
 class Presenter:
@@ -72,11 +69,10 @@ class Presenter:
         self._changes = Backlog()
         self._up = self._ever_up = False
         self._end_notes = TurnEndNotes(client, main.transcript)
-        self._to_abort: Turn | None = None
-        self._abort_until = float("-inf")
+        self._turn_line = TurnLine(client, main)
+        self.requests = RequestDisplay(client, main, notify)
         self.stopped = False
         self._standings = SessionStates(client.store, client.turn, client.turns.patience)
-        self._choices = client.choices
         self.outcomes = Outcomes()
         self.refresh_dialog: Callable[[], None] | None = None
         self._showing = self._overlay_stale = False
@@ -170,16 +166,13 @@ class Presenter:
 
     def arm_abort(self, turn: Turn | None, until: float) -> None:
         """Until this time of the client's clock, while the turn runs, show that one more Esc aborts it."""
-        self._to_abort, self._abort_until = turn, until
+        self._turn_line.arm_abort(turn, until)
         self._show_turn_line()
 
     @property
     def server(self) -> str:
         """Display name of the server's family, and its version; "" before the first connection."""
-        traits, server = self._client.traits, self._client.server
-        if traits is None or server is None:
-            return ""
-        return single_line(f"{NAMES.get(traits.family, traits.family)} {server.version}", SERVER)
+        return server_name(self._client.traits, self._client.server)
 
     @property
     def gone(self) -> bool:
@@ -189,12 +182,6 @@ class Presenter:
     def standing_of(self, session_id: str) -> SessionState:
         """Return the current state of a session."""
         return self._standings.of(session_id, self._client.now())
-
-    def waited_in(self, session_id: str) -> float | None:
-        """Return the seconds that the session's oldest request has waited; None if it has no request."""
-        since = self._main.panel.book.since
-        known = [since[one.id] for one in self._client.store.requests_of(session_id) if one.id in since]
-        return self._client.now() - min(known) if known else None
 
     def show_line(self) -> None:
         """Update what depends on the connection, after it changed."""
@@ -334,7 +321,7 @@ class Presenter:
             case c.FailureSeen(session_id, failure):
                 self._standings.record_failure(session_id, failure)
                 if not self._is_outdated(change) and not self._reported_elsewhere(session_id, failure):
-                    self._main.transcript.note(Content.styled(f"✗ {excerpt(failure.message)}", "$error"))
+                    self._main.transcript.note(Content.styled(f"✗ {excerpt(failure.message)}", ERROR))
             case c.PlanChanged():
                 self._draw_once(self._show_plan)
             case _:
@@ -346,32 +333,7 @@ class Presenter:
 
     def _show_turn_line(self, line: ConnectionStatus | None = None) -> None:
         line = line or self._client.line()
-        now, turn = self._client.now(), self._client.turn(self.session_id or "")
-        runs = turn is not None and not turn.over
-        self._main.show_running(runs, takes_now=self._writing.takes_now)
-        busy = not isinstance(self._client.store.status(self.session_id or ""), Idle)
-        self._main.plan.show_turn(turn if runs else OTHERS if busy else None)
-        if runs and turn is self._to_abort and now < self._abort_until:
-            self._main.turn_line.show_text(Content.styled("Esc once more aborts the turn", "bold $warning"))
-            return
-        if self.gone and (turn is None or turn.over):
-            transcript = self._client.store.transcript(self.session_id or "")
-            readable = transcript is not None and bool(transcript.messages)
-            shown = self.session_id or ""
-            never_seen = self._client.store.deleted[shown] == Session(shown, "")
-            unknown = single_line(shown, SERVER) if never_seen else ""
-            self._main.turn_line.show_text(missing_session_text(line, readable=readable, unknown=unknown))
-            return
-        undone = self._client.store.undone(self.session_id or "")
-        if undone and not runs and line.up:
-            transcript = self._client.store.transcript(self.session_id or "")
-            messages = {} if transcript is None else transcript.messages
-            prompts = sum(messages[message_id].role == "user" for message_id in undone)
-            self._main.turn_line.show_text(undone_text(prompts))
-            return
-        trouble = None if turn is None else self._client.turns.diagnose(turn)
-        abort = self._client.aborts.progress(self.session_id or "")
-        self._main.turn_line.show_turn(turn, trouble, line, now, self._client.server_now(), abort)
+        self._turn_line.show(self.session_id or "", line, takes_now=self._writing.takes_now)
 
     def _show_undone(self) -> None:
         """Redraw the transcript if this or another client changed what is undone."""
@@ -390,31 +352,11 @@ class Presenter:
             self._show_turn_line()
 
     def _show_all_pending(self) -> None:
-        for turn in self._client.turns.of(self.session_id or ""):
-            self._show_pending(turn)
-
-    def _show_pending(self, turn: Turn) -> None:
-        """Show a prompt that is being sent, under the id that the server will use for it."""
-        if turn.prompt is None or turn.over:
-            return
-        if turn.prompt_id != turn.prompt.message_id:
-            self._main.transcript.drop_pending(turn.prompt.message_id)
-        transcript = self._client.store.transcript(turn.session_id)
-        if transcript is None or not transcript.parts_of(turn.prompt_id):
-            self._main.transcript.show_pending(turn.prompt_id, turn.prompt.text)
+        show_pending(self._client, self._main.transcript, self.session_id or "")
 
     def _tell_outcome(self, closed: c.RequestClosed | c.ReplyStatusChanged, words: Content | None) -> None:
-        """Show a request's outcome in the transcript if it belongs to the session on the screen, else as a notice."""
-        if words is None or self._is_outdated(closed):
-            return
-        request = closed.request
-        if self.session_id is not None and self._client.store.is_within(request.session_id, self.session_id):
-            self._main.transcript.note(words, request.call_id or "")
-        else:
-            store, session_id = self._client.store, request.session_id
-            session = store.sessions.get(session_id) or store.deleted.get(session_id)
-            where = single_line(session.title, SERVER) if session is not None else ""
-            self._notify(c.Notice(f"{where or UNTITLED}\n{words.plain.removeprefix('· ')}"))
+        if words is not None and not self._is_outdated(closed):
+            self.requests.show_outcome(closed.request, words, self.session_id)
 
     def _is_outdated(self, change: c.Change) -> bool:
         """Whether so many newer notes are queued that this one would be dropped."""
@@ -431,53 +373,13 @@ class Presenter:
 
     def show_heading(self) -> None:
         """Update title, agent, model and usage in the header."""
-        store, shown = self._client.store, self.session_id or ""
-        session = store.sessions.get(shown) or store.deleted.get(shown)
-        title = (session.title.replace("\n", " ").strip() or UNTITLED) if session is not None else ""
-        parent = self._client.store.sessions.get(session.parent_id or "") if session is not None else None
-        if parent is not None:
-            title = f"{parent.title.strip() or UNTITLED} › {title}"
-        tokens, cost = self._spent()
-        choice = self._choices.of(self.session_id or "")
-        model = (choice.model or "").rpartition("/")[2]
-        who = " · ".join(name for name in (choice.agent or self._agent(), model) if name)
-        self._main.health.show_heading(Heading(single_line(title), single_line(who), tokens, cost))
-
-    def _spent(self) -> tuple[int, float]:
-        """Return tokens and dollars of the session: the server's sum, else that of the loaded messages."""
-        session = self._client.store.sessions.get(self.session_id or "")
-        if session is not None and session.tokens:
-            return session.tokens, session.cost
-        transcript = self._client.store.transcript(self.session_id or "")
-        return transcript.usage_totals() if transcript is not None else (0, 0.0)
+        self._main.health.show_heading(heading_of(self._client.store, self._client.choices, self.session_id or ""))
 
     def _show_plan(self) -> None:
         self._main.plan.show_todos(self._client.store.todos(self.session_id or ""))
 
-    def _agent(self) -> str:
-        transcript = self._client.store.transcript(self.session_id or "")
-        return "" if transcript is None else transcript.newest_agent()
-
-    def _asker(self, request: Request) -> str:
-        """Return the name of the agent that asks: of the session on the screen, or of a child session."""
-        if request.session_id == self.session_id:
-            return self._agent()
-        session = self._client.store.sessions.get(request.session_id)
-        named = "" if session is None else session.agent or single_line(session.title, SERVER)
-        return named or "a child session"
-
     def _show_requests(self) -> None:
-        traits = self._client.traits
-        self._main.panel.reject_with_reason = traits is None or traits.reject_with_reason
-        waiting = self._client.store.requests
-        for request in waiting.values():
-            waited = 0.0 if request.asked is None else max(0.0, self._client.server_now() - request.asked)
-            self._main.panel.book.since.setdefault(request.id, self._client.now() - waited)
-        self._main.waiting = len(waiting) + self._client.store.requests_not_loaded
-        requests = self._client.store.requests_of(self.session_id) if self.session_id else []
-        if self._main.panel.show_requests(requests, {one.session_id: self._asker(one) for one in requests}):
-            self._main.request_appeared()
-        self._main.refresh_hints()
+        self.requests.show(self.session_id)
         self._draw_overlay()
 
     def _draw_overlay(self) -> None:

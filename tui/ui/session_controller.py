@@ -80,7 +80,7 @@ class SessionController:
             edits=traits is not None and traits.edits_sessions,
             line_up=lambda: self._client.line().up,
             kept=self._gone_with_words,
-            waited=self._presenter.waited_in,
+            waited=self._presenter.requests.waited_in,
         )
         picker.more = lambda search, cursor: self._work(self._list(picker, search, cursor), "list")
         self._picker = picker

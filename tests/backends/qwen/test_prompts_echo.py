@@ -2,9 +2,10 @@
 
 import pytest
 
+from tui.backends.qwen.echoes import Echo
 from tui.backends.qwen.followed_session import FollowedSession
 from tui.backends.qwen.prompts import EchoPosition, find_prompt
-from tui.backends.qwen.session_reducer import Echo, SessionReducer
+from tui.backends.qwen.session_reducer import SessionReducer
 from tui.core.model import Prompt
 
 MINE = frozenset({"client_1"})

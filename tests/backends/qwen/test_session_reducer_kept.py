@@ -8,11 +8,12 @@ import pytest
 from tests.backends.qwen.test_session_reducer import call, frame, words
 from tui.backends.decoding import LONGEST_ID, read
 from tui.backends.qwen import schema as wire
+from tui.backends.qwen.echoes import COMPARED
 from tui.backends.qwen.followed_session import FollowedSession
 from tui.backends.qwen.prompts import EchoPosition, find_prompt
 from tui.backends.qwen.requests import KEPT_BYTES
 from tui.backends.qwen.running_turn import CALLS_KEPT, LARGE, RunningTurn
-from tui.backends.qwen.session_reducer import COMPARED, QUEUE_KEPT, SessionReducer
+from tui.backends.qwen.session_reducer import QUEUE_KEPT, SessionReducer
 from tui.core import events as e
 from tui.core.model import Prompt, ToolPart
 

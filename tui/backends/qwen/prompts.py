@@ -14,9 +14,9 @@ from tui.backends.client_identity import ClientIdentity
 from tui.backends.decoding import decode, read, string
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.catalog import QwenCatalog
+from tui.backends.qwen.echoes import Echo, compared
 from tui.backends.qwen.followed_session import FollowedSession, LoadedSession
 from tui.backends.qwen.session_loader import SessionLoader
-from tui.backends.qwen.session_reducer import Echo, compared
 from tui.core.model import Prompt
 from tui.core.sanitize import sanitize
 from tui.net.errors import HttpStatusError, NotFound

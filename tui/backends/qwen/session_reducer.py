@@ -8,11 +8,9 @@ turn's end; of several token counts the last one counts.
 Without I/O and clock.
 """
 
-import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tui.backends.decoding import LONGEST_ID, read, shortened, string, todos
@@ -20,6 +18,7 @@ from tui.backends.numbers import moment
 from tui.backends.qwen import background_turns as background
 from tui.backends.qwen import requests as requests
 from tui.backends.qwen import schema as wire
+from tui.backends.qwen.echoes import ECHOES_KEPT, Echo, compared
 from tui.backends.qwen.requests import OpenRequests
 from tui.backends.qwen.running_turn import CALLS_KEPT, JUST_AFTER, Kind, RunningTurn
 from tui.backends.qwen.tool_calls import BROKEN_OFF, remembered, why_early, why_failed
@@ -30,37 +29,10 @@ from tui.core.store import Store
 
 log = logging.getLogger(__name__)
 
-ECHOES_KEPT = 200
-"""Limit of stored prompts, in which one whose 202 was lost is searched."""
 QUEUE_KEPT = 1_000
 """Limit of prompts known to wait in the server's queue."""
-COMPARED = 10_000
-"""Characters from which on only the digest of a prompt's text is kept."""
 UNFINISHED_KEPT = 100
 """Limit of stored calls of earlier turns whose result may still arrive."""
-
-
-@dataclass(frozen=True, slots=True)
-class Echo:
-    """A prompt that the server has: running, ended, or in the server's queue. `id` is that of its event.
-
-    Turns that the server started itself are included, without text. `text` is what `compared` makes of it.
-    """
-
-    prompt_id: str
-    text: str
-    author: str
-    id: int
-
-
-def compared(text: str) -> str:
-    """What is compared of a prompt's text: of a long one its digest."""
-    text = text.strip()
-    if len(text) <= COMPARED:
-        return text
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 CLOSED = ("session_closed", "-32602")
 """Codes of a prompt ended by closing its session; the second is JSON-RPC's *invalid params*."""
 
