@@ -1,30 +1,38 @@
 """Mutation testing: `make mutants` runs the tests of a package on code with one small fault each.
 
-mutmut makes the faults (mutants); what it may not change is in `[tool.mutmut]` of pyproject.toml. Sentences (strings
-with a space) are left out, too: they are no behaviour. A sample is drawn by a seed, at most one mutant per line and as
-many of each package, and run only against the tests of that package, those named like the module first. A mutant that
-no test notices is checked with mypy. The working tree is not changed: each job has a copy in a temporary folder.
+mutmut makes the faults (mutants); what it may not change is in `[tool.mutmut]` of pyproject.toml. A sample is drawn by a
+seed, at most one mutant per line and as many of each package. A mutant that no test notices is checked with mypy.
+
+Each package's tests run once on unchanged code, to record which of them execute which line. A mutant runs against those
+that execute its statement, the test files named like its module first; where module or class level is changed, against
+all of the package. The working tree is not changed: each job has a copy in a temporary folder, where each run is a fork
+of a process that has imported the libraries.
 """
 
+import ast
 import difflib
+import importlib
+import json
+import multiprocessing
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
 
 import click
+import coverage
 import libcst as cst
+import pytest
 from libcst.metadata import MetadataWrapper
 from mutmut.configuration import config
 from mutmut.mutation.file_mutation import Mutation, MutationVisitor
@@ -33,21 +41,44 @@ from mutmut.mutation.pragma_handling import get_ignored_lines
 
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.txt")
 RESULTS = Path("build/mutants")
-COPIED = ("tui", "server_stub", "tests", "docs", "pyproject.toml")
+TESTS = {"client": ("tests/client", "tests/api")}
+"""Where the tests of a package are, if not only in the folder of its name."""
+COPIED = ("tui", "server_stub", "tests", "docs", "pyproject.toml", ".mypy_cache")
 VERDICTS = ("killed", "timeout", "mypy", "survived", "equivalent")
-COMPILE_NOTHING = {"PYTHONDONTWRITEBYTECODE": "1"}
+CODE = ("tests", "tui", "server_stub")
+LIBRARIES = (
+    "asyncio",
+    "hypothesis",
+    "httpx",
+    "httpx_sse",
+    "msgspec",
+    "pexpect",
+    "pyte",
+    "sqlite3",
+    "textual.app",
+    "textual.pilot",
+    "textual.widgets",
+    "starlette.routing",
+    "uvicorn.protocols.http.h11_impl",
+)
+TIMEOUT = 60
+"""Seconds for one test."""
 TIMED_OUT = re.compile(r"Failed: Timeout \(>", re.MULTILINE)
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """`diff` is its changed lines, without indentation; `code` is the whole mutated file."""
+    """`diff` is its changed lines, without indentation; `code` is the whole mutated file.
+
+    `statement`: the lines of the statement that is changed, in the original file.
+    """
 
     path: Path
     line: int
     diff: str
     code: str
+    statement: range = range(0)
 
     @property
     def key(self) -> str:
@@ -79,11 +110,7 @@ def mutations(path: Path) -> tuple[cst.Module, list[Mutation]]:
     wrapper = MetadataWrapper(cst.parse_module(source))
     visitor = Visitor(mutation_operators, get_ignored_lines(str(path), source, wrapper))
     module = wrapper.visit(visitor)
-    return module, [one for one in visitor.mutations if not _is_sentence(one.original_node)]
-
-
-def _is_sentence(node: cst.CSTNode) -> bool:
-    return isinstance(node, cst.SimpleString) and " " in node.value
+    return module, visitor.mutations
 
 
 def sample(paths: Iterable[Path], count: int, seed: str) -> Iterator[Mutant]:
@@ -109,7 +136,14 @@ def _mutant(path: Path, module: cst.Module, mutation: Mutation) -> Mutant:
     (_, old, _, new, _), (_, _, old_end, _, new_end) = blocks[0], blocks[-1]
     removed = [f"- {line.strip()}" for line in before[old:old_end]]
     added = [f"+ {line.strip()}" for line in after[new:new_end]]
-    return Mutant(path, old + 1, "\n".join(removed + added), code)
+    return Mutant(path, old + 1, "\n".join(removed + added), code, _statement(module.code, old + 1))
+
+
+def _statement(code: str, line: int) -> range:
+    spans = [
+        range(one.lineno, (one.end_lineno or 0) + 1) for one in ast.walk(ast.parse(code)) if isinstance(one, ast.stmt)
+    ]
+    return min((span for span in spans if line in span), key=len)
 
 
 def equivalents() -> dict[str, str]:
@@ -118,71 +152,182 @@ def equivalents() -> dict[str, str]:
     return {key: reason for key, _, reason in entries if key}
 
 
+@dataclass(frozen=True)
+class Run:
+    """The tests of `files` except `skipped` (ids), with at most `seconds` of processor time."""
+
+    mutant: Mutant
+    files: list[str]
+    skipped: set[str]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the tests of a package do on unchanged code.
+
+    `seconds`: of processor time, by test. `executed`: the tests that execute a line, by path and line; "" stands for an
+    import. `failed`: tests that prove nothing about a mutant.
+    """
+
+    seconds: dict[str, float]
+    executed: dict[str, dict[int, set[str]]]
+    failed: set[str] = field(default_factory=set)
+
+    def run_of(self, mutant: Mutant) -> Run:
+        lines = self.executed.get(str(mutant.path), {})
+        found = {test for line in mutant.statement for test in lines.get(line, ())}
+        tests = (set(self.seconds) if "" in found else found) - self.failed
+        costs: defaultdict[str, float] = defaultdict(float)
+        for test in tests:
+            costs[test.partition("::")[0]] += self.seconds[test]
+        same_name = f"test_{mutant.path.stem}"
+        files = sorted(costs, key=lambda file: (not Path(file).name.startswith(same_name), costs[file]))
+        return Run(mutant, files, set(self.seconds) - tests, 20 + 5 * sum(costs.values()))
+
+
+class Recording:
+    """A plugin of pytest that records a baseline."""
+
+    def __init__(self, measured: coverage.Coverage) -> None:
+        self._measured = measured
+        self.seconds: dict[str, float] = {}
+        self.failed: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        began = time.process_time()
+        self._measured.switch_context(item.nodeid)
+        try:
+            return (yield)
+        finally:
+            self._measured.switch_context("")
+            self.seconds[item.nodeid] = time.process_time() - began
+
+
+class Selection:
+    """A plugin of pytest that leaves out `skipped` tests."""
+
+    def __init__(self, skipped: set[str]) -> None:
+        self._skipped = skipped
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.nodeid not in self._skipped]
+
+
 class Job:
-    """A copy of the code, in which one mutant at a time is tested."""
+    """A copy of the code, in which one mutant at a time is tested. Its process runs on one processor.
 
-    def __init__(self, folder: Path) -> None:
+    (Tests on virtual time stay on one anyway, each process on the first that it may use.)
+    """
+
+    def __init__(self, folder: Path, number: int) -> None:
         self._folder = folder
+        if hasattr(os, "sched_setaffinity"):  # Linux
+            processors = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, {processors[number % len(processors)]})
+        os.chdir(folder)
+        sys.path.insert(0, str(folder))
+        for name in [name for name in sys.modules if name.partition(".")[0] in CODE]:
+            del sys.modules[name]  # of the working tree
+        for name in LIBRARIES:
+            importlib.import_module(name)
 
-    def baseline(self, package: str) -> float:
-        """The seconds that the tests of a package take on unchanged code. Exits if one fails."""
-        began = time.monotonic()
-        code, output = self._run(["pytest", *_options(300), f"tests/{package}"], 3600)
-        if code != 0:
-            sys.exit(f"tests/{package} fails without a mutant:\n{output[-3000:]}")
-        return time.monotonic() - began
+    def baseline(self, package: str) -> Baseline:
+        """Raises RuntimeError if the tests cannot run."""
+        written = self._folder / f"{package}.json"
 
-    def test(self, mutant: Mutant, seconds: float) -> Result:
+        def record() -> int:
+            sys.dont_write_bytecode = False
+            measured = coverage.Coverage(data_file=None, include=[f"tui/{package}/*"], config_file=False)
+            recording = Recording(measured)
+            measured.start()
+            code = pytest.main([*_options(300), *TESTS.get(package, [f"tests/{package}"])], [recording])
+            measured.stop()
+            data = measured.get_data()
+            executed = {
+                str(Path(path).relative_to(self._folder)): data.contexts_by_lineno(path)
+                for path in data.measured_files()
+            }
+            written.write_text(json.dumps([recording.seconds, executed, recording.failed]), encoding="utf-8")
+            return code
+
+        code, output = self._fork(record, 3600)
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            raise RuntimeError(f"tests of {package} do not run:\n{output[-3000:]}")
+        seconds, executed, failed = json.loads(written.read_text(encoding="utf-8"))
+        return Baseline(
+            seconds,
+            {path: {int(line): set(tests) for line, tests in lines.items()} for path, lines in executed.items()},
+            set(failed),
+        )
+
+    def test(self, run: Run) -> Result:
+        mutant = run.mutant
+
+        def pytest_main() -> int:
+            sys.dont_write_bytecode = True
+            return pytest.main(["-x", *_options(TIMEOUT), *run.files], [Selection(run.skipped)]) if run.files else 0
+
         target = self._folder / mutant.path
         source, times = target.read_bytes(), target.stat()
         target.write_text(mutant.code, encoding="utf-8")
         try:
-            code, output = self._run(
-                ["pytest", *_options(seconds), *_tests_of(mutant.path)], 2 * seconds, **COMPILE_NOTHING
-            )
-            if code is None or TIMED_OUT.search(output):
+            code, output = self._fork(pytest_main, run.seconds)
+            if code < 0 or TIMED_OUT.search(output):
                 return Result(mutant, "timeout")
             if code:
                 failed = FAILED.search(output)
                 return Result(mutant, "killed", failed[1] if failed else output.strip().rpartition("\n")[2])
-            code, output = self._run(["mypy", str(mutant.path)], 600)
-            return Result(mutant, "mypy", output.partition("\n")[0]) if code else Result(mutant, "survived")
+            done = subprocess.run([sys.executable, "-m", "mypy", str(mutant.path)], capture_output=True, text=True)
+            if done.returncode:
+                return Result(mutant, "mypy", done.stdout.partition("\n")[0])
+            return Result(mutant, "survived", "" if run.files else "no test executes it")
         finally:
             target.write_bytes(source)
             os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))  # so that its compiled form is valid again
 
-    def _run(self, arguments: list[str], seconds: float, **environment: str) -> tuple[int | None, str]:
-        """Run a module of this Python; return its exit code, None if it took too long, and its output."""
+    def _fork(self, run: Callable[[], int], seconds: float) -> tuple[int, str]:
+        """Call `run` in a new process, with a limit of processor time; return its exit code and output."""
         with tempfile.TemporaryFile("w+", errors="replace") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
-                cwd=self._folder,
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
+            process = os.fork()
+            if not process:
+                code = 1
+                try:
+                    os.setpgid(0, 0)
+                    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
+                    for descriptor in (1, 2):
+                        os.dup2(output.fileno(), descriptor)
+                    code = run()
+                finally:
+                    sys.stdout.flush()
+                    os._exit(code)
+            _, status = os.waitpid(process, 0)
             try:
-                code: int | None = process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                code = None
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+                os.killpg(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # no process of its own is left
             output.seek(0)
-            return code, output.read()
+            return os.waitstatus_to_exitcode(status), output.read()
 
 
 def _options(seconds: float) -> list[str]:
-    return ["-q", "-x", "-p", "no:cacheprovider", "-m", "not real and not chaos", f"--timeout={seconds:.0f}"]
-
-
-def _tests_of(path: Path) -> list[str]:
-    """The test files named like the module, then all of its package."""
-    package = Path("tests", path.parts[1])
-    return [*map(str, sorted(package.rglob(f"test_{path.stem}*.py"))), str(package)]
+    warnings = "ignore::pytest.PytestAssertRewriteWarning"  # of libraries that are imported already
+    return [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not real and not chaos",
+        "-W",
+        warnings,
+        "--hypothesis-seed=1",
+        f"--timeout={seconds:.0f}",
+    ]
 
 
 def table(results: list[Result]) -> str:
@@ -205,6 +350,28 @@ def listed(results: list[Result]) -> str:
     )
 
 
+_job: Job
+"""That of this process, a worker."""
+
+
+def _begin(scratch: str, numbers: "multiprocessing.SimpleQueue[int]") -> None:
+    global _job
+    number = numbers.get()
+    folder = Path(scratch, str(number))
+    for name in filter(os.path.exists, COPIED):
+        copy = shutil.copytree if Path(name).is_dir() else shutil.copy2
+        copy(name, folder / name)
+    _job = Job(folder, number)
+
+
+def _baseline(package: str) -> Baseline:
+    return _job.baseline(package)
+
+
+def _test(run: Run) -> Result:
+    return _job.test(run)
+
+
 @click.command()
 @click.option("--seed", default="1", show_default=True, help="Draws the sample.")
 @click.option("--count", default=160, show_default=True, help="Mutants, as many of each package.")
@@ -214,42 +381,28 @@ def main(seed: str, count: int, jobs: int, packages: tuple[str, ...]) -> None:
     """Run the tests on a sample of mutants, and write the result to build/mutants."""
     began = time.monotonic()
     sources = [path for path in config().source_paths if path.name in packages or not packages]
-    known, results, free = equivalents(), list[Result](), SimpleQueue[Job]()
-
-    def tested(mutant: Mutant, seconds: float) -> None:
-        job = free.get()
-        try:
-            result = job.test(mutant, seconds)
-        finally:
-            free.put(job)
-        results.append(result)
-        click.echo(f"{result.verdict:10} {mutant.path}:{mutant.line} {result.by}")
-        if result.verdict == "survived":
-            click.echo(mutant.diff)
-
-    drawn = [list(sample(source.rglob("*.py"), count // len(sources), seed)) for source in sources]
-    with tempfile.TemporaryDirectory(prefix="mutants-") as scratch, ThreadPoolExecutor(jobs) as pool:
-        folders = [Path(scratch, str(number)) for number in range(jobs)]
-        for name in COPIED:
-            copy = shutil.copytree if Path(name).is_dir() else shutil.copy2
-            copy(name, folders[0] / name)
-        baselines = list(pool.map(Job(folders[0]).baseline, [source.name for source in sources]))
-        for folder in folders[1:]:
-            shutil.copytree(folders[0], folder)  # with the compiled modules
-        for folder in folders:
-            free.put(Job(folder))
-        waiting = []
-        for mutants, baseline in zip(drawn, baselines, strict=True):
-            for mutant in mutants:
-                if mutant.key in known:
-                    results.append(Result(mutant, "equivalent", known[mutant.key]))
-                else:
-                    waiting.append(pool.submit(tested, mutant, 30 + 3 * baseline))
-        try:
-            for one in waiting:
-                one.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    drawn = [mutant for source in sources for mutant in sample(source.rglob("*.py"), count // len(sources), seed)]
+    known = equivalents()
+    results = [Result(mutant, "equivalent", known[mutant.key]) for mutant in drawn if mutant.key in known]
+    forking = multiprocessing.get_context("fork")
+    numbers = forking.SimpleQueue()
+    for number in range(jobs):
+        numbers.put(number)
+    with (
+        tempfile.TemporaryDirectory(prefix="mutants-") as scratch,
+        forking.Pool(jobs, _begin, (scratch, numbers)) as pool,
+    ):
+        names = [source.name for source in sources]
+        baselines = dict(zip(names, pool.map(_baseline, names, chunksize=1), strict=True))
+        for baseline in baselines.values():
+            for test in baseline.failed:
+                click.echo(f"left out, because it fails without a mutant: {test}")
+        waiting = [baselines[mutant.package].run_of(mutant) for mutant in drawn if mutant.key not in known]
+        for result in pool.imap_unordered(_test, waiting):
+            results.append(result)
+            click.echo(f"{result.verdict:10} {result.mutant.path}:{result.mutant.line} {result.by}")
+            if result.verdict == "survived":
+                click.echo(result.mutant.diff)
     RESULTS.mkdir(parents=True, exist_ok=True)
     report = f"seed {seed}, {time.monotonic() - began:.0f} s\n\n{table(results)}"
     (RESULTS / f"{seed}.txt").write_text(f"{report}\n\n{listed(results)}\n", encoding="utf-8")
