@@ -1,7 +1,7 @@
 """Mutation testing: `make mutants` runs the tests of a package on code with one small fault each.
 
-mutmut makes the faults (mutants); what it may not change is in `[tool.mutmut]` of pyproject.toml. A sample is drawn by a
-seed, at most one mutant per line and as many of each package. A mutant that no test notices is checked with mypy.
+mutmut makes the faults (mutants); what it may not change is in `[tool.mutmut]` of pyproject.toml. A sample is drawn by
+a seed, at most one mutant per line and as many of each package. A mutant that no test notices is checked with mypy.
 
 Each package's tests run once on unchanged code, to record which of them execute which line. A mutant runs against those
 that execute its statement, the test files named like its module first; where module or class level is changed, against

@@ -326,6 +326,27 @@ async def test_an_abort_after_the_end_is_reported_as_too_late(
 
 
 @through_relay
+async def test_a_restarted_client_knows_that_its_abort_reached_the_server(
+    harness: AbortHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await harness.running("FLOOD 20 5")
+
+    async def take(session_id: str) -> None:
+        """As on a server that accepts an abort and does not end the turn."""
+
+    monkeypatch.setattr(harness.person.client._connection.backend(), "abort", take)
+    harness.person.abort()
+    await wait_until(lambda: harness.progress() == AbortProgress("delivered"), what="the abort")
+    await harness.person.killed()
+    sent.turn = None
+    await asyncio.sleep(8)
+    await harness.sit_down()
+    assert (await harness.over(sent, within=30)).state is TurnState.FINISHED
+    await wait_until(lambda: harness.notices, what="a notice")
+    assert harness.notices == ["The turn ended by itself before it could be aborted."]
+
+
+@through_relay
 async def test_a_prompt_written_after_an_abort_is_sent_when_the_turn_has_ended(harness: AbortHarness) -> None:
     sent = await harness.running()
     prompts, session_id = harness.person.client.prompts, harness.person.session_id

@@ -7,6 +7,8 @@ import pytest
 
 from server_stub.faults.kinds import parse
 from tests.client_harness import ClientHarness, on_virtual_time
+from tests.waiting import wait_until
+from tui.client.client import Client
 from tui.client.polling import CHECK_EVERY
 from tui.core import changes as c
 from tui.core.events import MessagesLoaded, Resynced
@@ -166,6 +168,44 @@ async def test_messages_can_be_undone_and_restored_until_the_next_prompt(harness
     assert store.undone(session) == set()
     assert second not in await harness.prompts_stored()
     assert await harness.matches_server()
+
+
+@on_virtual_time()
+async def test_sessions_are_renamed_copied_and_deleted_without_waiting_for_events(harness: ClientHarness) -> None:
+    client, session_id = harness.client, harness.session_id
+    harness.arm("mute-events")
+    await client.editing.rename(session_id, "another title")
+    assert client.store.sessions[session_id].title == "another title"
+    copy = await client.editing.fork(session_id)
+    assert copy.id != session_id
+    assert client.store.sessions[copy.id] == copy
+    await client.editing.delete(copy.id)
+    assert copy.id in client.store.deleted
+    assert {session.id for session in await client.list_sessions()} == {session_id}
+
+
+@on_virtual_time()
+async def test_a_new_session_is_opened_without_fetching_it(harness: ClientHarness) -> None:
+    client = harness.client
+    session = await client.new_session("new")
+    harness.requests_sent.clear()
+    await client.open_session(session.id, is_new=True)
+    assert harness.requests_sent == []
+    transcript = client.store.transcript(session.id)
+    assert transcript is not None
+    assert (transcript.loaded, transcript.cursor) == (True, None)
+    assert client.journal.last_session() == session.id
+
+
+@on_virtual_time()
+async def test_the_clients_directory_is_that_of_its_new_sessions(harness: ClientHarness) -> None:
+    client = Client(
+        harness.client.address, harness.client._open_http, directory="/elsewhere", clocks=harness.client._clocks
+    )
+    client.start()
+    await wait_until(lambda: client.synced, what="the connection")
+    assert (await client.new_session("new")).directory == "/elsewhere"
+    await client.close()
 
 
 @on_virtual_time()

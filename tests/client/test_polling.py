@@ -44,6 +44,44 @@ class Refusing:
             raise HttpStatusError(503)
 
 
+class Answering:
+    """A backend and a resync that count what the poller asks for."""
+
+    traits = Traits("opencode")
+
+    def __init__(self) -> None:
+        self.pings = self.checks = self.retries = 0
+
+    async def ping(self) -> float:
+        self.pings += 1
+        return 0.01
+
+    async def check_missed_changes(self) -> None:
+        self.checks += 1
+
+    async def failed(self) -> None:
+        self.retries += 1
+
+
+async def test_periodic_requests_stop_in_an_outage_and_resume_after_it() -> None:
+    time, server = FakeTime(), Answering()
+    connection = FakeServer(server, time)
+    ports = fake_ports(connection, time)
+    poller = Poller(Store(), ConnectionMonitor(), cast(Resync, server), ResponsivenessTracker(), ports)
+    running = [asyncio.create_task(one) for one in poller.tasks()]
+    await time.advance(60)
+    assert (server.pings, server.checks, server.retries) == (6, 2, 6)
+    connection.up.clear()  # while each waits for its next time
+    await time.advance(600)
+    assert (server.pings, server.checks, server.retries) == (6, 2, 6)
+    connection.up.set()
+    await time.advance(60)
+    assert (server.pings, server.checks, server.retries) == (12, 4, 12)
+    for one in running:
+        one.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
 def start_heartbeats(poller: Poller) -> "asyncio.Task[None]":
     *others, beat = poller.tasks()
     for other in others:

@@ -63,6 +63,30 @@ async def test_a_session_opened_during_the_last_fetch_is_fetched_too() -> None:
     assert isinstance(events[-1], e.Resynced)
 
 
+class Slow(Fetched):
+    """A backend whose messages arrive in pieces; `received` has the number of bytes shown after each."""
+
+    loadings: LoadingTracker
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.received: list[int] = []
+
+    async def messages(self, session_id: str, **options: Any) -> e.MessagesLoaded:
+        for count in (100, 200):
+            options["on_bytes"](count)
+            self.received.append(self.loadings.of(session_id).received)
+        return await super().messages(session_id)
+
+
+async def test_the_bytes_of_a_fetch_are_shown_while_it_runs() -> None:
+    backend = Slow(Store())
+    backend.loadings = LoadingTracker(ignore)
+    await resync_of(Store(), backend, loadings=backend.loadings).session("ses_1")
+    assert backend.received == [100, 200]
+    assert backend.loadings.of("ses_1").received == 0
+
+
 class OneFails(Fetched):
     """A backend that fails to return the messages of one session."""
 

@@ -503,6 +503,27 @@ async def test_an_abort_is_recorded_for_all_turns_of_the_session(harness: Tracke
     assert not other.over
 
 
+@pytest.mark.parametrize("aborts_queued", [True, False])
+async def test_an_abort_ends_queued_turns_too_where_the_server_does_so(
+    harness: TrackerHarness, aborts_queued: bool
+) -> None:
+    harness.turns.set_traits(Traits("test", aborts_queued=aborts_queued))
+    running = await harness.send()
+    queued = await harness.send(replace(PROMPT, message_id=LATER.id))
+    assert harness.turns.abortable("ses_1") == ([running, queued] if aborts_queued else [running])
+
+
+@pytest.mark.parametrize(("answer", "position"), [(ANSWER, "passed"), (UNDONE, "running")])
+async def test_a_server_has_passed_a_turn_whose_answer_is_complete_once_it_has_a_later_prompt(
+    harness: TrackerHarness, answer: Message, position: str
+) -> None:
+    turn = await harness.send()
+    await harness.events(e.StatusChanged("ses_1", Busy()), e.MessageUpserted(STORED), e.MessageUpserted(answer))
+    assert harness.turns.position(turn) == "running"
+    await harness.events(e.MessageUpserted(LATER))
+    assert harness.turns.position(turn) == position
+
+
 async def test_an_abort_of_another_turn_may_have_ended_a_later_one(harness: TrackerHarness) -> None:
     aborted = replace(ANSWER, failure=Failure("Aborted", "aborted"))
     await harness.send()
