@@ -5,7 +5,18 @@ from collections.abc import Callable
 
 import click
 
-from benchmarks import deltas, first_paint, idle, opening, recovery, run_memory, run_start, streams, throughput
+from benchmarks import (
+    deltas,
+    first_paint,
+    idle,
+    opening,
+    recovery,
+    run_memory,
+    run_start,
+    streams,
+    throughput,
+    typing,
+)
 from benchmarks.recording import NeverShown
 from benchmarks.table import Row, table
 
@@ -14,6 +25,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "run_start": run_start.rows,
     "run_memory": run_memory.rows,
     "idle": idle.rows,
+    "typing": typing.rows,
     "streams": streams.rows,
     "opening": opening.rows,
     "deltas": deltas.rows,

@@ -43,11 +43,13 @@ class Stage:
             self.burst(key)
             await self.settled()
 
-    def burst(self, *keys: str) -> None:
-        """Send keys faster than the app handles them."""
+    def burst(self, *keys: str, later: float = 0.0) -> None:
+        """Send keys faster than the app handles them, as if they were pressed `later` seconds from now."""
         for key in keys:
             character = key if len(key) == 1 else {"enter": "\r", "space": " "}.get(key)
-            self.app.post_message(events.Key(_character_to_key(key) if len(key) == 1 else key, character))
+            event = events.Key(_character_to_key(key) if len(key) == 1 else key, character)
+            event.time += later
+            self.app.post_message(event)
 
     async def settled(self) -> None:
         """Return when all widgets have handled their messages, and the messages caused by them.
@@ -62,7 +64,12 @@ class Stage:
             await self.app.animator.wait_until_complete()
             self.app.screen._on_timer_update()
             asked = any(node.message_queue_size for node in self.app.screen.walk_children(with_self=True))
-            asked = asked or bool(self.app.presenter._changes) or self.app.presenter._redraw_transcript.waits
+            asked = (
+                asked
+                or self.app.input.busy
+                or bool(self.app.presenter._changes)
+                or self.app.presenter._redraw_transcript.waits
+            )
             rounds_in_quiet = 0 if asked or self.app.message_queue_size else rounds_in_quiet + 1
 
     async def shows(self, *words: str) -> None:

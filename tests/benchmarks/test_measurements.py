@@ -7,7 +7,19 @@ import pytest
 from click import ClickException
 from click.testing import CliRunner
 
-from benchmarks import deltas, first_paint, idle, opening, peer, recovery, run_memory, run_start, streams, throughput
+from benchmarks import (
+    deltas,
+    first_paint,
+    idle,
+    opening,
+    peer,
+    recovery,
+    run_memory,
+    run_start,
+    streams,
+    throughput,
+    typing,
+)
 from benchmarks.__main__ import MEASUREMENTS, main
 from benchmarks.recording import NeverShown
 from benchmarks.table import Row
@@ -15,6 +27,7 @@ from benchmarks.table import Row
 TINY: dict[str, Callable[[], list[Row]]] = {
     "first_paint": lambda: first_paint.rows(runs=1),
     "idle": lambda: idle.rows(seconds=0.2, settle=0.1),
+    "typing": lambda: typing.rows(count=5, kilobytes=1, settle=0.5),
     "streams": lambda: streams.rows([streams.Stream("a few deltas", "FLOOD 60 30", 2.0, 1.0)]),
     "opening": lambda: opening.rows(few=2, many=60, runs=1),
     "deltas": lambda: deltas.rows({"code": "an open fence"}, large=2, short=2, long=4, seconds=0.2, lead=0.2),

@@ -1,5 +1,6 @@
 """Keys and text are handled in the order in which the terminal sent them, however busy the screen is."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -8,6 +9,7 @@ from textual.widgets import Input, TextArea
 
 from tests import sample_events as talk
 from tests.app_harness import Stage, on_stage
+from tests.waiting import wait_until
 from tui.core import events as e
 from tui.ui.terminal_input import TextBurst
 from tui.widgets.requests.custom_answer import Field
@@ -88,3 +90,34 @@ async def test_editing_keys_and_text_are_handled_in_order(
         came(stage, *keys)
         await stage.settled()
         assert (field.text if isinstance(field, TextArea) else field.value) == text
+
+
+async def test_input_behind_a_key_that_moves_the_focus_is_for_the_new_target() -> None:
+    async with on_stage() as stage:
+        came(stage, "a", "ctrl+f", "b", "x", "backspace", "c", "escape", "d", "home", "e")
+        await stage.until(lambda: stage.main.focused is stage.main.prompt and "d" in stage.main.prompt.text)
+        assert stage.main.prompt.text == "ead"
+        came(stage, "f", "enter", "g", "backspace", "h", "enter")
+        await stage.shows("1 prompt", "▌ you          efad")
+        assert stage.client.calls("send") == [(talk.SESSION, "efad")]
+        assert stage.main.prompt.text == ""
+
+
+async def test_input_behind_a_key_that_opens_a_dialog_is_for_the_dialog() -> None:
+    async with on_stage() as stage:
+        came(stage, "a", "f2", "b", "x", "backspace", "c", "escape", "d")
+        await stage.until(lambda: stage.app.screen is stage.main and stage.main.prompt.text == "ad")
+
+
+async def test_a_widget_that_never_answers_does_not_hold_up_the_keys_for_ever() -> None:
+    async with on_stage() as stage:
+        answers = asyncio.Event()
+        stage.main.prompt.call_later(answers.wait)
+        came(stage, "tab", "f2")
+        for _ in range(4):
+            stage.app.call_later(stage.app.input.tick)
+        try:
+            await wait_until(lambda: stage.app.screen is not stage.main, what="the second key is handled")
+        finally:
+            answers.set()
+        await stage.settled()

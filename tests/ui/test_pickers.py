@@ -1,5 +1,6 @@
 """Options of the next prompt, selected with keys."""
 
+import asyncio
 import gc
 import warnings
 from contextlib import nullcontext
@@ -195,9 +196,24 @@ async def test_an_unknown_command_is_sent_only_after_a_second_enter() -> None:
         assert stage.client.calls("send") == [(talk.SESSION, "/reviw the store")]
 
 
-async def test_an_unknown_command_in_a_burst_is_reported_when_sent() -> None:
+def held(monkeypatch: pytest.MonkeyPatch, name: str) -> asyncio.Event:
+    """The server answers what the list needs only after this is set."""
+    answer, answered = getattr(FakeOffers, name), asyncio.Event()
+
+    async def later(*args: str) -> object:
+        await answered.wait()
+        return await answer(*args)
+
+    monkeypatch.setattr(FakeOffers, name, later)
+    return answered
+
+
+async def test_an_unknown_command_in_a_burst_is_reported_when_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = held(monkeypatch, "commands")
     async with on_stage() as stage:
         stage.burst(*"/frobnicate", "enter")
+        await stage.until(lambda: stage.client.calls("send"))
+        answered.set()
         await stage.shows("There is no command /frobnicate here: it goes as text.")
         assert stage.client.calls("send") == [(talk.SESSION, "/frobnicate")]
 
@@ -216,9 +232,12 @@ async def test_tab_before_the_completions_arrive_completes_one_name() -> None:
         await stage.until(lambda: stage.main.prompt.text == "see @src/store.py ")
 
 
-async def test_keys_right_after_tab_do_not_change_its_effect() -> None:
+async def test_keys_right_after_tab_do_not_change_its_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = held(monkeypatch, "files")
     async with on_stage() as stage:
         stage.burst(*"see @store", "tab", "enter", *"and on")
+        await stage.until(lambda: stage.client.calls("send"))
+        answered.set()
         await stage.until(lambda: stage.client.calls("files"))
         await stage.until(lambda: stage.main.prompt.text == "and on")
         assert stage.main.focused is stage.main.prompt

@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,6 +27,7 @@ from tui.ui import footer_hints
 from tui.ui.alert_hook import AlertHook
 from tui.ui.error_boundary import ErrorBoundary
 from tui.ui.filters.text_filters import filters_of
+from tui.ui.input_dispatcher import InputDispatcher
 from tui.ui.job_control import watch_stops
 from tui.ui.main_screen import MainScreen
 from tui.ui.notifier import Notifier, TerminalEscapes
@@ -41,7 +41,7 @@ from tui.ui.terminal_input import InputDriver, PasteTooLong, TextBurst, adapt
 from tui.ui.termination import end_on
 from tui.ui.theme import HOLDFAST
 from tui.widgets.base.bindings import bindings
-from tui.widgets.focus.key_delivery import edits, send
+from tui.widgets.focus.unused_input import UnusedInput
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from tui.client.client import Client
     from tui.core.model import Session
     from tui.core.turn import Turn
+    from tui.widgets.dialogs.confirm import Confirm
     from tui.widgets.dialogs.session_picker import SessionPicker
 
 ABORT_WITHIN = 3.0
@@ -131,8 +132,7 @@ class HoldfastApp(App[None]):
         self._abort_until = float("-inf")
         self._refused = ""
         """The prompt that was not sent because there was no connection yet."""
-        self._early: list[events.Key | events.Paste | TextBurst] = []
-        """Input received before any widget had the focus."""
+        self.input = InputDispatcher(self, self._dispatch_input, self._split_burst)
         self.register_theme(HOLDFAST)
         self._set_look(look)
         self.terminal = TerminalEscapes(self._write, notify, os.environ)
@@ -194,9 +194,7 @@ class HoldfastApp(App[None]):
         self._take_up()
         self.set_interval(1.0, self._tick)
         self.presenter.show_line()
-        early, self._early = self._early, []
-        for event in early:
-            await (self.on_text_burst(event) if isinstance(event, TextBurst) else self.on_event(event))
+        await self.input.start()
 
     def _hear(self, change: Change) -> None:
         """Handle a change of the client; exceptions of the screen must not reach the client."""
@@ -207,7 +205,8 @@ class HoldfastApp(App[None]):
         with self.boundary.guard():
             self.alerts.on_change(change)
 
-    def _tick(self) -> None:
+    async def _tick(self) -> None:
+        await self.input.tick()
         with self.boundary.guard():
             self.presenter.tick()
         with self.boundary.guard():
@@ -349,43 +348,43 @@ class HoldfastApp(App[None]):
     # User actions
 
     async def on_event(self, event: events.Event) -> None:
-        """Handle every key and paste first, so that fields accept all characters and lines."""
-        if not self._up and isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            self._early.append(event)
-            return
-        if isinstance(event, events.InputEvent | events.Paste):
-            self.client.on_user_input()
-            if not (isinstance(event, events.Key) and event.key == "tab"):
-                self.main.key_came()
-        if isinstance(event, events.Paste) and isinstance(self.focused, Input) and len(event.text) > INPUT_AT_MOST:
-            self._notice(not_inserted(len(event.text), one_line=True))
-            return
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            adapt(event, single_line=isinstance(self.focused, Input))
-            if self._to_abort is not None and not (isinstance(event, events.Key) and event.key == "escape"):
-                self._to_abort = None  # only two consecutive Esc abort
-                self.presenter.arm_abort(None, self._abort_until)
-            if isinstance(event, events.Key) and self._edits(event.key) and self.focused is not None:
-                send(self.focused, event)
-                return
+            self.client.on_user_input()
+            await self.input.put(event)
+            return
+        if isinstance(event, events.MouseEvent):
+            self.client.on_user_input()
+            self.main.key_came()
         await super().on_event(event)
 
-    def _edits(self, key: str) -> bool:
-        """Whether the key only edits the focused field and no priority binding uses it."""
-        chain = (bindings.key_to_bindings.get(key, ()) for _, bindings in self.screen._binding_chain)
-        return edits(self.focused, key) and not any(binding.priority for bound in chain for binding in bound)
-
     async def on_text_burst(self, event: TextBurst) -> None:
-        """Handle a burst as keys if the focused part takes keys or a field accepts them; else as a paste."""
-        if not self._up:
-            self._early.append(event)
-        elif footer_hints.are_keys(self.screen, event):
-            for key in event.keys:
-                await self.on_event(key)
-        else:
-            await self.on_event(event.pasted)
-            if "\r" in event.text and self.focused is self.main.prompt:
-                self._notice(SEVERAL_LINES)
+        self.client.on_user_input()
+        await self.input.put(event)
+
+    async def on_unused_input(self, event: UnusedInput) -> None:
+        await self.input.put_back(event.event)
+
+    async def _dispatch_input(self, event: events.Key | events.Paste) -> None:
+        """Send the event to the focused widget, unless a priority binding uses it."""
+        key, in_line = event.key if isinstance(event, events.Key) else None, isinstance(self.focused, Input)
+        if key != "tab":
+            self.main.key_came()
+        if isinstance(event, events.Paste) and in_line and len(event.text) > INPUT_AT_MOST:
+            self._notice(not_inserted(len(event.text), one_line=True))
+            return
+        adapt(event, single_line=in_line)
+        if self._to_abort is not None and key != "escape":
+            self._to_abort = None  # only two consecutive Esc abort
+            self.presenter.arm_abort(None, self._abort_until)
+        await super().on_event(event)
+
+    def _split_burst(self, burst: TextBurst) -> Iterable[events.Key | events.Paste]:
+        """Return keys if the focused part takes keys or a field accepts them; else a paste."""
+        if footer_hints.are_keys(self.screen, burst):
+            return burst.keys
+        if "\r" in burst.text and self.focused is self.main.prompt:
+            self._notice(SEVERAL_LINES)
+        return (burst.pasted,)
 
     def on_paste_too_long(self, event: PasteTooLong) -> None:
         self._notice(not_inserted(event.characters))
@@ -435,6 +434,13 @@ class HoldfastApp(App[None]):
             self.writing.hold_for_new_session(text)
             self.choosing.look_up_names(text)
             self.run_worker(self._send_in_new_session(text), group="session")
+
+    async def on_confirm_typed(self, event: "Confirm.Typed") -> None:
+        if self.screen is self.main and self.main.panel.has_focus_within:
+            self.main.continue_typing()
+            if event.letter:
+                await self.input.put_back(events.Key(event.letter, event.letter))
+        await self.input.put_back(event.key)
 
     @on(PromptBox.Changed, "#prompt")
     def _written(self) -> None:
@@ -507,7 +513,7 @@ class HoldfastApp(App[None]):
 
     @on(RequestPanel.RejectWanted)
     def _reject_wanted(self, event: RequestPanel.RejectWanted) -> None:
-        self.replies.reject(event.request)
+        self.replies.reject(event.request, event.letter)
 
     @on(TranscriptView.OlderWanted)
     def _older_wanted(self) -> None:
@@ -587,21 +593,7 @@ class HoldfastApp(App[None]):
         self.sessions.redo()
 
     def action_editor(self) -> None:
-        self._after_keys(self.choosing.editor)
-
-    def _after_keys(self, act: Callable[[], object]) -> None:
-        """Call `act` after the keys queued before it, including those forwarded to the prompt."""
-
-        def moved() -> None:
-            if self.main.panel.handover.target is None:
-                self.main.prompt.call_later(act)
-            else:
-                self.call_later(self._after_keys, act)
-
-        then: Callable[[], object] = moved
-        for node in reversed((self.focused or self.screen).ancestors_with_self):
-            then = partial(node.call_later, then)
-        then()
+        self.choosing.editor()
 
     @on(PromptBox.OffersWanted)
     def _offers_wanted(self, event: PromptBox.OffersWanted) -> None:
@@ -664,13 +656,6 @@ class HoldfastApp(App[None]):
             self.call_later(self._notice, Notice(TMUX_KEEPS))
 
     def action_leave(self) -> None:
-        """Quit after the keys queued before this one: one of them may send a prompt."""
-        leave: Callable[[], object] = self._leave
-        for node in reversed((self.focused or self.screen).ancestors_with_self):
-            leave = partial(node.call_later, leave)
-        leave()
-
-    def _leave(self) -> None:
         """Quit; with running turns or queued prompts, ask for confirmation. A second call quits."""
         from tui.widgets.dialogs.confirm import Confirm
 

@@ -22,6 +22,7 @@ from tui.ui import footer_hints
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.replaced import Replaced
 from tui.widgets.base.static_text import SkipsCoveredBackground, StaticText
+from tui.widgets.focus.unused_input import UnusedInput
 from tui.widgets.prompt.completions import CompletionList
 from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
@@ -97,7 +98,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         self.transcript = TranscriptView(store, id="transcript")
         self.welcome = Welcome(id="welcome")
         self.unread = Unread(id="unread")
-        self.panel = RequestPanel(now, id="request")
+        self.panel = RequestPanel(now, self._release_focus, id="request")
         self.plan = Plan(id="plan")
         self.turn_line = TurnStatus(id="turn")
         self.queue = QueueList(id="queue")
@@ -248,7 +249,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         else:
             self.panel.action_fold()
 
-    def action_search(self) -> None:
+    async def action_search(self) -> None:
         from tui.widgets.transcript.search_bar import SearchBar  # imported after the first frame
         from tui.widgets.transcript.transcript_search import TranscriptSearch
 
@@ -257,7 +258,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         elif self.transcript.display:
             bar = SearchBar(id="search")
             self._search = TranscriptSearch(self.transcript, self._store, bar, self.older)
-            self.mount(bar, before=self.panel)
+            await self.mount(bar, before=self.panel)
         else:
             self.notices.add(Notice("There is no transcript to search."))
 
@@ -352,14 +353,17 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         self.refresh_hints()
 
     def _pass_on(self, event: events.Key | events.Paste) -> None:
-        """Send the event to the target of the focus transfer, else to the prompt, which gets the focus."""
-        handover = self.panel.handover
-        handover.keep(event)
-        if handover.target is None:
-            handover.begin(self.prompt)
+        """Send the event to the prompt, which gets the focus."""
+        self._lead_to_prompt()
+        self.post_message(UnusedInput(event))
 
     def _lead_to_prompt(self) -> None:
-        self.panel.handover.begin(self.prompt)
+        self.set_focus(self.prompt)
+
+    def continue_typing(self) -> None:
+        """Move the focus to the prompt for text that another part received; Enter at its end sends nothing."""
+        self.prompt.take_rest()
+        self._lead_to_prompt()
 
     @on(PromptBox.Changed, "#prompt")
     def _typed(self) -> None:
@@ -413,23 +417,19 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
     @on(RequestPanel.KeyForwarded)
     def _passed_on(self, event: RequestPanel.KeyForwarded) -> None:
         passed = event.event
-        to_prompt = self.panel.handover.target in (None, self.prompt)
-        if to_prompt and isinstance(passed, events.Key) and passed.key.isdecimal() and not self.prompt.text:
+        if isinstance(passed, events.Key) and passed.key.isdecimal() and not self.prompt.text:
             self.prompt.take_rest()  # it was meant for the question, so Enter after it must not submit it
             self.notices.add(PASSED_ON)
-        self._pass_on(event.event)
+        self._pass_on(passed)
 
     @on(RequestPanel.AnswerInterrupted)
     def _cut_off(self) -> None:
         self.prompt.take_rest()
 
-    @on(RequestPanel.Folded)
-    def _folded(self) -> None:
+    def _release_focus(self) -> None:
         if self.panel.active is None:
             self.prompt.grace.begin()  # an Enter right now is meant for the closed request
-        if self.panel.open_form is None:
-            self._lead_to_prompt()
-        self.refresh_hints()
+        self._lead_to_prompt()
 
 
 async def _no_older(session_id: str) -> bool:

@@ -27,13 +27,13 @@ class RequestActions:
         self._presenter.outcomes.sent(request, reply, words)
         self._client.reply(request, reply, words)
 
-    def reject(self, request: Request) -> None:
-        """Reject a request after confirmation."""
+    def reject(self, request: Request, letter: str) -> None:
+        """Reject a request after confirmation. `letter`: the key that asked for it, which may begin a word."""
         from tui.widgets.dialogs.confirm import Confirm
 
         what = "this permission" if isinstance(request, PermissionRequest) else "the question"
         self._app.push_screen(
-            Confirm(f"Reject {what}?", self._what_rejecting_does(), "reject", "cancel"),
+            Confirm(f"Reject {what}?", self._what_rejecting_does(), "reject", letter=letter),
             lambda yes: self._reject(request) if yes else None,
         )
 

@@ -291,6 +291,17 @@ async def test_a_sentence_in_a_burst_answers_nothing() -> None:
         assert stage.client.calls("answer") == []
 
 
+@pytest.mark.parametrize("later", [0.0, 1.0])
+async def test_a_word_that_begins_with_the_key_for_reject_answers_nothing(later: float) -> None:
+    async with on_stage() as stage:
+        others_ask(stage)
+        inbox = await open_inbox(stage)
+        await stage.press("enter", "x")
+        stage.burst(*"zero 2", "enter", later=later)
+        await stage.until(lambda: stage.app.screen is inbox)
+        assert (stage.client.calls("answer"), stage.client.calls("reject")) == ([], [])
+
+
 @pytest.mark.parametrize("at", ["list", "answer", "nothing"])
 async def test_a_paste_goes_to_the_prompt_below(at: str) -> None:
     async with on_stage() as stage:

@@ -821,7 +821,7 @@ async def test_fast_typing_outside_the_prompt_keeps_its_order(at: str, turns: in
             case "next":
                 stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestRemoved(talk.SESSION, talk.ONE_CHOICE.id))
         for letter in words:
-            stage.burst(letter)
+            stage.burst(letter, later=1.0)
             for _ in range(turns):
                 await asyncio.sleep(0)
         await stage.until(lambda: len(stage.main.prompt.text) == len(words))
@@ -829,12 +829,35 @@ async def test_fast_typing_outside_the_prompt_keeps_its_order(at: str, turns: in
         await stage.until(lambda: stage.main.prompt.has_focus)
 
 
+@pytest.mark.parametrize("turns", [0, 3, 20, 200])
+async def test_a_word_that_begins_with_the_key_for_reject_is_kept_in_order(turns: int) -> None:
+    """`turns`: of the event loop, between two keys."""
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        for letter in "xylophone 1":
+            stage.burst(letter)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await stage.until(lambda: len(stage.main.prompt.text) == len("xylophone 1"))
+        assert stage.main.prompt.text == "xylophone 1"
+        await stage.press("enter")
+        assert (stage.client.calls("send"), stage.client.calls("reject")) == ([], [])
+
+
+async def test_a_letter_typed_long_after_the_key_for_reject_is_kept_alone() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        stage.burst("z", later=1.0)
+        await stage.until(lambda: stage.main.prompt.text == "z")
+
+
 async def test_text_typed_at_a_dialog_does_not_answer_it() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)
         await stage.press("x")
         await stage.shows("Reject the question?")
-        stage.burst(*"say yes", "enter")
+        stage.burst(*"say yes", "enter", later=1.0)
         await stage.until(lambda: stage.main.prompt.text == "say yes")
         assert stage.client.calls("reject") == []
 
@@ -934,7 +957,7 @@ async def test_no_letter_confirms_a_rejection() -> None:
         await asked(stage, talk.asked_in(talk.SESSION))
         await stage.press("x")
         await stage.shows("Reject the question?")
-        await stage.press(*"ylo")
+        stage.burst(*"ylo", later=1.0)
         await stage.until(lambda: stage.main.prompt.text == "ylo")
         assert stage.client.calls("reject") == []
 

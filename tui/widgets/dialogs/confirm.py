@@ -1,5 +1,8 @@
 """Confirmation dialog before an action that cannot be undone."""
 
+import math
+import time
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -7,14 +10,17 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 
 from tui.config.keymap import hints
 from tui.config.keys import Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.focus.focus_transfer import has_messages
 from tui.widgets.status.footer import hint_line
+
+TYPING = 0.5
+"""Seconds after a letter opened the dialog in which the next letter shows that it began a word."""
 
 
 class Confirm(Dialog[bool]):
@@ -23,10 +29,18 @@ class Confirm(Dialog[bool]):
     PART = "the confirmation"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.CONFIRM)
 
-    def __init__(self, title: str, text: str, yes: str, no: str = "cancel") -> None:
+    @dataclass
+    class Typed(Message):
+        """A letter closed the dialog and is for the screen below. `letter`: the one before it, which opened it."""
+
+        key: events.Key
+        letter: str
+
+    def __init__(self, title: str, text: str, yes: str, no: str = "cancel", *, letter: str = "") -> None:
+        """`letter`: the key that opened the dialog, if it may have been meant as text."""
         super().__init__()
         self._title, self._text, self._yes, self._no = title, text, yes, no
-        self._words: list[events.Key] = []
+        self._letter, self._opened_at, self._drawn_at = letter, time.monotonic(), math.inf
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -42,25 +56,22 @@ class Confirm(Dialog[bool]):
         event.prevent_default()  # Textual would call the base class's handler too
         self.dismiss(False)
 
-    def on_key(self, event: events.Key) -> None:
-        """Cancel if the user types text, which was meant for the screen below."""
-        if self._words or (event.is_printable and event.key not in self.active_bindings):
-            event.stop()
-            event.prevent_default()
-            if not self._words:
-                self.call_later(self._leave)
-            if event.is_printable:
-                self._words.append(events.Key(event.key, event.character))
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._drawn)
 
-    def _leave(self) -> None:
-        """Dismiss and forward the typed keys, after all keys queued here are read, to keep their order."""
-        if has_messages(self):
-            self.call_later(self._leave)
+    def _drawn(self) -> None:
+        self._drawn_at = time.monotonic()
+
+    def on_key(self, event: events.Key) -> None:
+        """Cancel if the user types text. Ignore an Enter that was pressed before the dialog was drawn."""
+        if event.is_printable and event.key not in self.active_bindings:
+            self.dismiss(False)
+            typing = event.time - self._opened_at < TYPING
+            self.app.post_message(self.Typed(event, self._letter if typing else ""))
+        elif event.key != "enter" or event.time >= self._drawn_at:
             return
-        self.dismiss(False)
-        below = self.app.focused or self.app.screen
-        for key in self._words:
-            below._forward_event(key)
+        event.stop()
+        event.prevent_default()
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

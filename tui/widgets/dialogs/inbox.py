@@ -39,7 +39,7 @@ class InboxPanel(RequestPanel):
     """Panel of the selected request. It does not collapse: Esc moves the focus back to the list."""
 
     def action_fold(self) -> None:
-        self.post_message(self.Folded())
+        self._release_focus()
 
 
 class Inbox(Dialog[str | None]):
@@ -71,7 +71,7 @@ class Inbox(Dialog[str | None]):
         self._listed: list[Request] = []
         self._title = StaticText(classes="title")
         self._options = OptionList(markup=False, compact=True)
-        self._panel = InboxPanel(now, book)
+        self._panel = InboxPanel(now, self._options.focus, book)
         self._keys = StaticText(classes="keys")
         self._panel.kept = kept
         self._panel.reject_with_reason = reject_with_reason
@@ -141,12 +141,9 @@ class Inbox(Dialog[str | None]):
 
     def _show_request(self) -> None:
         request = self._looked_at
-        had_focus = self._panel.has_focus_within
         agents = {} if request is None else {request.session_id: self._agent(request)}
         self._panel.show_requests([] if request is None else [request], agents)
         self._panel.show_fares()
-        if had_focus and request is None:
-            self._options.focus()
 
     @property
     def _looked_at(self) -> Request | None:
@@ -186,19 +183,7 @@ class Inbox(Dialog[str | None]):
             self._options.focus()
         else:
             self._panel.grace.cancel()  # the user chose this request, so the next key is meant for it
-            self._panel.handover.begin(form)
-
-    def on_key(self, event: events.Key) -> None:
-        """On Enter in the list, move the focus to the form immediately: the next keys are meant for it."""
-        handover = self._panel.handover
-        if handover.target is not None:
-            handover.keep(event)
-        elif event.key == "enter" and self._options.has_focus:
-            self.action_switch()
-        else:
-            return
-        event.stop()
-        event.prevent_default()
+            self.set_focus(form)
 
     def action_open(self) -> None:
         request = self._looked_at
@@ -213,20 +198,14 @@ class Inbox(Dialog[str | None]):
     def _selected(self) -> None:
         self.action_switch()
 
-    @on(RequestPanel.Folded)
-    def _back_to_list(self, event: RequestPanel.Folded) -> None:
-        event.stop()
-        self._options.focus()
-
     @on(RequestPanel.KeyForwarded)
     def _passed_on(self, event: RequestPanel.KeyForwarded) -> None:
+        """Forward a paste to the screen below. A letter has no use here: what is typed behind it answers nothing."""
         event.stop()
-        if self._panel.handover.target is not None:
-            self._panel.handover.keep(event.event)
-            return
         if isinstance(event.event, events.Paste):
             self.on_paste(event.event)
-        self._panel.stop_writing()  # this dialog has no prompt
+        else:
+            self._panel.ignore_earlier_keys()
 
 
 def _tail(names: str, cells: int) -> str:

@@ -1,9 +1,5 @@
-"""Dialog that selects one item of a list: type to filter, Enter to select.
+"""Dialog that selects one item of a list: type to filter, Enter to select."""
 
-Enter and Esc take effect before the next key is handled: later keys go to the screen below.
-"""
-
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -77,20 +73,13 @@ class Picker(Dialog[None]):
         (self._options.action_cursor_down if rows > 0 else self._options.action_cursor_up)()
 
     @on(OptionList.OptionSelected)
-    async def action_take(self) -> None:
-        await self._typed()
+    def action_take(self) -> None:
         if self._listed_for != self._filter_box.value:
             self._draw()
         at = self._options.highlighted
         if self.is_current and at is not None and at < len(self._listed):
             self.dismiss()
             self._take(self._listed[at].name)
-
-    async def _typed(self) -> None:
-        """Wait until the filter has handled the keys queued before this one."""
-        typed = asyncio.Event()
-        if self._filter_box.has_focus and self._filter_box.call_later(typed.set):
-            await typed.wait()
 
     @on(Input.Changed)
     def _filter(self) -> None:

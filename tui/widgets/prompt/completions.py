@@ -4,6 +4,7 @@ It never has the focus: the prompt passes it keys and reads the selection. Compl
 are applied only if that word is still before the cursor.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 from textual import events
@@ -36,6 +37,7 @@ class CompletionList(StaticText):
         self._fitting: Sequence[CatalogItem] = ()
         self._at = 0
         self._moved = False
+        self._shown_at = 0.0
         self._meant = (False, False)
 
     def on_mount(self) -> None:
@@ -44,6 +46,10 @@ class CompletionList(StaticText):
     @property
     def is_open(self) -> bool:
         return bool(self._fitting)
+
+    def shown_before(self, event: events.Key) -> bool:
+        """Whether the user could see the list when the key was pressed."""
+        return self.is_open and event.time >= self._shown_at
 
     def offer(self, word: str, offered: Sequence[CatalogItem]) -> None:
         """Show the completions of `word`, most likely first; an empty list closes it."""
@@ -101,6 +107,8 @@ class CompletionList(StaticText):
         return max(0, min(self._at - self._rows // 2, len(self._fitting) - self._rows))
 
     def _show(self, fitting: Sequence[CatalogItem], at: int) -> None:
+        if fitting and not self._fitting:
+            self._shown_at = time.monotonic()
         self._fitting, self._at = fitting, at
         self._draw()
         self.display = self.is_open

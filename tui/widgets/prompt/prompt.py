@@ -254,7 +254,7 @@ class PromptBox(Editor):
                 self.grace.begin()
                 if self.has_words:
                     self.post_message(self.EnterIgnored())
-            case "send" if name := listed.entered(word):
+            case "send" if listed.shown_before(event) and (name := listed.entered(word)):
                 self._take(name)
             case "complete" if name := listed.marked(word):
                 self._take(name)

@@ -27,8 +27,8 @@ from tui.core.sanitize import single_line
 from tui.widgets.base.format import span
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, StaticText, spread
-from tui.widgets.focus.focus_transfer import FocusTransfer
 from tui.widgets.focus.input_guard import InputGuard
+from tui.widgets.requests.custom_answer import CustomAnswerForm
 from tui.widgets.requests.delivery_text import progress_text
 from tui.widgets.requests.request_ui_state import RequestUiState
 
@@ -57,11 +57,14 @@ class RequestPanel(Vertical, Guarded):
 
     @dataclass
     class RejectWanted(Message):
+        """`letter`: the key that was pressed, if it may begin a word."""
+
         request: Request
+        letter: str
 
     @dataclass
     class KeyForwarded(Message):
-        """A key or paste for the prompt, or for the target of a focus transfer."""
+        """A key or paste for the prompt."""
 
         event: events.Key | events.Paste
 
@@ -78,24 +81,28 @@ class RequestPanel(Vertical, Guarded):
     class AnswerInterrupted(Message):
         """The request closed while the user typed a custom answer: further text goes to the prompt."""
 
-    class Folded(Message):
-        """The panel releases the focus."""
+    def __init__(
+        self,
+        now: Callable[[], float],
+        release_focus: Callable[[], object],
+        book: RequestUiState | None = None,
+        *,
+        id: str | None = None,
+    ) -> None:
+        """`release_focus` moves the focus out of the panel. `book` is shared with other panels.
 
-    def __init__(self, now: Callable[[], float], book: RequestUiState | None = None, *, id: str | None = None) -> None:
-        """`book` is shared with other panels; `kept` returns the body of the last `DraftChanged` of a request."""
+        `kept` returns the body of the last `DraftChanged` of a request.
+        """
         super().__init__(id=id)
         self.kept: Callable[[str], bytes | None] = lambda request_id: None
         self._now = now
+        self._release_focus = release_focus
         self._requests: dict[str, Request] = {}
         self._active: str | None = None
         self.book = book or RequestUiState()
         self._form: QuestionForm | PermissionForm | None = None
         self.grace = InputGuard(self, now, lambda: self.post_message(self.KeysChanged()))
-        self.handover = FocusTransfer(self)
-        self._left: QuestionForm | PermissionForm | None = None
-        self._writing = self._asks = False
-        self._seen_at = 0.0
-        self._to_reject: Request | None = None
+        self._seen_at = self._ignored_before = 0.0
         self._hint = ""
         self._agents: Mapping[str, str] = {}
         self._head = StaticText(classes="head")
@@ -179,42 +186,20 @@ class RequestPanel(Vertical, Guarded):
 
     def unfold(self) -> None:
         self.folded = False
-        if self._left is self._form:
-            self._left = None
         self._draw_folding()
         if self._form is not None:
-            self.handover.begin(self._form)
+            self.screen.set_focus(self._form)
 
     def action_fold(self) -> None:
         self.folded = True
-        if self.has_focus_within and self._left is None:
-            self._left = self._form
+        if self.has_focus_within:
+            self._release_focus()
         self._draw_folding()
-        self.post_message(self.Folded())
+        self.post_message(self.KeysChanged())
 
-    def action_reject(self) -> None:
+    def _reject(self, letter: str) -> None:
         if self.active is not None and not self._locked and not self.grace.runs:
-            self._asks, self._to_reject = True, self.active
-            self._behind_burst(self._ask_to_reject)
-
-    def _ask_to_reject(self) -> None:
-        """Ask for confirmation, unless the key was the first letter of typed text."""
-        request, self._to_reject = self._to_reject, None
-        if request is None or request is not self.active or self._locked:
-            self._asks = False
-        else:
-            self.post_message(self.RejectWanted(request))
-            self._behind_burst(self._has_asked)  # until the app has opened its dialog
-
-    def _has_asked(self) -> None:
-        self._asks = False
-
-    def _behind_burst(self, then: Callable[[], object]) -> None:
-        """Call `then` after the keys that are already queued."""
-        if self._form is None:
-            then()
-        else:
-            self.call_later(self.screen.call_later, self.app.call_later, self._form.call_later, then)
+            self.post_message(self.RejectWanted(self.active, letter))
 
     def action_turn(self, by: int) -> None:
         """Show the next, or previous, open request."""
@@ -229,8 +214,7 @@ class RequestPanel(Vertical, Guarded):
         return fare is not None and fare.state in ("sending", "retrying", "acknowledged")
 
     def _activate(self, request_id: str | None, *, grace: bool) -> None:
-        had_keys, before = self._has_keys, self._form
-        self._asks = False
+        had_keys, before = self.has_focus_within, self._form
         if before is not None and before.editor.has_focus and request_id != self._active:
             self.post_message(self.AnswerInterrupted())
         self._active, self._form, self._hint = request_id, None, ""
@@ -238,7 +222,7 @@ class RequestPanel(Vertical, Guarded):
         if request is None:
             self.folded = False
             if had_keys:
-                self.post_message(self.Folded())
+                self._release_focus()
         else:
             if grace:
                 self.grace.begin()
@@ -247,29 +231,16 @@ class RequestPanel(Vertical, Guarded):
             self._seen_at = math.inf
             self._form.call_after_refresh(self._is_seen, self._form)
             if had_keys and not self.folded:
-                self.handover.begin(self._form)
+                self.screen.set_focus(self._form)
             self._draw_folding()
             self._draw_fare()
-        if before is not None and before.has_focus_within:
-            self._left = before
-        elif before is not None:
+        if before is not None:
             before.remove()
-        self.display = request is not None or self._left is not None
+        self.display = request is not None
 
     def _is_seen(self, form: Widget) -> None:
         if form is self._form:
             self._seen_at = time.monotonic()
-
-    @property
-    def _leaves(self) -> bool:
-        """Whether keys still reach a form that is closed or collapsed."""
-        return self._left is not None and self._left.has_focus_within
-
-    @property
-    def _has_keys(self) -> bool:
-        """Whether the form has the focus, or is about to get it."""
-        taker = self.handover.target
-        return self.has_focus_within if taker is None else taker is self._form
 
     def _make_form(self, request: Request) -> "QuestionForm | PermissionForm":
         from tui.widgets.requests.permission import PermissionForm  # imported after the first frame
@@ -307,7 +278,7 @@ class RequestPanel(Vertical, Guarded):
     def _draw_folding(self) -> None:
         self.set_class(self.folded, "-folded")
         if self._form is not None:
-            self._form.display = not self.folded or self._form is self._left
+            self._form.display = not self.folded
         self._draw_head()
 
     def _draw_head(self) -> None:
@@ -332,61 +303,46 @@ class RequestPanel(Vertical, Guarded):
         self._fare.display = bool(words)
         self._fare.show(words)
 
-    @property
-    def gives_keys_away(self) -> bool:
-        """Whether keys that reach a form belong to the target of a focus transfer."""
-        return self._leaves or self.handover.target is not None
+    def has_left(self, form: CustomAnswerForm) -> bool:
+        """Whether the form is closed or collapsed: input that still reaches it is for the prompt."""
+        return form is not self.open_form
 
     @property
     def may_write(self) -> bool:
         """Whether the form accepts text: not just after it appeared, nor after it was answered."""
-        return not (self.gives_keys_away or self.grace.runs or self._asks or self._locked or self._writing)
+        return not (self.grace.runs or self._locked)
 
     def hand_on(self, event: events.Key | events.Paste) -> None:
-        """Forward the event; Enter is ignored if it would go to a form that the user has not seen yet."""
-        if isinstance(event, events.Paste):
-            self._writing = True
-        elif event.key == "enter" and self.handover.target is self._form:
-            self._show_hint(IGNORED)
-            return
+        """Forward the event to the prompt."""
         self.post_message(self.KeyForwarded(event))
 
-    def stop_writing(self) -> None:
-        """Stop forwarding typed text: the next key is for the form again."""
-        self._writing = False
+    def ignore_earlier_keys(self) -> None:
+        """Ignore keys pressed before now: they are part of text that has no use here."""
+        self._ignored_before = time.monotonic()
 
     def guards(self, event: events.Key) -> bool:
         """Whether the form must ignore this key: the input guard is active, or an answer is being sent."""
         self._show_hint("")
-        if self.gives_keys_away:
-            self.hand_on(event)
-            return True
         if event.key == "enter" and event.time < self._seen_at:  # pressed before the form was drawn
             self._show_hint(IGNORED)
             return True
-        answers = event.is_printable or event.key == "enter"
-        if answers and (self.grace.runs or self._asks):
-            if self.grace.runs:
-                self.grace.begin()
-                if event.key == "enter":
-                    self._show_hint(IGNORED)
-            if event.is_printable and event.character:
-                if self._to_reject is not None:
-                    self._to_reject = None
-                    self.post_message(self.KeyForwarded(events.Key("x", "x")))
-                self.post_message(self.KeyForwarded(event))
+        is_text = event.is_printable and event.character is not None
+        if event.time < self._ignored_before and (is_text or event.key == "enter"):
             return True
-        if not self._writing and self._acts(event.key):
+        if self.grace.runs and (is_text or event.key == "enter"):
+            self.grace.begin()
+            if is_text:
+                self.hand_on(event)
+            else:
+                self._show_hint(IGNORED)
+            return True
+        if self._acts(event.key):
             return True
         unbound = self._turns_nothing(event.key) or event.key not in self.screen.active_bindings
-        nobody_s = not event.key.isdecimal() and unbound
-        if event.is_printable and event.character and (nobody_s or self._writing):
-            self._writing = True  # start of a sentence: the keys queued behind it belong to it
-            self.post_message(self.KeyForwarded(event))
+        if is_text and unbound and not event.key.isdecimal():
+            self.hand_on(event)
             return True
-        return (self._writing and event.key == "enter") or (
-            self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
-        )
+        return self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
 
     def _acts(self, key: str) -> bool:
         """Run the key's action before the next key is handled; return whether it has one."""
@@ -395,8 +351,10 @@ class RequestPanel(Vertical, Guarded):
         match action_of(Scope.REQUEST, key):
             case "fold":
                 self.action_fold()
-            case "reject" | "reject_typing":
-                self.action_reject()
+            case "reject":
+                self._reject(key)
+            case "reject_typing":
+                self._reject("")
             case "next_request" | "next_request_typing":
                 self.action_turn(1)
             case "previous_request":
@@ -435,17 +393,6 @@ class RequestPanel(Vertical, Guarded):
     @property
     def _next_action(self) -> str:
         return "next_request_typing" if self._form is not None and self._form.takes_text else "next_request"
-
-    def on_descendant_blur(self) -> None:
-        self._writing = False
-        left = self._left
-        if left is not None and not self._leaves:
-            self._left = None
-            if left is self._form:
-                self._draw_folding()
-            else:
-                left.remove()
-            self.display = self.active is not None
 
     def on_resize(self) -> None:
         self._draw_head()

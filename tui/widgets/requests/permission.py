@@ -131,14 +131,15 @@ class PermissionForm(CustomAnswerForm):
         else:
             self._ready(self.draft, self.REPLIES[row], "")
 
-    async def on_key(self, event: events.Key) -> None:
-        if self.took(event) or (self.has_keys and self.keeper.guards(event)):
+    def on_key(self, event: events.Key) -> None:
+        here = self.screen.focused is self
+        if here and self.keeper.guards(event):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
             self.close_words()
-        elif event.key.isdecimal() and 0 < int(event.key) <= len(self._rows) and self.has_keys:
+        elif here and event.key.isdecimal() and 0 < int(event.key) <= len(self._rows):
             self._point(int(event.key) - 1)
-        elif not await self.acted(event):
+        else:
             return
         event.stop()
 

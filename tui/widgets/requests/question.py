@@ -278,17 +278,17 @@ class QuestionForm(CustomAnswerForm):
             case Step.STAY:
                 pass
 
-    async def on_key(self, event: events.Key) -> None:
-        if self.took(event) or self.wrote(event) or (self.has_keys and self.keeper.guards(event)):
+    def on_key(self, event: events.Key) -> None:
+        here = self.screen.focused is self
+        if self.wrote(event) or (here and self.keeper.guards(event)):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
-            self._keep_words()
             self._leave_editor()
-        elif event.key.isdecimal() and event.key != "0" and self.has_keys:
+        elif here and event.key.isdecimal() and event.key != "0":
             self._follow(self.draft.choose(int(event.key) - 1))
             if self._rows:
                 self.show_row(self._rows[self.draft.cursor - self._first])
-        elif not await self.acted(event):
+        else:
             return
         event.stop()
 
@@ -305,13 +305,9 @@ class QuestionForm(CustomAnswerForm):
     @on(Editor.Changed)
     def _words_changed(self, event: Editor.Changed) -> None:
         event.stop()
-        self._keep_words()
-        self.post_message(self.Changed(self.draft))
-
-    def _keep_words(self) -> None:
-        """Save the text of the open field in the draft: its last change event may not have been handled yet."""
         if self.editor.display:
             self.draft.write(self.editor.text)
+        self.post_message(self.Changed(self.draft))
 
     @on(OptionRow.Clicked)
     def _row_clicked(self, event: OptionRow.Clicked) -> None:
