@@ -8,7 +8,7 @@ import pytest
 from server_stub.domain.profiles import PROFILES
 from tests.client_harness import ClientHarness, on_virtual_time
 from tui.api.alerts import LOST_AFTER, Alert, AlertFeed
-from tui.api.running_turn import send_reply
+from tui.api.request_policy import send_reply
 from tui.api.values import ConnectionEvent, EndEvent, Reply, ReplyEvent, RequestEvent
 
 all_profiles = pytest.mark.parametrize("profile", list(PROFILES))

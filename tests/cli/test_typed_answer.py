@@ -7,12 +7,14 @@ from tui.cli.typed_answer import Invalid, RequestDialog, Step
 
 ONE = PendingQuestion("db", "Which database?", (Choice(1, "Postgres"), Choice(2, "SQLite")))
 MANY = PendingQuestion("features", "Which features?", (Choice(1, "auth"), Choice(2, "search")), multiple=True)
+COUNT = PendingQuestion("count", "How many?", (Choice(1, "2"), Choice(2, "3")))
 CLOSED = PendingQuestion("sure", "Are you sure?", (Choice(1, "Yes"), Choice(2, "No")), custom=False)
 
 
 def dialog(*questions: PendingQuestion) -> RequestDialog:
     if not questions:
-        return RequestDialog(PendingRequest(id="r1", kind="permission", session="s1", action="bash"))
+        choices = (Choice(1, "once"), Choice(2, "always"), Choice(3, "reject"))
+        return RequestDialog(PendingRequest(id="r1", kind="permission", session="s1", action="bash", choices=choices))
     return RequestDialog(PendingRequest(id="r1", kind="question", session="s1", questions=questions))
 
 
@@ -21,7 +23,7 @@ def test_a_number_or_label_answers_a_single_question(line: str) -> None:
     assert dialog(ONE).take(line) == Reply(answers=(("SQLite",),))
 
 
-@pytest.mark.parametrize("line", ["1,2", "1 2", "1, 2, 1"])
+@pytest.mark.parametrize("line", ["1,2", "1 2", "1, 2, 1", "search, auth", "2, auth"])
 def test_several_numbers_answer_a_question_that_takes_several(line: str) -> None:
     assert dialog(MANY).take(line) == Reply(answers=(("auth", "search"),))
 
@@ -40,11 +42,13 @@ def test_each_question_is_answered_in_turn() -> None:
 @pytest.mark.parametrize(
     ("question", "line", "reason"),
     [
-        (ONE, "3", "there is no option 3"),
-        (ONE, "0", "there is no option 0"),
-        (ONE, "1,2", "this question takes one option"),
-        (ONE, "=", "no text follows the ="),
-        (CLOSED, "=perhaps", "this question takes only its options"),
+        (ONE, "3", "there is no option '3'"),
+        (ONE, "0", "there is no option '0'"),
+        (ONE, "1,2", "this question takes one answer: Which database?"),
+        (ONE, "SQLite, Postgres", "this question takes one answer: Which database?"),
+        (ONE, "=", "an answer is empty"),
+        (CLOSED, "=perhaps", "this question takes no text of your own: Are you sure?"),
+        (COUNT, "2", "2 names more than one option"),
     ],
 )
 def test_an_invalid_answer_is_named_and_answers_nothing(question: PendingQuestion, line: str, reason: str) -> None:

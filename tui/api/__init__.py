@@ -20,7 +20,8 @@ from tui.api.errors import (
     RunError,
     SessionNotFound,
 )
-from tui.api.running_turn import OnRequest, Policy, RunningTurn
+from tui.api.request_policy import OnRequest, Policy
+from tui.api.running_turn import RunningTurn
 from tui.api.values import (
     AnswerOutcome,
     By,

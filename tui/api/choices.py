@@ -1,5 +1,6 @@
 """Turns the choices that a person or a script names into the reply to a request. It never guesses."""
 
+import re
 from collections.abc import Sequence
 
 from tui.api.errors import InvalidChoice
@@ -9,8 +10,14 @@ from tui.core.sanitize import single_line
 
 TEXT_PLACE = "-"
 """In place of a choice: the next text."""
+NUMBERS = re.compile(r"\d+(?:[\s,]+\d+)*")
+"""One number, or several with commas or spaces."""
 REPLIES: dict[str, PermissionReply] = {"once": "once", "always": "always", "reject": "reject"}
 """The replies to a permission by the labels of its choices."""
+
+
+class UnknownChoice(InvalidChoice):
+    """A choice that is neither a number nor a label of an option."""
 
 
 def reply_for(request: PendingRequest, choices: Sequence[str], texts: Sequence[str] = ()) -> Reply:
@@ -64,7 +71,8 @@ def answer_to(question: PendingQuestion, choices: Sequence[str], texts: Sequence
 
 
 def labels(options: Sequence[Choice], word: str, *, several: bool = False) -> tuple[str, ...]:
-    """The label that `word` names, by itself or by its number; of each of its comma-separated words, if `several`.
+    """The label that `word` names, by itself or by its number; if `several`, of each of its words that commas separate,
+    or its numbers.
 
     A word that is the label of one option and the number of another is ambiguous. Raises `InvalidChoice`.
     """
@@ -78,9 +86,10 @@ def labels(options: Sequence[Choice], word: str, *, several: bool = False) -> tu
         raise InvalidChoice(f"{single_line(word)} names more than one option", _options(options))
     if found:
         return found
-    if several and "," in word:
-        return tuple(label for part in word.split(",") for label in labels(options, part))
-    raise InvalidChoice(f"there is no option {single_line(word)!r}", _options(options))
+    parts = re.findall(r"\d+", word) if NUMBERS.fullmatch(word) else word.split(",")
+    if several and len(parts) > 1:
+        return tuple(label for part in parts for label in labels(options, part))
+    raise UnknownChoice(f"there is no option {single_line(word)!r}", _options(options))
 
 
 def _options(options: Sequence[Choice]) -> str:

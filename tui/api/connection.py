@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from platformdirs import user_state_path
 
@@ -17,7 +17,8 @@ from tui.api.errors import (
 from tui.api.event_feed import ConnectionFeed, EventFeed
 from tui.api.job_sender import Job, JobSender
 from tui.api.pending import pending_request
-from tui.api.running_turn import OnRequest, RunningTurn, send_reply
+from tui.api.request_policy import OnRequest, send_reply
+from tui.api.running_turn import RunningTurn
 from tui.api.values import AnswerOutcome, AnswerState, Event, PendingRequest, Reply, Result, UnlistedRequests
 from tui.client.client import Client
 from tui.client.recorded_turn import is_persons
@@ -49,6 +50,21 @@ ENDS: dict[str, AnswerState] = {
 }
 
 
+P = ParamSpec("P")
+
+
+def with_result(
+    start: "Callable[Concatenate[Connection, P], Awaitable[RunningTurn]]",
+) -> "Callable[Concatenate[Connection, P], Coroutine[None, None, Result]]":
+    """A method with the parameters of `start`, and the result of its turn."""
+
+    async def run(connection: "Connection", /, *args: P.args, **options: P.kwargs) -> Result:
+        """Send a prompt and wait for the recorded end of its turn; parameters and errors as `start`."""
+        return await (await start(connection, *args, **options)).result()
+
+    return run
+
+
 class Connection:
     """A connection to one server. Get one from `connect`."""
 
@@ -72,35 +88,6 @@ class Connection:
     async def close(self) -> None:
         """Disconnect. Turns go on at the server, where it supports that."""
         await self.client.close()
-
-    async def run(
-        self,
-        prompt: str,
-        *,
-        session: str | None = None,
-        resume: bool = False,
-        title: str = "",
-        agent: str | None = None,
-        model: str | None = None,
-        files: Sequence[str] = (),
-        key: str = "",
-        on_request: OnRequest = "wait",
-        on_event: Callable[[Event], None] = lambda event: None,
-    ) -> Result:
-        """Send a prompt and wait for the recorded end of its turn; parameters and errors as `start`."""
-        turn = await self.start(
-            prompt,
-            session=session,
-            resume=resume,
-            title=title,
-            agent=agent,
-            model=model,
-            files=files,
-            key=key,
-            on_request=on_request,
-            on_event=on_event,
-        )
-        return await turn.result()
 
     async def start(
         self,
@@ -131,6 +118,8 @@ class Connection:
         )
         turn = await JobSender(self.client, until=self._until, pause=self._pause).send(job)
         return RunningTurn(self.client, turn, on_request=on_request, on_event=on_event)
+
+    run = with_result(start)
 
     async def take_up(
         self,

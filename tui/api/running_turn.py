@@ -5,20 +5,18 @@ The client decides when a turn is over; this reads what the server stored of it.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 
 from tui.api.errors import CannotConnect
 from tui.api.event_feed import EventFeed
+from tui.api.request_policy import OnRequest, RequestPolicy
 from tui.api.values import (
-    Decision,
     EndEvent,
     Event,
     NoticeEvent,
     Outcome,
-    PendingRequest,
-    Reply,
     Result,
     TextEvent,
     Usage,
@@ -27,7 +25,7 @@ from tui.client.client import Client
 from tui.client.recorded_turn import RecordedTurn, recorded_turn
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
-from tui.core.model import FullMessage, QuestionRequest, Request, TextPart
+from tui.core.model import FullMessage, TextPart
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 from tui.net.errors import HttpStatusError, NetError, SchemaMismatch
@@ -41,10 +39,6 @@ PERMANENT_AT_MOST = 5
 LONG = 500
 """Messages from which on a session's texts are looked at once in `LONG_EVERY` seconds, not at each change."""
 LONG_EVERY = 1.0
-
-Policy: TypeAlias = Literal["wait", "fail", "reject"]
-OnRequest: TypeAlias = Policy | Callable[[PendingRequest], Decision | Policy]
-"""What to do with a request: leave it open and wait, leave it open and end the run, reject it, or decide for each."""
 
 OUTCOMES: dict[TurnState, Outcome] = {
     TurnState.FINISHED: "finished",
@@ -80,20 +74,19 @@ class RunningTurn:
     ) -> None:
         self._client = client
         self._turn = turn
-        self._on_request = on_request
         self._on_event = on_event
         self._changed = asyncio.Event()
         self._left: tuple[Outcome, str] | None = None
-        self._decisions: dict[str, Decision] = {}
-        self._asked: set[str] = set()
-        """The requests to which the policy was applied."""
-        self._failing: set[str] = set()
-        """The requests that end the run while they are open."""
+        self._policy = RequestPolicy(client, on_request)
         self._told_texts: set[str] = set()
         self._next_look: asyncio.TimerHandle | None = None
         self._missed_look = False
         self._feed = EventFeed(
-            client, self._deliver, session_id=turn.session_id, decided=self._decisions.get, is_of_turn=self._is_of_turn
+            client,
+            self._deliver,
+            session_id=turn.session_id,
+            decided=self._policy.decisions.get,
+            is_of_turn=self._is_of_turn,
         )
         client.subscribe(self._on_change)
         self._feed.start()
@@ -156,22 +149,21 @@ class RunningTurn:
 
     async def _wait(self) -> Result:
         while True:
-            await self._until(lambda: self._left is not None or self._unanswered() is not None or self._turn.over)
+            await self._until(
+                lambda: (
+                    self._left is not None
+                    or self._policy.unanswered(self._feed.records.by_id) is not None
+                    or self._turn.over
+                )
+            )
             if self._left is not None:
                 return self._so_far(*self._left)
             if self._turn.over:
                 record = await self._fetch()
                 if self._left is not None or record is not None:
                     return self._so_far(*self._left) if record is None else self._ended(record)
-            elif (request := self._unanswered()) is not None:
+            elif (request := self._policy.unanswered(self._feed.records.by_id)) is not None:
                 return self._so_far("waiting", request.summary)
-
-    def _unanswered(self) -> PendingRequest | None:
-        """The first open request that ends the run."""
-        if not self._failing:
-            return None
-        waiting = (record.request for record in self._feed.records.by_id.values() if record.state == "open")
-        return next((one for one in waiting if one.id in self._failing), None)
 
     def _so_far(self, outcome: Outcome, reason: str) -> Result:
         if self.stored and self._turn.prompt is not None:  # nothing is lost: no later client needs to look for it
@@ -312,7 +304,7 @@ class RunningTurn:
         if self._may_complete_text(change):
             self._look_at_texts()
         if isinstance(change, c.RequestsChanged | c.SessionsChanged | c.ConnectionChanged):
-            self._decide()
+            self._policy.apply(self._feed.records.by_id)
         self._changed.set()
 
     def _may_complete_text(self, change: c.Change) -> bool:
@@ -342,24 +334,6 @@ class RunningTurn:
         if self._missed_look:
             self._look_at_texts()
 
-    def _decide(self) -> None:
-        """Apply the policy to each request once."""
-        for request in list(self._client.store.requests.values()):
-            record = self._feed.records.by_id.get(request.id)
-            if record is None or request.id in self._asked:
-                continue
-            self._asked.add(request.id)
-            policy = self._on_request
-            decision = policy(record.request) if callable(policy) else policy
-            if decision == "reject":
-                rejection = Reply() if isinstance(request, QuestionRequest) else Reply(permission="reject")
-                decision = Decision(reply=rejection, by="on-request")
-            if isinstance(decision, Decision):
-                self._decisions[request.id] = decision
-                send_reply(self._client, request, decision.reply)
-            elif decision == "fail":
-                self._failing.add(request.id)
-
     def _tell_texts(self, record: RecordedTurn) -> None:
         """Report the texts that are complete, in order; later ones wait for an incomplete one before them."""
         for part in record.texts:
@@ -388,16 +362,6 @@ class RunningTurn:
 
     def _deliver(self, event: Event) -> None:
         self._on_event(event)
-
-
-def send_reply(client: Client, request: Request, reply: Reply) -> None:
-    """Send a reply, retried until the server acknowledges or refuses it."""
-    if reply.permission is not None:
-        client.reply(request, reply.permission, reply.message)
-    elif reply.answers is not None:
-        client.answer(request, reply.answers)
-    else:
-        client.reject(request)
 
 
 def whole_lines(text: str) -> str:

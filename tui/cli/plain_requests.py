@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tui.api.event_feed import EventFeed
-from tui.api.running_turn import send_reply
+from tui.api.request_policy import send_reply
 from tui.api.values import Decision, Event, PendingRequest, Reply, ReplyEvent, RequestEvent
 from tui.cli.printing import Printer, request_lines
 from tui.cli.typed_answer import Invalid, RequestDialog, Step, Taken

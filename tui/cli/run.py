@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from tui.api.connection import Connection
-from tui.api.running_turn import OnRequest, RunningTurn
+from tui.api.request_policy import OnRequest
+from tui.api.running_turn import RunningTurn
 from tui.api.values import Event
 from tui.cli.completion_values import session_ids
 from tui.cli.options import HELP, SESSION_ID, URL, server_of, server_options

@@ -17,7 +17,8 @@ import msgspec
 
 from tui.api.connection import Connection, connection_for
 from tui.api.errors import CannotConnect, KeyNotKept, PromptNotSent, RunError
-from tui.api.running_turn import OnRequest, RunningTurn
+from tui.api.request_policy import OnRequest
+from tui.api.running_turn import RunningTurn
 from tui.api.values import EndEvent, Event, Outcome, Result, TextEvent
 from tui.cli.exit_codes import OUTCOME_CODES, ExitCode
 from tui.cli.printing import Printer, seconds_text, turn_state

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tui.api.running_turn import OnRequest, Policy
+from tui.api.request_policy import OnRequest, Policy
 from tui.cli.options import F
 from tui.cli.turn_command import TurnOptions
 from tui.cli.turn_output import Format

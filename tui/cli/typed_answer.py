@@ -1,23 +1,13 @@
 """Answers to a request as typed lines: numbers, labels, or a text of one's own. Without I/O."""
 
-import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from tui.api.choices import NUMBERS, REPLIES, UnknownChoice, answer_to, labels
+from tui.api.errors import InvalidChoice
 from tui.api.values import PendingQuestion, PendingRequest, Reply
 from tui.cli.printing import question_lines
-from tui.core.model import PermissionReply
-
-PERMISSION: dict[str, PermissionReply] = {
-    "1": "once",
-    "once": "once",
-    "2": "always",
-    "always": "always",
-    "3": "reject",
-    "reject": "reject",
-}
-NUMBERS = re.compile(r"\d+(?:[\s,]+\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +62,13 @@ class RequestDialog:
         question = self.question
         if question is None:
             return self._take_permission(line)
-        if line.startswith("="):
-            text = line[1:].strip()
-            if not question.custom:
-                return Invalid("this question takes only its options")
-            return self._next((text,)) if text else Invalid("no text follows the =")
-        labels = [choice.label for choice in question.choices if choice.label.casefold() == line.strip().casefold()]
-        if labels:
-            return self._next((labels[0],))
-        if NUMBERS.fullmatch(line.strip()):
-            return self._take_numbers(question, [int(one) for one in re.findall(r"\d+", line)])
-        return Step.NOT_AN_ANSWER
+        is_text = line.startswith("=")
+        try:
+            answer = answer_to(question, (), (line[1:].strip(),)) if is_text else answer_to(question, (line,), ())
+        except InvalidChoice as error:
+            is_prompt = isinstance(error, UnknownChoice) and not NUMBERS.fullmatch(line.strip())
+            return Step.NOT_AN_ANSWER if is_prompt else Invalid(error.message)
+        return self._next(answer)
 
     def take_text(self, text: str) -> Reply | Step:
         """Answer the question with a text of one's own; the reply if it is complete."""
@@ -90,19 +76,13 @@ class RequestDialog:
 
     def _take_permission(self, line: str) -> Taken:
         word, _, reason = line.strip().partition(" ")
-        reply = PERMISSION.get(word.casefold())
-        if reply is None or (reason and reply != "reject"):
+        try:
+            (label,) = labels(self.request.choices, word)
+        except InvalidChoice:
             return Step.NOT_AN_ANSWER
-        return Reply(permission=reply, message=reason.strip())
-
-    def _take_numbers(self, question: PendingQuestion, numbers: list[int]) -> Taken:
-        by_number = {choice.number: choice.label for choice in question.choices}
-        unknown = [number for number in numbers if number not in by_number]
-        if unknown:
-            return Invalid(f"there is no option {unknown[0]}")
-        if len(numbers) > 1 and not question.multiple:
-            return Invalid("this question takes one option")
-        return self._next(tuple(by_number[number] for number in dict.fromkeys(numbers)))
+        if reason and label != "reject":
+            return Step.NOT_AN_ANSWER
+        return Reply(permission=REPLIES[label], message=reason.strip())
 
     def _next(self, answer: tuple[str, ...]) -> Reply | Step:
         self._answers.append(answer)
