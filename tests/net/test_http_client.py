@@ -31,7 +31,8 @@ from tui.net.errors import (
     UnexpectedContentType,
     Unsendable,
 )
-from tui.net.http_client import Http
+from tui.net.http_client import SHORT, Http
+from tui.net.response import SMALL
 from tui.net.url import BadAddress, path_segment
 
 SECURITY = Path(__file__).parents[2] / "docs/security.md"
@@ -225,18 +226,50 @@ class TestCall:
                 await http.call("GET", "/x")
             assert kept() < 500_000, caught.value
 
-    async def test_concurrent_bodies_share_one_limit(self, server: Server, http: Http) -> None:
-        server.play(server.sending(JSON_HEAD + b'content-length: 99999\r\n\r\n"' + b"x" * 60_000, hold=True))
-        first = asyncio.create_task(http.call("POST", "/first", limit=100_000, timeout=1.0))
-        await wait_until(lambda: http._bodies_limit.used > 60_000)
-        server.play(answer(b'"' + b"x" * 60_000 + b'"'))
-        server.connections = 0
-        with pytest.raises(TooLarge):
-            await http.call("POST", "/second", limit=100_000)
+    async def test_large_bodies_are_read_one_at_a_time(self, server: Server, http: Http) -> None:
+        server.play(answer(b'"' + b"x" * 4_000_000 + b'"'))
+        received = [0, 0, 0]
+        most = 0
+
+        async def one(at: int) -> None:
+            def progress(come: int, size: int | None) -> None:
+                nonlocal most
+                received[at] = come
+                most = max(most, sum(received))
+
+            reply = await http.call("POST", "/x", progress=progress)
+            assert reply.value == "x" * 4_000_000
+            received[at] = 0
+
+        await asyncio.gather(*map(one, range(3)))
+        assert most < 4_000_002 + 2 * (SMALL + 256_000)
+
+    async def test_a_large_body_that_breaks_off_lets_the_next_one_begin(self, server: Server, http: Http) -> None:
+        part = b'"' + b"x" * 2_000_000
+        server.play(
+            server.sending(JSON_HEAD + b"content-length: 9999999\r\n\r\n" + part, hold=True), answer(part + b'"')
+        )
+        begun = asyncio.Event()
+        first = asyncio.create_task(http.call("POST", "/x", timeout=1.0, progress=lambda *come: begun.set()))
+        await begun.wait()
+        second = asyncio.create_task(http.call("POST", "/y"))
         with pytest.raises(ReadTimeout):
             await first
-        assert http._bodies_limit.used == 0
-        assert (await http.call("POST", "/third", limit=100_000)).value == "x" * 60_000
+        assert (await second).value == "x" * 2_000_000
+
+    async def test_a_short_call_is_answered_while_a_large_body_is_read(self, server: Server, http: Http) -> None:
+        part = b'"' + b"x" * 2_000_000
+        server.play(server.sending(JSON_HEAD + b"content-length: 9999999\r\n\r\n" + part, hold=True), OK)
+        received = 0
+
+        def progress(come: int, size: int | None) -> None:
+            nonlocal received
+            received = come
+
+        large = asyncio.create_task(http.call("POST", "/x", progress=progress))
+        await wait_until(lambda: received > SMALL)
+        assert (await http.call("GET", "/global/health", limit=SHORT)).value is True
+        large.cancel()
 
     async def test_of_bodies_that_keep_coming_one_is_read_at_a_time(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,8 @@ import logging
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final, cast
@@ -35,7 +36,6 @@ from tui.net.response import (
     QUOTED_SECONDS,
     Progress,
     Response,
-    SharedLimit,
     collect,
     error_from_response,
     is_expected,
@@ -52,7 +52,7 @@ CALL_LIMIT: Final = 5.5
 CONNECT_LIMIT: Final = 5.0
 WRITE_LIMIT: Final = 30.0
 BODY_LIMIT: Final = 58 << 20
-"""Limit in bytes of one response to a call, and of all read concurrently."""
+"""Limit in bytes of one response to a call."""
 SHORT: Final = 256 << 10
 """Limit in bytes of a response that only identifies the server."""
 
@@ -153,7 +153,8 @@ class Http:
         self._answering_proxy = shown_proxy(self._proxy) if self._proxy is not None and plain else None
         self._own = self._client(httpx.Limits(max_connections=None, max_keepalive_connections=0))
         self._shared = self._shared_client()
-        self._bodies_limit = SharedLimit()
+        self._large_body = asyncio.Lock()
+        """Held by the one large body that is read and parsed: while it is parsed, it takes its memory twice."""
         self._turns = asyncio.Lock()
         self._hedging = Hedging()
 
@@ -243,24 +244,20 @@ class Http:
         if pool is not None:
             limits["pool"] = pool
         body = bytearray()
-        used = 0
-        try:
-            async with self._exchange(client, request, limits) as stream:
-                elapsed = clock() - started
-                self._hedging.answered(elapsed)
-                if began is not None:
-                    began.set()
-                try:
-                    await collect(stream, body, limit, seconds, progress, self._bodies_limit)
-                finally:
-                    used = len(body)
-            value = await _value_of(stream, body) if body else None
-        except NetError as error:
-            forget_document(error)
-            body.clear()
-            raise
-        finally:
-            self._bodies_limit.used -= used
+        async with AsyncExitStack() as until_parsed:
+            alone = partial(until_parsed.enter_async_context, self._large_body)
+            try:
+                async with self._exchange(client, request, limits) as stream:
+                    elapsed = clock() - started
+                    self._hedging.answered(elapsed)
+                    if began is not None:
+                        began.set()
+                    await collect(stream, body, limit, seconds, progress, alone)
+                value = await _value_of(stream, body) if body else None
+            except NetError as error:
+                forget_document(error)
+                body.clear()
+                raise
         return Response(
             status=stream.status,
             headers=stream.headers,

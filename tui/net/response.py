@@ -6,7 +6,7 @@ How the bytes arrive is not known here, only chunks, a status and headers.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -30,6 +30,8 @@ PATIENT: Final = 60.0
 """Seconds after which a higher rate is required..."""
 SLOWEST_OF_ALL: Final = 2048
 """...on average, in bytes per second."""
+SMALL: Final = 1 << 20
+"""Bytes of a body of which any number may be read concurrently."""
 HEAD: Final = 64 << 10
 """Bytes kept of a response that is too large: its beginning tells what it is."""
 
@@ -62,24 +64,19 @@ class Body(Protocol):
     def chunks(self) -> AsyncIterator[bytes]: ...
 
 
-class SharedLimit(msgspec.Struct):
-    """Bytes of the responses being read concurrently, which share the limit of one."""
-
-    used: int = 0
-
-
 async def collect(
     answer: Body,
     body: bytearray,
     limit: int,
     seconds: float,
     progress: Progress | None = None,
-    shared: SharedLimit | None = None,
+    before_large: Callable[[], Awaitable[object]] | None = None,
 ) -> None:
-    """Read the whole response into `body`, as long as it makes progress. The caller releases what it takes of `shared`.
+    """Read the whole response into `body`, as long as it makes progress.
 
     Raises TooLarge beyond `limit` bytes; Trickled if less than SLOWEST bytes per second arrive within `seconds` (after
-    PATIENT seconds, SLOWEST_OF_ALL on average). `progress` may raise a NetError to stop reading.
+    PATIENT seconds, SLOWEST_OF_ALL on average). `progress` may raise a NetError to stop reading. `before_large` is
+    awaited once, before more than SMALL bytes are read.
     """
     clock = asyncio.get_running_loop().time
     length = http_headers.content_length(answer.headers)
@@ -87,12 +84,10 @@ async def collect(
     began = since = clock()
     had = 0
     async for chunk in answer.chunks():
-        if len(body) + len(chunk) > stop or (shared is not None and shared.used + len(chunk) > limit):
+        if len(body) + len(chunk) > stop:
             head = bytes(body[:HEAD] + chunk[: max(0, HEAD - len(body))])
             raise TooLarge(limit, size=length, headers=answer.headers, head=head)
         body += chunk
-        if shared is not None:
-            shared.used += len(chunk)
         if progress is not None:
             progress(len(body), length)
         now = clock()
@@ -102,6 +97,11 @@ async def collect(
             since, had = now, len(body)
         if now - began > PATIENT and len(body) < SLOWEST_OF_ALL * (now - began):
             raise Trickled(answer.request, len(body), now - began)
+        if before_large is not None and len(body) > SMALL:
+            await before_large()
+            before_large = None
+            waited = clock() - now
+            since, began = since + waited, began + waited
 
 
 def value_of(answer: Body, body: bytearray) -> JSON:
