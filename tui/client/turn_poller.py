@@ -4,14 +4,18 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from tui.backends.base import PromptLookup
 from tui.backends.paging import PageBudget, contents
 from tui.client.ports import Ports
 from tui.core import events as e
 from tui.core.diagnosis import ResponsivenessTracker
+from tui.core.kept_content import cut_large
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
+from tui.core.weight import weight
 from tui.net.errors import NetError, ReadTimeout
 
 log = logging.getLogger(__name__)
@@ -22,6 +26,8 @@ POLL_WITHOUT_EVENTS = 5.0
 """Seconds between two polls of a server that sends no events."""
 PAGES_AT_MOST = 20
 """Maximum number of pages that are fetched to find a prompt."""
+OLDER_KEPT = 1 << 20
+"""Bytes of one of them, other than the newest, from which on its large parts are cut: it may be of other turns."""
 
 
 class PollHandler(Protocol):
@@ -92,42 +98,51 @@ class TurnPoller:
     async def fetch(self, turn: Turn) -> None:
         """Fetch the turn's prompt and session from the server. Raises `NetError`."""
         found = PromptLookup(None)
+        pages = PageBudget()
+        more = False
 
         async def fetch() -> Sequence[e.Event]:
-            nonlocal found
+            nonlocal found, more
             backend = self._server.backend()
             found = await backend.look_up(turn.session_id, turn.prompt_id, turn.prompt)
             self._handler.on_lookup(turn, found)
             if found.session_gone:
                 return ()
-            loaded = await self._messages(turn, stored=bool(found.stored))
+            newest = await backend.messages(turn.session_id)
+            more = bool(found.stored) and pages.allows(newest.cursor, contents(newest.messages))
             session = self._store.sessions.get(turn.session_id)
-            return (*loaded, await backend.resync([session.directory] if session is not None else []))
+            return newest, await backend.resync([session.directory] if session is not None else [])
 
         version, seen = self._store.session_version(turn.session_id), self._server.events
         followed = turn.state in (TurnState.RUNNING, TurnState.WAITING, TurnState.RETRYING)
         followed = followed or self._events_are_due(turn)
         await self._server.refetch(fetch)
+        if more:
+            await self._fetch_older(turn, pages)
         changed = self._store.session_version(turn.session_id) != version and self._server.events == seen
         missed = (followed and changed) or (bool(found.stored) and self._saw_no_event(turn))
         self.responsiveness.record_poll(self._clock(), missed_events=missed)
         self._handler.on_polled(turn, found)
 
-    async def _messages(self, turn: Turn, *, stored: bool) -> Sequence[e.MessagesLoaded]:
-        """The newest messages, and older ones back to the turn's prompt if the server has it and the store does not.
+    async def _fetch_older(self, turn: Turn, pages: PageBudget) -> None:
+        """Load older messages until the store has the turn's prompt: each page is stored before the next is read.
 
         Without its prompt, an ended turn would look as if it had never begun. Raises `NetError`.
         """
-        backend, prompt_id = self._server.backend(), turn.prompt_id
-        pages, budget = [await backend.messages(turn.session_id)], PageBudget()
-        transcript = self._store.transcript(turn.session_id)
-        known = not stored or (transcript is not None and prompt_id in transcript.messages)
-        while not known and (cursor := pages[-1].cursor) is not None and len(pages) < PAGES_AT_MOST:
-            known = any(full.message.id == prompt_id for full in pages[-1].messages)
-            if known or not budget.allows(cursor, contents(pages[-1].messages)):
-                break
-            pages.append(await backend.messages(turn.session_id, before=cursor))
-        return pages
+        more = True
+
+        async def fetch() -> Sequence[e.Event]:
+            nonlocal more
+            page = await self._server.backend().messages(turn.session_id, before=cursor)
+            more = pages.allows(page.cursor, contents(page.messages))
+            return (_shortened(page),)
+
+        for _ in range(PAGES_AT_MOST):
+            transcript = self._store.transcript(turn.session_id)
+            cursor = transcript.cursor if transcript is not None else None
+            if not more or transcript is None or cursor is None or turn.prompt_id in transcript.messages:
+                return
+            await self._server.refetch(fetch)
 
     async def _is_healthy(self) -> bool:
         try:
@@ -144,3 +159,10 @@ class TurnPoller:
     def _events_are_due(self, turn: Turn) -> bool:
         """Whether events must have arrived: `EVENTS_DUE` passed since the POST without an interruption."""
         return turn.prompt_id in self._events_at_post and self._clock() - turn.started >= EVENTS_DUE
+
+
+def _shortened(page: e.MessagesLoaded) -> e.MessagesLoaded:
+    """The page, with its large parts cut if it is large."""
+    if sum(map(weight, contents(page.messages))) < OLDER_KEPT:
+        return page
+    return replace(page, messages=tuple(map(cut_large, page.messages)))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from tui.core.model import FilePart, Message, NotePart, Part, ReasoningPart, TextPart, ToolPart
+from tui.core.model import FilePart, FullMessage, Message, NotePart, Part, ReasoningPart, TextPart, ToolPart
 from tui.core.weight import TOO_MANY, weight
 
 KEPT = 32 << 20
@@ -110,6 +110,11 @@ def cut(part: Part) -> Part:
             return replace(part, text=_cut(part.text))
         case FilePart():
             return replace(part, name=_cut(part.name), mime=_cut(part.mime))
+
+
+def cut_large(full: FullMessage) -> FullMessage:
+    """The message with its large parts cut."""
+    return replace(full, parts=tuple(cut(part) if weight(part) >= LARGE else part for part in full.parts))
 
 
 def _whole(part: TextPart | ReasoningPart) -> Literal["done", "streaming", "partial", "broken"]:
