@@ -10,7 +10,8 @@ from starlette.responses import Response
 from tests.backends.daemon import LIST, daemon, echo, ended, listed, loaded, said
 from tests.backends.opencode_server import greeted
 from tests.backends.recording import recording
-from tui.backends.decoding import catalog_item, decode_items
+from tui.backends.decoding import TODOS_KEPT, catalog_item, decode_items
+from tui.backends.decoding import todos as decode_todos
 from tui.backends.qwen.backend import QwenServe
 from tui.core.model import Busy, CatalogItem, NotePart, Retrying, TextPart
 from tui.core.transcript import Transcript
@@ -138,6 +139,13 @@ async def test_a_damaged_entry_of_a_plan_has_a_placeholder() -> None:
     async with greeted({"GET /session/ses_1/todo": todos}) as (_, backend):
         told = [(one.text, one.status) for one in await backend.todos("ses_1")]
     assert told == [("one", "pending"), ("an entry that cannot be shown", "unreadable"), ("three", "completed")]
+
+
+def test_of_a_long_plan_the_rest_is_counted() -> None:
+    todos = [{"content": "x" * 5_000, "status": "pending"}] * 12_345
+    plan = decode_todos(todos)
+    assert (len(plan), plan[-1].text) == (TODOS_KEPT + 1, "11,845 more entries")
+    assert {len(todo.text) for todo in plan[:-1]} == {1_000}
 
 
 async def test_unreadable_catalog_items_are_counted() -> None:

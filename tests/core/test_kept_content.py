@@ -73,8 +73,16 @@ def test_an_endless_text_is_limited_until_the_complete_one_arrives() -> None:
     for _ in range(20):
         store.apply(talk.delta(MEGABYTE))
     assert len(outputs(store)[0]) == 8_000_000
+    store.apply(talk.text(MEGABYTE * 15))
+    assert len(outputs(store)[0]) == 15_000_000
+
+
+def test_one_part_is_cut_from_a_size_on_however_new_it_is() -> None:
+    store = opened()
     store.apply(talk.text(MEGABYTE * 20))
-    assert len(outputs(store)[0]) == 20_000_000
+    assert outputs(store) == ["x" * 4_000_000 + "\n\n… 16,000,000 more characters are not kept in memory"]
+    store.apply(talk.tool("prt_000", **{name: MEGABYTE * 5 for name in ("title", "output", "diff", "error")}))
+    assert weighed(store) < 25_000_000
 
 
 def test_removed_content_is_not_counted() -> None:

@@ -124,6 +124,8 @@ def _events() -> Iterator[Attack]:
         ("numbers by events", "every number as infinite, NaN, huge, negative or text", p.numbers_by_events),
         ("texts by events", "controls, escapes, bidi, LF and TAB in every text", p.texts_by_events),
         ("long texts by events", "1 MB titles, plans, errors and retry messages", p.long_texts_by_events),
+        ("plans by events", "100 plans of 100,000 entries", p.plans_by_events),
+        ("large permissions by events", "100 open permissions of 3 MB", p.large_permissions_by_events),
         ("heartbeats", "a million heartbeats", p.heartbeats),
         ("broken characters", "deltas of half characters and lone surrogates", p.surrogates),
     ):
@@ -180,6 +182,10 @@ def _lists() -> Iterator[Attack]:
     yield Attack(
         "60 MB of text", "a message of 60 MB: legal", ("lists",),
         documents={"messages": p.long_text}, watch=4.0, mebibytes=128,
+    )  # fmt: skip
+    yield Attack(
+        "lists of 45 MB", "45 MB in each list and in the newest message, all at once", ("lists",),
+        documents=p.large_lists(), watch=6.0, mebibytes=128,
     )  # fmt: skip
     yield Attack(
         "qwen: numbers, texts", "hostile values in the list and in what is loaded", ("lists",),

@@ -211,6 +211,21 @@ def long_text() -> bytes:
     return d.encode([d.prompt(), d.answer([d.text_part("A line of words, as they come.\n" * 2_000_000)])])
 
 
+def large_lists() -> dict[str, Document]:
+    """Documents of 45 MB each, which a client that reconnects fetches at the same time."""
+    text = "w" * 45_000_000
+    return {
+        "messages": lambda: d.encode([d.prompt(), d.answer([d.text_part(text)])]),
+        "questions": lambda: d.encode([d.question(question=text)]),
+        "permissions": lambda: d.encode([d.permission(metadata={"command": text})]),
+        "statuses": lambda: d.encode({d.SESSION: {"type": "retry", "attempt": 1, "next": d.AT, "message": text}}),
+        "todos": lambda: d.encode([{"content": text, "status": "pending"}]),
+        "children": lambda: d.encode([d.session(title=text)]),
+        "sessions": lambda: d.encode([d.session(title=text)]),
+        "session": lambda: d.encode(d.session(title=text)),
+    }
+
+
 def deep_markdown() -> bytes:
     texts = [
         "> " * 10_000 + "deep",
@@ -512,6 +527,18 @@ def long_texts_by_events() -> Iterator[bytes]:
     for event in _events():
         yield d.sse(poisoned(event, MEGABYTE))
         yield d.sse(poisoned(event, LINES))
+
+
+def plans_by_events() -> Iterator[bytes]:
+    plan: list[d.JSON] = [{"content": ""}] * 100_000
+    for number in range(100):
+        yield d.sse(d.frame("todo.updated", sessionID=f"ses_{number}", todos=plan))
+
+
+def large_permissions_by_events() -> Iterator[bytes]:
+    text = "p" * 1_700_000
+    for number in range(100):
+        yield d.sse(d.frame("permission.asked", **d.permission(number, patterns=[text], metadata={"command": text})))
 
 
 def heartbeats() -> Iterator[bytes]:

@@ -169,14 +169,21 @@ class _Todo(msgspec.Struct):
     priority: str = ""
 
 
+TODOS_KEPT = 500
+
+
 def todos(value: RawJSON) -> tuple[Todo, ...]:
-    """The entries of a plan, with a placeholder for an unreadable one."""
-    return decode_items(read(value, list[Any]), _todo, "an entry of a plan", lambda at, item, why: UNREADABLE_TODO)
+    """The entries of a plan, with a placeholder for an unreadable one, and for all beyond TODOS_KEPT."""
+    rows = read(value, list[Any])
+    first = rows[:TODOS_KEPT]
+    found = decode_items(first, _todo, "an entry of a plan", lambda at, item, why: UNREADABLE_TODO)
+    more = len(rows) - len(first)
+    return (*found, Todo(f"{more:,} more entries", "unreadable")) if more else found
 
 
 def _todo(value: RawJSON) -> Todo:
     raw = read(value, _Todo)
-    return Todo(raw.content, raw.status, raw.priority)
+    return Todo(shortened(raw.content), shortened(raw.status), shortened(raw.priority))
 
 
 @lru_cache(maxsize=256)

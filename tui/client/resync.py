@@ -16,6 +16,7 @@ from tui.client.stale_requests import StaleRequestFilter
 from tui.core import events as e
 from tui.core.known_sessions import IDLE
 from tui.core.model import Busy, FullMessage, Idle, Session
+from tui.core.page_merge import fitting_page
 from tui.core.store import Store
 from tui.net.clocks import Clocks
 from tui.net.errors import (
@@ -132,7 +133,7 @@ class Resync:
             nonlocal found
             session = self._store.sessions.get(session_id)
             resynced = await self._running([] if session is None else [session.directory])
-            loaded = await self._server.backend().messages(session_id)
+            loaded = fitting_page(await self._server.backend().messages(session_id))
             found = loaded.messages
             return [loaded, resynced]
 
@@ -211,7 +212,7 @@ class Resync:
             return e.SessionsListed(await backend.children(session_id))
 
         async def messages() -> e.Event:
-            return await backend.messages(session_id, on_bytes=on_bytes)
+            return fitting_page(await backend.messages(session_id, on_bytes=on_bytes))
 
         async def todos() -> e.Event:
             return e.TodosChanged(session_id, await backend.todos(session_id))

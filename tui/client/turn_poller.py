@@ -12,6 +12,7 @@ from tui.client.ports import Ports
 from tui.core import events as e
 from tui.core.diagnosis import ResponsivenessTracker
 from tui.core.kept_content import cut_large
+from tui.core.page_merge import fitting_page
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
@@ -110,6 +111,7 @@ class TurnPoller:
                 return ()
             newest = await backend.messages(turn.session_id)
             more = bool(found.stored) and pages.allows(newest.cursor, contents(newest.messages))
+            newest = fitting_page(newest)
             session = self._store.sessions.get(turn.session_id)
             return newest, await backend.resync([session.directory] if session is not None else [])
 
@@ -135,7 +137,9 @@ class TurnPoller:
             nonlocal more
             page = await self._server.backend().messages(turn.session_id, before=cursor)
             more = pages.allows(page.cursor, contents(page.messages))
-            return (_shortened(page),)
+            now = self._store.transcript(turn.session_id)
+            # else it was refetched meanwhile, and the page no longer joins it
+            return (_shortened(page),) if now is not None and now.cursor == cursor else ()
 
         for _ in range(PAGES_AT_MOST):
             transcript = self._store.transcript(turn.session_id)

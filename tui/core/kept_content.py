@@ -15,6 +15,10 @@ KEPT = 32 << 20
 """Bytes of all messages and parts of one transcript."""
 ROOM = 1 << 20
 """Bytes for which room is made at once where whole parts are dropped."""
+PART_KEPT = 16 << 20
+"""Bytes of one part from which on its texts are cut at once, also those of the newest..."""
+PART_CUT_TO = 4_000_000
+"""...to so many characters: 1,000,000 are shown."""
 LARGE = 16 << 10
 """Bytes of a part from which on it is large..."""
 CUT_TO = 4_000
@@ -53,10 +57,8 @@ class KeptContent:
 
     def put(self, part: Part, *, may_be_cut: bool) -> Part:
         """Count a part, or its new state; returns what is to be kept of it: less where it has too many values."""
+        part = fitting(part)
         size = weight(part)
-        if size >= TOO_MANY:
-            part = cut(part)
-            size = weight(part)
         key = part.message_id, part.id
         self._count(key, size)
         if may_be_cut and size >= LARGE:
@@ -91,25 +93,33 @@ class KeptContent:
         return oldest
 
 
-def cut(part: Part) -> Part:
+def fitting(part: Part) -> Part:
+    """What is kept at most of a part, however new it is."""
+    for to in (PART_CUT_TO, CUT_TO):
+        if weight(part) > PART_KEPT:
+            part = cut(part, to)
+    return part
+
+
+def cut(part: Part, to: int = CUT_TO) -> Part:
     """The part with the beginnings of its texts; of one that grows no more is kept before the server sends it."""
     match part:
         case ToolPart():
-            given = {_cut(name): _cut_value(value) for name, value in islice(part.input.items(), CUT_TO_VALUES)}
+            given = {_cut(name, to): _cut_value(value, to) for name, value in islice(part.input.items(), CUT_TO_VALUES)}
             if len(part.input) > CUT_TO_VALUES:
                 given["…"] = f"{len(part.input) - CUT_TO_VALUES:,} more values are not kept in memory"
-            words = {name: _cut(getattr(part, name)) for name in ("title", "output", "diff", "error")}
+            words = {name: _cut(getattr(part, name), to) for name in ("title", "output", "diff", "error")}
             answers = part.answers if weight(part.answers) < LARGE else ((NOT_KEPT,),)
             return replace(part, input=given, answers=answers, **words)
         case TextPart():
-            text = _cut(part.text)
-            return replace(part, text=text, gaps=tuple(gap for gap in part.gaps if gap < CUT_TO), state=_whole(part))
+            text = _cut(part.text, to)
+            return replace(part, text=text, gaps=tuple(gap for gap in part.gaps if gap < to), state=_whole(part, to))
         case ReasoningPart():
-            return replace(part, text=_cut(part.text), state=_whole(part))
+            return replace(part, text=_cut(part.text, to), state=_whole(part, to))
         case NotePart():
-            return replace(part, text=_cut(part.text))
+            return replace(part, text=_cut(part.text, to))
         case FilePart():
-            return replace(part, name=_cut(part.name), mime=_cut(part.mime))
+            return replace(part, name=_cut(part.name, to), mime=_cut(part.mime, to))
 
 
 def cut_large(full: FullMessage) -> FullMessage:
@@ -117,20 +127,21 @@ def cut_large(full: FullMessage) -> FullMessage:
     return replace(full, parts=tuple(cut(part) if weight(part) >= LARGE else part for part in full.parts))
 
 
-def _whole(part: TextPart | ReasoningPart) -> Literal["done", "streaming", "partial", "broken"]:
-    return part.state if len(part.text) <= CUT_TO else "done"
+def _whole(part: TextPart | ReasoningPart, to: int) -> Literal["done", "streaming", "partial", "broken"]:
+    return part.state if len(part.text) <= to else "done"
 
 
-def _cut(text: str) -> str:
-    more = len(text) - CUT_TO
+def _cut(text: str, to: int) -> str:
+    more = len(text) - to
     if more <= 0:
         return text
-    return f"{text[:CUT_TO]}\n\n… {more:,} more characters are not kept in memory: open the session again to read them"
+    hint = ": open the session again to read them" if to == CUT_TO else ""
+    return f"{text[:to]}\n\n… {more:,} more characters are not kept in memory{hint}"
 
 
-def _cut_value(value: object) -> object:
+def _cut_value(value: object, to: int) -> object:
     if isinstance(value, str):
-        return _cut(value)
+        return _cut(value, to)
     size = weight(value)
     if size < LARGE:
         return value

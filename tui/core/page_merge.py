@@ -6,8 +6,15 @@ A fetched part that is not finished may be older than its streamed text. Text th
 from msgspec.structs import replace
 
 from tui.core.events import MessagesLoaded
+from tui.core.kept_content import fitting
 from tui.core.model import FullMessage, ReasoningPart, TextPart
 from tui.core.transcript import Transcript
+
+
+def fitting_page(page: MessagesLoaded) -> MessagesLoaded:
+    """The page, without what is not kept of its parts in any case: it may wait for others that are fetched with it."""
+    messages = (replace(full, parts=tuple(map(fitting, full.parts))) for full in page.messages)
+    return replace(page, messages=tuple(messages))
 
 
 def add_older(transcript: Transcript, page: MessagesLoaded) -> None:

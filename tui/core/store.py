@@ -53,7 +53,7 @@ from tui.core.transcript_room import made_room
 
 ENDED = ("completed", "error")
 """States of a tool call that has ended."""
-PLANS_KEPT = 50
+PLANS_KEPT = 20
 """Limit of stored plans; a session's plan is fetched when it is opened."""
 
 

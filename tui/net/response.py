@@ -30,7 +30,7 @@ PATIENT: Final = 60.0
 """Seconds after which a higher rate is required..."""
 SLOWEST_OF_ALL: Final = 2048
 """...on average, in bytes per second."""
-SMALL: Final = 1 << 20
+SMALL: Final = 256 << 10
 """Bytes of a body of which any number may be read concurrently."""
 HEAD: Final = 64 << 10
 """Bytes kept of a response that is too large: its beginning tells what it is."""

@@ -31,7 +31,7 @@ def test_a_question() -> None:
         asked=requests.minted(asked["id"], time.time()),
     )
     assert requests.question(asked) == request
-    assert requests.all_requests(recorded.answers["questions"], recorded.answers["permissions"]) == (request,)
+    assert [requests.question(row) for row in recorded.answers["questions"]] == [request]
     replies = [event_of(frame) for frame in recorded.events if frame["payload"]["type"] == "question.replied"]
     answers = (("Postgres",), ("auth", "my own words"))
     assert replies == [e.QuestionAnswered(recorded.session_id, request.id, answers)]
@@ -66,7 +66,7 @@ def test_a_permission() -> None:
         asked=requests.minted(asked["id"], time.time()),
     )
     assert requests.permission(asked) == request
-    assert requests.all_requests([], recorded.answers["permissions"]) == (request,)
+    assert [requests.permission(row) for row in recorded.answers["permissions"]] == [request]
     event = next(event_of(f) for f in recorded.events if f["payload"]["type"] == "permission.replied")
     assert event == e.PermissionReplied(recorded.session_id, request.id, "once")
 

@@ -5,12 +5,16 @@ Shapes as measured on opencode 1.18.33. Raises as `schema` does.
 
 import re
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from tui.backends.decoding import Id, RawJSON, Rows, decode_items, read, string
-from tui.core.model import Option, PermissionRequest, Question, QuestionRequest, Request
+from tui.backends.decoding import Id, RawJSON, read, string
+from tui.core.model import Option, PermissionRequest, Question, QuestionRequest
+from tui.core.open_requests import KEPT_BYTES
+from tui.core.weight import weight
+
+T = TypeVar("T", QuestionRequest, PermissionRequest)
 
 MINTED = re.compile(r"[a-z]{3}_(?:([0-9a-f]{12})[0-9A-Za-z]{14}|g([0-9a-f]{16})[0-9A-Za-z]{9})\Z")
 """Both forms of ids; see `message_ids`."""
@@ -59,44 +63,49 @@ class _PermissionRequest(msgspec.Struct):
 
 def question(value: RawJSON) -> QuestionRequest:
     raw = read(value, _QuestionRequest)
-    return QuestionRequest(
-        id=raw.id,
-        session_id=raw.sessionID,
-        questions=tuple(
-            Question(
-                text=q.question,
-                header=q.header,
-                options=tuple(Option(o.label, o.description) for o in q.options),
-                multiple=bool(q.multiple),
-                custom=q.custom is not False,
-            )
-            for q in raw.questions
-        ),
-        message_id=raw.tool.messageID if raw.tool is not None else None,
-        call_id=raw.tool.callID if raw.tool is not None else None,
-        asked=minted(raw.id, time.time()),
+    return _bounded(
+        QuestionRequest(
+            id=raw.id,
+            session_id=raw.sessionID,
+            questions=tuple(
+                Question(
+                    text=q.question,
+                    header=q.header,
+                    options=tuple(Option(o.label, o.description) for o in q.options),
+                    multiple=bool(q.multiple),
+                    custom=q.custom is not False,
+                )
+                for q in raw.questions
+            ),
+            message_id=raw.tool.messageID if raw.tool is not None else None,
+            call_id=raw.tool.callID if raw.tool is not None else None,
+            asked=minted(raw.id, time.time()),
+        )
     )
 
 
 def permission(value: RawJSON) -> PermissionRequest:
     raw = read(value, _PermissionRequest)
-    return PermissionRequest(
-        id=raw.id,
-        session_id=raw.sessionID,
-        action=raw.permission,
-        patterns=tuple(raw.patterns),
-        always=tuple(raw.always),
-        detail=string(raw.metadata, "command", "diff", "filepath", "url"),
-        message_id=raw.tool.messageID if raw.tool is not None else None,
-        call_id=raw.tool.callID if raw.tool is not None else None,
-        asked=minted(raw.id, time.time()),
+    return _bounded(
+        PermissionRequest(
+            id=raw.id,
+            session_id=raw.sessionID,
+            action=raw.permission,
+            patterns=tuple(raw.patterns),
+            always=tuple(raw.always),
+            detail=string(raw.metadata, "command", "diff", "filepath", "url"),
+            message_id=raw.tool.messageID if raw.tool is not None else None,
+            call_id=raw.tool.callID if raw.tool is not None else None,
+            asked=minted(raw.id, time.time()),
+        )
     )
 
 
-def all_requests(questions: RawJSON, permissions: RawJSON) -> Rows[Request]:
-    asked: Rows[Request] = decode_items(read(questions, list[Any]), question, "a question")
-    allowed: Rows[Request] = decode_items(read(permissions, list[Any]), permission, "a permission")
-    return asked.with_more(allowed)
+def _bounded(request: T) -> T:
+    """Raises ValueError for a request that alone is more than is kept of all."""
+    if weight(request) > KEPT_BYTES:
+        raise ValueError("more than can be shown")
+    return request
 
 
 def minted(name: str, now: float) -> float | None:

@@ -3,14 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence, Set
+from functools import partial
 from typing import Any, Final, TypeVar
 
-from tui.backends.decoding import checked_aside, read, string
+import msgspec
+
+from tui.backends.decoding import Id, Rows, checked_aside, decode_items, read
 from tui.backends.opencode import schema as wire
-from tui.backends.opencode.requests import all_requests
+from tui.backends.opencode.requests import permission, question
 from tui.core import events as e
-from tui.core.model import Busy, SessionStatus
-from tui.core.open_requests import KEPT
+from tui.core.model import Busy, Request, SessionStatus
+from tui.core.open_requests import KEPT, KEPT_BYTES
+from tui.core.weight import weight
 from tui.net.errors import InvalidBody
 from tui.net.response import Response
 
@@ -19,6 +23,15 @@ log = logging.getLogger(__name__)
 STATUSES: Final = "/session/status"
 
 T = TypeVar("T")
+
+
+class _Named(msgspec.Struct):
+    """An open request that is not read."""
+
+    id: Id
+    session_id: Id = msgspec.field(name="sessionID")
+
+
 Get = Callable[[str], Awaitable[Response]]
 
 
@@ -29,39 +42,58 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
     concurrently, and the statuses again if they lack a session with a request.
     """
     questions, permissions, statuses = await asyncio.gather(
-        _read(get, "/question", _rows), _read(get, "/permission", _rows), _read(get, STATUSES, wire.statuses)
+        _read(get, "/question", partial(_listed, question, "a question")),
+        _read(get, "/permission", partial(_listed, permission, "a permission")),
+        _read(get, STATUSES, wire.statuses),
     )
     lists = {"open questions": questions, "open permissions": permissions, "sessions at work": statuses}
     problems = [f"{what} ({one.message})" for what, one in lists.items() if isinstance(one, InvalidBody)]
-    asked = [] if isinstance(questions, InvalidBody) else questions
-    allowed = [] if isinstance(permissions, InvalidBody) else permissions
-    named = {string(row, "sessionID") for row in asked + allowed} - {""}
+    readable = [one for one in (questions, permissions) if not isinstance(one, InvalidBody)]
+    named = {one.session_id for rows in readable for one in rows}
     if not isinstance(statuses, InvalidBody) and not named <= statuses.keys():
         again = await _read(get, STATUSES, wire.statuses)
         statuses = statuses if isinstance(again, InvalidBody) else again
     working = named if isinstance(statuses, InvalidBody) else statuses.keys()
-    asked, more_asked = _first(asked, working)
-    allowed, more_allowed = _first(allowed, working)
-    requests = all_requests(asked, allowed)
+    first = [_first(rows, working) for rows in readable]
+    requests = [one for rows, _ in first for one in rows]
     at_work: dict[str, SessionStatus] = (
         {one.session_id: Busy() for one in requests} if isinstance(statuses, InvalidBody) else statuses
     )
     covered = frozenset[str]() if problems else frozenset(places)
-    beyond = more_asked | more_allowed
-    return e.Resynced(at_work, tuple(requests), covered, requests.unreadable, "; ".join(problems), not_read=beyond)
+    return e.Resynced(
+        at_work,
+        tuple(requests),
+        covered,
+        sum(rows.unreadable for rows in readable),
+        "; ".join(problems),
+        not_read=frozenset[str]().union(*(beyond for _, beyond in first)),
+    )
 
 
-def _rows(value: Any) -> list[Any]:
-    return read(value, list[Any])
+def _listed(translate: Callable[[Any], Request], what: str, value: Any) -> Rows[Request | _Named]:
+    """The open requests of a list; only named from KEPT_BYTES on, so that the list itself need not be kept."""
+    total = 0
+
+    def one(row: Any) -> Request | _Named:
+        nonlocal total
+        if total >= KEPT_BYTES:
+            return read(row, _Named)
+        request = translate(row)
+        total += weight(request)
+        return request
+
+    return decode_items(read(value, list[Any]), one, what)
 
 
-def _first(rows: list[Any], working: Set[str]) -> tuple[list[Any], frozenset[str]]:
-    """Up to KEPT rows, those of busy sessions first, and the ids of the other rows of busy sessions."""
-    if len(rows) <= KEPT:
-        return rows, frozenset()
-    waiting = [row for row in rows if string(row, "sessionID") in working]
-    beyond = frozenset(string(row, "id") for row in waiting[KEPT:]) - {""}
-    others = [row for row in rows if string(row, "sessionID") not in working] if len(waiting) < KEPT else []
+def _first(rows: Rows[Request | _Named], working: Set[str]) -> tuple[list[Request], frozenset[str]]:
+    """Up to KEPT requests, those of busy sessions first, and the ids of the others of busy sessions."""
+    read_whole = [one for one in rows if not isinstance(one, _Named)]
+    if len(rows) <= KEPT and len(read_whole) == len(rows):
+        return read_whole, frozenset()
+    waiting = [one for one in read_whole if one.session_id in working]
+    others = [one for one in read_whole if one.session_id not in working] if len(waiting) < KEPT else []
+    kept = {one.id for one in waiting[:KEPT]}
+    beyond = frozenset(one.id for one in rows if one.session_id in working and one.id not in kept)
     return [*waiting, *others][:KEPT], beyond
 
 
