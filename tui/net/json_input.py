@@ -12,7 +12,7 @@ import msgspec
 
 from tui.core.sanitize import sanitize, sanitize_fragment
 from tui.net.errors import NotJson, TooLarge
-from tui.net.json_size import MOST, too_much
+from tui.net.json_size import MOST, has_escape, too_much
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
@@ -89,7 +89,7 @@ def _begins(raw: bytes | bytearray) -> str:
 
 def _bytes_may_be_unsafe(raw: bytes | bytearray) -> bool:
     """As `_may_be_unsafe`, in slices; a character may span two."""
-    if _UNSAFE_ESCAPE_BYTES.search(raw) is not None:
+    if has_escape(_UNSAFE_ESCAPE_BYTES, raw):
         return True
     return any(
         _UNSAFE_BARE_BYTES.search(raw[max(0, at - 2) : at + _SLICE].translate(None, _ORDINARY_ASCII)) is not None

@@ -18,11 +18,13 @@ _SHARE_OF_TEXT: Final = 16
 
 _TEXT: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _TEXT_BYTES: Final = re.compile(_TEXT.pattern.encode(), re.DOTALL)
-# With one of these characters, Python stores the whole string with 4 or 2 bytes per character.
-_FOUR_BYTES: Final = tuple(bytes([lead]) for lead in range(0xF0, 0xF5))
+# With one of these, Python stores the whole string with 4 or 2 bytes per character; likewise in UTF-8.
 _FOUR_BYTES_ESCAPED: Final = re.compile(rb"\\u[dD][89abAB]")
 _TWO_BYTES_ESCAPED: Final = re.compile(rb"\\u(?!00)")
 _LATIN_1: Final = bytes(range(0xC4))
+_UP_TO_THREE_BYTES: Final = bytes(range(0xF0))
+_ESCAPE: Final = 6
+"""Bytes of an escaped character."""
 _SLICE: Final = 1 << 20
 
 
@@ -55,21 +57,35 @@ def _outside_of_texts(document: str | bytes | bytearray) -> Iterator[tuple[int, 
 
 
 def _structure(document: str | bytes | bytearray, start: int, end: int) -> int:
-    if isinstance(document, str):
-        objects, lists, items = (document.count(sign, start, end) for sign in "{[,")
-    else:
-        objects, lists, items = (document.count(sign, start, end) for sign in (b"{", b"[", b","))
-    return objects * _OBJECT + lists * _LIST + items * _ITEM
+    text = isinstance(document, str)
+    found = 0
+    for at in range(start, end, _SLICE):
+        until = min(end, at + _SLICE)
+        for sign, taken in (("{", _OBJECT), ("[", _LIST), (",", _ITEM)):
+            found += taken * document.count(sign if text else sign.encode(), at, until)  # type: ignore[arg-type]
+    return found
+
+
+def has_escape(pattern: re.Pattern[bytes], document: bytes | bytearray) -> bool:
+    """Whether the pattern of an escaped character is in the document.
+
+    One search of a large document would hold up all other threads.
+    """
+    starts = range(0, len(document), _SLICE)
+    return any(pattern.search(document, at, at + _SLICE + _ESCAPE - 1) is not None for at in starts)
 
 
 def _width(document: str | bytes | bytearray) -> int:
     """Bytes per character, at most."""
     if isinstance(document, str):
         return 1 if document.isascii() else 4
-    escaped = b"\\u" in document
-    if any(lead in document for lead in _FOUR_BYTES) or (escaped and _FOUR_BYTES_ESCAPED.search(document)):
-        return 4
-    if escaped and _TWO_BYTES_ESCAPED.search(document):
-        return 2
-    slices = (document[at : at + _SLICE] for at in range(0, len(document), _SLICE))
-    return 2 if any(one.translate(None, _LATIN_1) for one in slices) else 1
+    width = 1
+    for at in range(0, len(document), _SLICE):
+        piece = document[at : at + _SLICE + _ESCAPE - 1]
+        beyond = piece.translate(None, _LATIN_1)
+        escaped = b"\\u" in piece
+        if beyond.translate(None, _UP_TO_THREE_BYTES) or (escaped and _FOUR_BYTES_ESCAPED.search(piece)):
+            return 4
+        if beyond or (escaped and _TWO_BYTES_ESCAPED.search(piece)):
+            width = 2
+    return width
