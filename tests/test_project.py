@@ -233,7 +233,7 @@ def test_the_contract_names_no_family() -> None:
 
 
 STYLE = re.compile(r"(on )?\$[a-z]|#[0-9a-f]{6}|(bold|dim|italic|reverse|strike|underline)( |\Z)|(red|green|blue)\Z")
-STYLES = {"tui/widgets/base/static_text.py", "tui/ui/theme.py", "tui/widgets/requests/panel.py", "tui/ui/presenter.py"}
+STYLES = {"tui/widgets/base/static_text.py", "tui/ui/theme.py"}
 
 
 def test_the_styles_of_texts_are_named_in_one_place() -> None:

@@ -9,7 +9,7 @@ from tui.core.model import Idle, Session
 from tui.core.sanitize import single_line
 from tui.core.turn import Turn
 from tui.ui.main_screen import MainScreen
-from tui.widgets.base.static_text import BOLD, WARNING
+from tui.widgets.base.static_text import ALARM
 from tui.widgets.status.turn_status import missing_session_text, undone_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class TurnLine:
         self._main.plan.show_turn(turn if runs else OTHERS if busy else None)
         now = self._client.now()
         if runs and turn is self._to_abort and now < self._abort_until:
-            self._main.turn_line.show_text(Content.styled("Esc once more aborts the turn", f"{BOLD} {WARNING}"))
+            self._main.turn_line.show_text(Content.styled("Esc once more aborts the turn", ALARM))
             return
         transcript = store.transcript(session_id)
         messages = {} if transcript is None else transcript.messages

@@ -24,6 +24,8 @@ class FilterDialog(Dialog[T]):
         self._title = StaticText(Content.styled(title, BOLD), classes="title")
         self._filter_box = Input(placeholder="filter", compact=True)
         self._options = OptionList(markup=False, compact=True)
+        self._more = StaticText()
+        self._more.display = False
         self._keys = StaticText(hint_line(keys), classes="keys")
 
     def compose(self) -> ComposeResult:
@@ -31,6 +33,7 @@ class FilterDialog(Dialog[T]):
             yield self._title
             yield self._filter_box
             yield self._options
+            yield self._more
             yield self._keys
 
     def on_mount(self) -> None:

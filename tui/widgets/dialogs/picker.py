@@ -3,12 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from textual import on
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from tui.config.keymap import hints
@@ -16,15 +12,14 @@ from tui.config.keys import Scope
 from tui.core.model import CatalogItem
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
-from tui.widgets.base.static_text import BOLD, MUTED, StaticText
-from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import hint_line
+from tui.widgets.base.static_text import MUTED
+from tui.widgets.dialogs.filter_dialog import FilterDialog
 
 LISTED_AT_MOST = 200
 """Maximum names listed; the others are counted, and found by filtering."""
 
 
-class Picker(Dialog[None]):
+class Picker(FilterDialog[None]):
     """Calls `take` with the name of the selected item."""
 
     PART = "the list"
@@ -33,30 +28,17 @@ class Picker(Dialog[None]):
     def __init__(
         self, title: str, offered: Sequence[CatalogItem], take: Callable[[str], None], current: str | None = None
     ) -> None:
-        super().__init__()
-        self._title, self._offered, self._take, self._current = title, offered, take, current
-        self._listed_for = ""
+        super().__init__(title, hints(Scope.PICKER, "take", "dismiss"))
+        self._offered, self._take, self._current = offered, take, current
+        self._listed_for: str | None = None
         self._listed: list[CatalogItem] = []
-        self._filter_box = Input(placeholder="filter", compact=True)
-        self._options = OptionList(markup=False, compact=True)
-        self._more = StaticText()
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog wide"):
-            yield StaticText(Content.styled(self._title, BOLD), classes="title")
-            yield self._filter_box
-            yield self._options
-            yield self._more
-            yield StaticText(hint_line(hints(Scope.PICKER, "take", "dismiss")), classes="keys")
-
-    def on_mount(self) -> None:
         self._options.can_focus = False
-        self._draw()
-        self._filter_box.focus()
 
-    def _draw(self) -> None:
-        self._listed_for = self._filter_box.value
-        wanted = self._listed_for.casefold().split()
+    def draw(self) -> None:
+        """List what fits the filter, if that has changed."""
+        if self._listed_for == self._filter_box.value:
+            return
+        self._listed_for, wanted = self._filter_box.value, self.words
         fitting = [one for one in self._offered if all(word in f"{one.name} {one.about}".casefold() for word in wanted)]
         fitting.sort(key=lambda one: one.name != self._current or bool(wanted))  # list the current one
         self._listed = fitting[:LISTED_AT_MOST]
@@ -69,22 +51,12 @@ class Picker(Dialog[None]):
         at = next((row for row, one in enumerate(self._listed) if one.name == self._current), 0)
         self._options.highlighted = at if self._listed else None
 
-    def action_move(self, rows: int) -> None:
-        (self._options.action_cursor_down if rows > 0 else self._options.action_cursor_up)()
-
-    @on(OptionList.OptionSelected)
     def action_take(self) -> None:
-        if self._listed_for != self._filter_box.value:
-            self._draw()
+        self.draw()
         at = self._options.highlighted
         if self.is_current and at is not None and at < len(self._listed):
             self.dismiss()
             self._take(self._listed[at].name)
-
-    @on(Input.Changed)
-    def _filter(self) -> None:
-        if self._listed_for != self._filter_box.value:
-            self._draw()
 
 
 def _row(offered: CatalogItem) -> Content:

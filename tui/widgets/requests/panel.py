@@ -26,10 +26,10 @@ from tui.core.model import Answers, PermissionReply, PermissionRequest, Question
 from tui.core.sanitize import single_line
 from tui.widgets.base.format import span
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, StaticText, spread
+from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, QUESTION, StaticText, spread
 from tui.widgets.focus.input_guard import InputGuard
 from tui.widgets.requests.custom_answer import CustomAnswerForm
-from tui.widgets.requests.delivery_text import progress_text
+from tui.widgets.requests.outcome_text import progress_text
 from tui.widgets.requests.request_ui_state import RequestUiState
 
 if TYPE_CHECKING:
@@ -288,11 +288,11 @@ class RequestPanel(Vertical, Guarded):
         waited = span(self._now() - self.book.since.get(request.id, self._now()))
         what = "asks for permission" if isinstance(request, PermissionRequest) else "needs your answer"
         agent = single_line(self._agents.get(request.session_id, "")) or "agent"
-        left = Content.assemble((f" ? {agent} {what}", "bold $accent"), (f" · {waited}", MUTED))
+        left = Content.assemble((f" ? {agent} {what}", QUESTION), (f" · {waited}", MUTED))
         if not self.book.line_up:
             left += Content.styled(AS_LAST_KNOWN, MUTED)
         if self._hint:
-            left = Content.styled(f" ? {self._hint}", "bold $accent")
+            left = Content.styled(f" ? {self._hint}", QUESTION)
         if self.folded:
             left += Content.assemble((f" · {key('fold')} answers it", MUTED))
         self._head.show(spread(left, Content.styled(self._place, MUTED), self.size.width or 80), layout=False)
