@@ -1,8 +1,9 @@
 """Handles terminal input in order of arrival, one event at a time: the only place that keeps its order.
 
 A key can move the focus, open a dialog, or change what the next key means. So the next event is dispatched only after
-everything that the one before caused has been handled. Text for a text field causes none of that: characters for the
-same field are dispatched without waiting.
+everything that the one before caused has been handled; it need not be drawn. Text for a text field causes none of that,
+nor does a key that only moves its cursor or that of a list: such events are dispatched without waiting, text for the
+same field and repetitions of the same key.
 """
 
 from collections import deque
@@ -12,7 +13,7 @@ from typing import TypeAlias
 from textual import events
 from textual.app import App
 from textual.dom import DOMNode
-from textual.widgets import Input, TextArea
+from textual.widgets import Input, OptionList, TextArea
 
 from tui.ui.terminal_input import TextBurst
 
@@ -20,7 +21,11 @@ Key: TypeAlias = events.Key | events.Paste
 PASSES = 2
 """Passes over the message queues from the focused widget up to the app: of the key, and of a message it caused."""
 EDITS = frozenset({"backspace", "delete", "left", "right", "home", "end"})
-"""Keys that in a text field only edit: they cause no message that matters to the next key."""
+"""Keys that in a text field only edit or move the cursor."""
+MOVES = frozenset({"up", "down", "pageup", "pagedown"})
+"""Keys that only move the cursor of a list which has the focus, or is below a focused line."""
+TEXT = "text"
+"""The kind of all text for a text field, beside the names of `EDITS` and `MOVES`."""
 STUCK_AFTER = 3
 """Calls of `tick` without progress after which a widget is taken to have stopped."""
 
@@ -39,8 +44,10 @@ class InputDispatcher:
         self._queue: deque[Key | TextBurst] = deque()
         self._returned: deque[Key | TextBurst] = deque()
         """Events that their first target did not handle: before `_queue`, for the widget that has the focus now."""
-        self._written: list[DOMNode] = []
-        """The text field that got the last events, and the nodes above it; empty once it has handled them."""
+        self._path: list[DOMNode] = []
+        """The widget that got the events that were not waited for, and the nodes above it."""
+        self._kind = ""
+        """Of those events; empty once they have been handled."""
         self._turn = self._ticks = 0
         """The number of the event that is being handled, and how many ticks it has lasted."""
         self._busy = True
@@ -73,7 +80,7 @@ class InputDispatcher:
         if self._turn and self._busy and self._ticks > STUCK_AFTER:
             await self._next()
 
-    def _path(self) -> list[DOMNode]:
+    def _focused(self) -> list[DOMNode]:
         """The focused widget and all above it, up to the app."""
         return (self._app.focused or self._app.screen).ancestors_with_self
 
@@ -81,30 +88,28 @@ class InputDispatcher:
         self._busy, self._ticks = False, 0
         self._turn += 1
         while not self._busy and (queue := self._returned or self._queue):
-            event, path = queue[0], self._path()
-            in_field = isinstance(path[0], Input | TextArea)
-            writes = in_field and is_text(event)
-            if self._written and not (writes and self._written[0] is path[0]):
-                path, self._written, self._busy = self._written, [], True
+            event, path = queue[0], self._focused()
+            kind = kind_of(event, path[0])
+            if self._kind and not (kind == self._kind and path[0] is self._path[0]):
+                path, self._path, self._kind, self._busy = self._path, [], "", True
                 self._settle(path, self._turn)
             elif isinstance(event, TextBurst):
                 queue.popleft()
                 queue.extendleft(reversed(list(self._split(event))))
             else:
                 queue.popleft()
-                self._busy, self._written = not writes, path if writes else []
+                self._kind, self._path, self._busy = kind, path if kind else [], not kind
                 try:
                     await self._dispatch(event)
                 finally:
-                    if not writes:
-                        edits = in_field and isinstance(event, events.Key) and event.key in EDITS
-                        self._settle(path, self._turn, 1 if edits else PASSES)
+                    if not kind:
+                        self._settle(path, self._turn)
 
     def _settle(self, path: list[DOMNode], turn: int, passes: int = PASSES) -> None:
         _after(path, lambda: self._settled(path[0], turn, passes - 1))
 
     async def _settled(self, target: DOMNode, turn: int, passes: int) -> None:
-        path = self._path()
+        path = self._focused()
         if turn != self._turn:
             return
         if passes > 0 or path[0] is not target:
@@ -113,9 +118,13 @@ class InputDispatcher:
             await self._next()
 
 
-def is_text(event: Key | TextBurst) -> bool:
-    """Whether a text field only inserts the event."""
-    return not isinstance(event, events.Key) or event.is_printable
+def kind_of(event: Key | TextBurst, target: DOMNode) -> str:
+    """The kind of an event for `target`: one of the same kind need not wait for it. Empty if every event must."""
+    in_field = isinstance(target, Input | TextArea)
+    if not isinstance(event, events.Key) or event.is_printable:
+        return TEXT if in_field else ""
+    moves = event.key in MOVES and isinstance(target, Input | OptionList)
+    return event.key if moves or (in_field and event.key in EDITS) else ""
 
 
 def _after(nodes: list[DOMNode], then: Callable[[], Awaitable[None]]) -> Awaitable[None] | None:

@@ -68,6 +68,17 @@ async def test_the_last_of_many_sessions_is_reached_and_opened() -> None:
         assert server.questions[:4] == [("", None), ("", "100"), ("", "200"), ("", "300")]
 
 
+async def test_keys_of_a_burst_move_and_open_in_order() -> None:
+    server = Server(100)
+    async with on_stage(client=server, session=None) as stage:
+        server.feed(e.SessionDeleted(talk.SESSION))
+        await open_list(stage)
+        await stage.shows("number 3")
+        stage.burst(*["down"] * 30, *["up"] * 10, *"number", *["down"] * 2, *["backspace"] * 3, "enter", *"and on")
+        await stage.until(lambda: stage.app.presenter.session_id == "ses_24", "the session of row 22")
+        await stage.until(lambda: stage.main.prompt.text == "and on")
+
+
 async def test_a_page_of_sessions_is_not_drawn_once_per_session() -> None:
     server = Server(100)
     async with on_stage(client=server, session=None) as stage:
