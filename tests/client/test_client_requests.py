@@ -7,6 +7,7 @@ import pytest
 
 from tests.client_harness import ClientHarness, every_profile, on_virtual_time
 from tui.core import changes as c
+from tui.core.events import RequestRemoved
 from tui.core.model import Idle, PermissionRequest, QuestionRequest
 from tui.core.turn_state import TurnState
 
@@ -118,6 +119,28 @@ async def test_a_lost_acknowledgement_is_found_without_opening_the_session(harne
     assert (await harness.outcome(request.id)).state == "acknowledged"
     states = [one.state for one in harness.changes if isinstance(one, c.ReplyStatusChanged)]
     assert states == ["sending", "retrying", "acknowledged"]
+
+
+@on_virtual_time()
+async def test_a_request_that_an_abort_removes_is_rejected_at_the_server(
+    harness: ClientHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """opencode keeps it in its list, also if an event removes it before the abort is answered."""
+    turn = harness.send("ASK1")
+    request = await harness.request()
+    backend = harness.client._connection.backend()
+    abort = backend.abort
+
+    async def removed_by_event(session_id: str) -> None:
+        await abort(session_id)
+        harness.client._apply(RequestRemoved(session_id, request.id))
+
+    monkeypatch.setattr(backend, "abort", removed_by_event)
+    harness.client.abort(harness.session_id)
+    await harness.over(turn)
+    await asyncio.sleep(1)
+    assert harness.requests_sent.count(("POST", f"/question/{request.id}/reject")) == 1
+    assert await harness.lists("question") == []
 
 
 @on_virtual_time()
