@@ -97,7 +97,24 @@ def test_certificate_and_content_type_errors_are_permanent() -> None:
         (ReadTimeout(2.5), "no data for 2.5 s"),
         (Trickled("GET /session", 12, 5.6), "GET /session is too slow: 12 bytes in 6 s"),
         (Encoded("gzip"), "the answer has Content-Encoding gzip, which was not requested"),
+        (CertificateError("expired"), "certificate not trusted: expired"),
+        (Unsendable("a header of it is not ASCII"), "the request cannot be sent: a header of it is not ASCII"),
+        (ProtocolError("no status line"), "not valid HTTP: no status line"),
+        (ConnectFailed("refused", "http://proxy:1"), "cannot connect through the proxy http://proxy:1: refused"),
         (HttpStatusError(401), "password refused (401)"),
+        (HttpStatusError(401, sent_password=False), "a password is required (401)"),
+        (HttpStatusError(403), "access refused (403)"),
+        (HttpStatusError(404), "not found (404)"),
+        (HttpStatusError(407), "the proxy requires a password (407)"),
+        (HttpStatusError(408), "the server is not ready (408)"),
+        (HttpStatusError(500), "server error (500)"),
+        (HttpStatusError(301, location="http://there"), "the server redirects to http://there (301)"),
+        (HttpStatusError(308), "the server redirects elsewhere (308)"),
+        (HttpStatusError(403, proxy="http://proxy:1"), "access refused (403) · through the proxy http://proxy:1"),
+        (HttpStatusError(400, value={"data": {"message": "no"}}), "request refused (400): no"),
+        (HttpStatusError(400, value={"error": {"message": "no"}}), "request refused (400): no"),
+        (HttpStatusError(400, value={"message": "no"}), "request refused (400): no"),
+        (HttpStatusError(400, value={"error": "no"}), "request refused (400): no"),
         (HttpStatusError(409, "Conflict", "session is busy"), "request refused (409 Conflict): session is busy"),
         (HttpStatusError(429, "Too Many Requests", "Too Many Requests"), "too many requests (429)"),
         (HttpStatusError(429, excerpt="Too many requests."), "too many requests (429)"),
@@ -110,12 +127,69 @@ def test_certificate_and_content_type_errors_are_permanent() -> None:
         (Empty(72), "no answer, only 72 bytes of padding"),
         (Truncated(20 << 10), "the answer was cut off after 20 KiB"),
         (TrailingBytes("{}"), "more follows the answer: {}"),
+        (NotJson("<html>", "no value"), "the answer is not JSON (no value): <html>"),
+        (SchemaMismatch("/session", "no id"), "/session answered in an unknown format: no id"),
         (TooLarge(64 << 20), "more than 64 MiB arrived at once"),
+        (TooLarge(40 << 20, parsed=True), "the answer would take more than 40 MiB of memory"),
         (TooSlow(1 << 20, 4.0, 11 << 20), "only 1 MiB arrived in 4 s"),
     ],
 )
 def test_messages(error: NetError, what: str) -> None:
     assert error.message == what
+
+
+LOOK_AT_THE_LOG = "Try again; if it repeats, look at the server's log."
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (ConnectFailed("refused"), "Check that the server is running and that the address is right."),
+        (
+            ConnectFailed("refused", "http://proxy:1"),
+            "Check that proxy, or name the server in NO_PROXY to go without it.",
+        ),
+        (CertificateError("x"), "Use the name that the certificate is for, or give its authority with --ca-file."),
+        (ConnectionLost("reset"), LOOK_AT_THE_LOG),
+        (ReadTimeout(2.5), "Check that the server is not suspended and that the network is up."),
+        (Trickled("GET /x", 1, 6.0), "Check the network and any proxy in between."),
+        (Unsendable("too long"), "Look at the server's log."),
+        (ProtocolError("x"), "Check that the address and its port are an agent server's."),
+        (UnexpectedContentType("x"), "Check the address: a web page or a proxy answers there."),
+        (Empty(), LOOK_AT_THE_LOG),
+        (Encoded("gzip"), "Turn off compression in the server, or in the proxy in between."),
+        (HttpStatusError(301), "Use the address that it redirects to."),
+        (HttpStatusError(401), "Set HOLDFAST_PASSWORD, or password in settings.toml, then restart Holdfast."),
+        (HttpStatusError(403), "Check which users and addresses the server allows."),
+        (HttpStatusError(404), "Check the address and that the session still exists."),
+        (HttpStatusError(407), "Give it in the proxy's address, or go without the proxy."),
+        (HttpStatusError(408), "Wait a little."),
+        (HttpStatusError(409), "Look at the server's log for the reason."),
+        (HttpStatusError(500), LOOK_AT_THE_LOG),
+    ],
+)
+def test_hints(error: NetError, hint: str) -> None:
+    assert error.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "1 byte"),
+        (9_999, "9999 bytes"),
+        (10_000, "10 KiB"),
+        (1_048_575, "1024 KiB"),
+        (1_048_576, "1 MiB"),
+        (60 << 20, "60 MiB"),
+    ],
+)
+def test_numbers_of_bytes(count: int, words: str) -> None:
+    assert errors.byte_count(count) == words
+
+
+@pytest.mark.parametrize(("count", "words"), [(9_999_999, "10.0 MB"), (10_000_000, "10 MB"), (123_456, "0.1 MB")])
+def test_megabytes(count: int, words: str) -> None:
+    assert errors.megabytes(count) == words
 
 
 @pytest.mark.parametrize(

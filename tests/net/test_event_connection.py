@@ -15,7 +15,15 @@ from tui.core.connection_status import ConnectionMonitor, ConnectionState
 from tui.core.events import Connected, Event, Heartbeat, SessionDeleted, StreamLost
 from tui.net import event_connection
 from tui.net.errors import ConnectFailed, ConnectionLost, HttpStatusError, NetError
-from tui.net.event_connection import BacklogOverflow, EventConnection, Feed
+from tui.net.event_connection import (
+    BacklogOverflow,
+    EventConnection,
+    Feed,
+    HeldBack,
+    Restarted,
+    StreamEnded,
+    SystemSlept,
+)
 from tui.net.pacing import ECHO, Slice
 
 LIVE = SessionDeleted("live")
@@ -576,3 +584,25 @@ async def test_a_working_stream_resets_the_attempt_count(harness: Harness) -> No
 async def test_heartbeats_are_not_counted_as_events(harness: Harness) -> None:
     await harness.server.say(Connected(), Heartbeat(), LIVE, Heartbeat(), LIVE)
     assert harness.connection.events == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "hint"),
+    [
+        (StreamEnded(), "the server ended the event stream", "Nothing to do: it is reopened."),
+        (
+            HeldBack(40.0),
+            "the server answers, but its event stream delivers nothing (40 s)",
+            "A proxy may buffer it: switch response buffering off for text/event-stream. Run holdfast doctor.",
+        ),
+        (SystemSlept(), "this computer slept", "Nothing to do: the connection is reopened."),
+        (Restarted(), "a new connection was requested", "Nothing to do: it is opened."),
+        (
+            BacklogOverflow(),
+            "events arrived faster than they could be read",
+            "Nothing to do: the connection is reopened.",
+        ),
+    ],
+)
+def test_the_end_of_a_stream_has_a_reason_and_a_hint(error: NetError, said: str, hint: str) -> None:
+    assert (error.message, error.hint) == (said, hint)

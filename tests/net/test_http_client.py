@@ -31,7 +31,7 @@ from tui.net.errors import (
     UnexpectedContentType,
     Unsendable,
 )
-from tui.net.http_client import SHORT, Http
+from tui.net.http_client import GO_WITHOUT, SHORT, Http
 from tui.net.response import SMALL
 from tui.net.url import BadAddress, path_segment
 
@@ -307,7 +307,7 @@ class TestCall:
     @pytest.mark.real_time
     async def test_unknown_host(self) -> None:
         http = Http("http://nobody.invalid", trust_env=False)
-        with pytest.raises(ConnectFailed, match="unknown host name"):
+        with pytest.raises(ConnectFailed, match=r"cannot connect: unknown host name$"):
             await http.call("GET", "/x")
         await http.close()
 
@@ -415,7 +415,7 @@ class TestUnsendable:
         self, server: Server, http: Http, method: str, length: int
     ) -> None:
         for path, params in ((f"/session/{path_segment('x' * length)}", None), ("/session", {"before": "x" * length})):
-            with pytest.raises(Unsendable, match="its address is too long") as caught:
+            with pytest.raises(Unsendable, match=r"the request cannot be sent: its address is too long$") as caught:
                 await http.call(method, path, params=params)
             assert len(caught.value.message) < 100
         with pytest.raises(Unsendable):
@@ -425,7 +425,7 @@ class TestUnsendable:
 
     @pytest.mark.parametrize("value", ["klient_é", "\ud800", "日本"])
     async def test_a_header_that_is_not_ascii(self, server: Server, http: Http, value: str) -> None:
-        with pytest.raises(Unsendable, match="not ASCII") as caught:
+        with pytest.raises(Unsendable, match=r"the request cannot be sent: a header of it is not ASCII$") as caught:
             await http.call("POST", "/x", headers={"x-qwen-client-id": value})
         assert value not in caught.value.message
         assert not server.requests
@@ -455,23 +455,22 @@ class TestSecrets:
         assert secret not in "\n".join(said)
 
     async def test_a_header_that_cannot_be_sent_is_not_quoted(self, http: Http) -> None:
-        with pytest.raises(ProtocolError) as caught:
+        with pytest.raises(ProtocolError, match=r"^not valid HTTP: the request cannot be sent$"):
             await http.call("GET", "/x", headers={"x-secret": "hunter2\n"})
-        assert "hunter2" not in caught.value.message
 
 
 class TestSetUp:
     def test_an_invalid_certificate_file(self, tmp_path: Path) -> None:
-        with pytest.raises(CertificateError, match="no such file"):
+        with pytest.raises(CertificateError, match=r"missing\.pem: no such file or directory$"):
             Http("https://build.example", ca_file=tmp_path / "missing.pem")
         (tmp_path / "empty.pem").write_text("nothing")
-        with pytest.raises(CertificateError, match="is not the name of a file"):
+        with pytest.raises(CertificateError, match=r"is not the name of a file$"):
             Http("https://build.example", ca_file=Path("a\0b"))
-        with pytest.raises(CertificateError, match="holds no certificate"):
+        with pytest.raises(CertificateError, match=r"empty\.pem holds no certificate$"):
             Http("https://build.example", ca_file=tmp_path / "empty.pem")
 
     def test_an_invalid_address(self) -> None:
-        with pytest.raises(BadAddress):
+        with pytest.raises(BadAddress, match=r"^The address names a host that is not a valid international name\.$"):
             Http("http://_é.example")
 
     async def test_proxies_of_the_environment(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -488,15 +487,22 @@ class TestSetUp:
     def test_a_socks_proxy_error_names_the_missing_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
         monkeypatch.delenv("no_proxy", raising=False)
-        with pytest.raises(BadAddress, match="socksio"):
+        with pytest.raises(BadAddress) as caught:
             Http("http://build.example")
+        assert str(caught.value) == (
+            "The proxy socks5://127.0.0.1:1 of the environment is a SOCKS proxy: "
+            "install socksio, or name the server in NO_PROXY to go without it."
+        )
 
     @pytest.mark.parametrize("proxy", ["quantum://proxy:1", "http://[::1", "http://proxy:port", "socks4://me:no@p"])
     def test_an_invalid_proxy_is_named_without_its_password(self, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("all_proxy", proxy)
         monkeypatch.delenv("no_proxy", raising=False)
-        with pytest.raises(BadAddress, match=r"^The proxy .* cannot be used: .*NO_PROXY") as caught:
+        with pytest.raises(
+            BadAddress, match=r"^The proxy .* of the environment cannot be used: correct it, or "
+        ) as caught:
             Http("http://build.example")
+        assert str(caught.value).endswith(f" correct it, or {GO_WITHOUT}")
         assert "me:no" not in str(caught.value)
 
     async def test_an_unreachable_proxy_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -544,5 +550,5 @@ def test_plain_http_loads_no_authorities() -> None:
 
 @pytest.mark.parametrize("host", ["xn--a", "xn--0.com"])
 def test_a_host_that_is_no_international_name_is_a_bad_address(host: str) -> None:
-    with pytest.raises(BadAddress, match="not a valid international name"):
+    with pytest.raises(BadAddress, match=r"^The address names a host that is not a valid international name\.$"):
         Http(f"http://{host}")

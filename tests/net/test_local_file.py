@@ -13,10 +13,10 @@ def test_a_small_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_file_over_the_limit_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"12345")
-    with pytest.raises(OSError, match="larger than") as refused:
-        read_small(tmp_path / "file", 4)
-    assert refused.value.errno == errno.EFBIG
+    (tmp_path / "file").write_bytes(b"x" * 2049)
+    with pytest.raises(OSError, match="larger than 2 KiB") as refused:
+        read_small(tmp_path / "file", 2048)
+    assert (refused.value.errno, refused.value.filename) == (errno.EFBIG, str(tmp_path / "file"))
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])

@@ -34,27 +34,30 @@ def test_accepted_addresses(typed: str, url: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("", "empty"),
-        ("build.example:4096", "Write http:// or https:// before build.example:4096"),
-        ("ftp://localhost", "ftp:// is an unsupported scheme"),
-        ("http://", "names no host"),
-        ("http:///path", "names no host"),
-        ("http://-.-:x", "port must be a number"),
-        ("localhost:99999", "port must be a number"),
-        ("localhost:port", "port must be a number"),
-        ("http://a b", "characters"),
-        ("http://a\x1b[2J", "characters"),
-        ("http://a\u202eb", "characters"),
-        ("http://a\\b", "characters"),
-        ("http://local%host", "names no host"),
-        ("http://localhost?x=1", "leave out what follows"),
-        ("http://localhost#x", "leave out what follows"),
-        ("http://[::1", "cannot be read"),
+        ("", "The address is empty."),
+        ("build.example:4096", "Write http:// or https:// before build.example:4096."),
+        ("ftp://localhost", "ftp:// is an unsupported scheme: use http:// or https://."),
+        ("http://", "http:// names no host: write it like http://127.0.0.1:4096."),
+        ("http:///path", "http:///path names no host: write it like http://127.0.0.1:4096."),
+        ("http://-.-:x", "http://-.-:x: the port must be a number up to 65535."),
+        ("localhost:99999", "localhost:99999: the port must be a number up to 65535."),
+        ("localhost:port", "localhost:port: the port must be a number up to 65535."),
+        ("http://a b", "The address contains invalid characters."),
+        ("http://a\x1b[2J", "The address contains invalid characters."),
+        ("http://a\u202eb", "The address contains invalid characters."),
+        ("http://a\\b", "The address contains invalid characters."),
+        ("http://local%host", "http://local%host names no host: write it like http://127.0.0.1:4096."),
+        ("http://localhost?x=1", "http://localhost: leave out what follows ? or #."),
+        ("http://localhost#x", "http://localhost: leave out what follows ? or #."),
+        ("http://[::1", "The address cannot be read."),
+        ("?x=1", "It names no host: write it like http://127.0.0.1:4096."),
+        ("me:no@localhost", "Leave user and password out of the address; set HOLDFAST_PASSWORD instead."),
     ],
 )
 def test_refused_addresses_have_a_reason(typed: str, said: str) -> None:
-    with pytest.raises(BadAddress, match=said):
+    with pytest.raises(BadAddress) as refused:
         normalise_url(typed)
+    assert str(refused.value) == said
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:

@@ -332,8 +332,6 @@ class Http:
         except ImportError as error:
             raise BadAddress(f"{self._proxy_named} is a SOCKS proxy: install socksio, or {GO_WITHOUT}") from error
         except (httpx.InvalidURL, ValueError) as error:
-            if self._proxy is None:
-                raise BadAddress("The address cannot be used.") from error
             raise BadAddress(f"{self._proxy_named} cannot be used: correct it, or {GO_WITHOUT}") from error
 
     @property
