@@ -18,7 +18,6 @@ from tests.chaos.person import Person, Sent
 from tests.chaos.stub_server import ELSEWHERE, StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.waiting import PATIENCE, wait_until
-from tui.client.held_posts import ABORTED_UNSENT
 from tui.core.changes import AbortProgress, Change, Notice
 from tui.core.connection_status import ConnectionState
 from tui.core.model import Message
@@ -383,7 +382,7 @@ async def test_a_prompt_aborted_before_posting_is_a_draft_and_does_not_block_oth
     harness.person.abort()
     (sent,) = harness.person.sent.values()
     turn = await harness.over(sent, within=5)
-    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, ABORTED_UNSENT)
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "you aborted it before the server received it")
     harness.person.send("PLAIN", queued=False)
     assert (await harness.over([*harness.person.sent.values()][1], within=15)).state is TurnState.FINISHED
     assert (harness.progress(), harness.aborts_sent(), len(harness.server.begun)) == (None, 0, 1)

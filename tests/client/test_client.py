@@ -5,10 +5,14 @@ import asyncio
 import pytest
 
 from tests.client_harness import ClientHarness, on_virtual_time
+from tui.client.prompt_dispatcher import NotFetched, NotSaved
+from tui.client.resync import SessionApiUnresponsive
 from tui.client.server_connection import NotConnected
+from tui.client.session_actions import UnsupportedByServer
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
 from tui.core.turn_state import TurnState
+from tui.net.errors import NetError
 
 
 @on_virtual_time("mimo-cancel")
@@ -70,3 +74,25 @@ async def test_a_failed_client_task_is_reported(harness: ClientHarness) -> None:
     await harness.until(lambda: any(isinstance(one, c.Notice) for one in harness.changes))
     (notice,) = (one for one in harness.changes if isinstance(one, c.Notice))
     assert (notice.severity, "LookupError" in notice.text) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "hint"),
+    [
+        (NotConnected(), "not connected yet", "Wait for the connection, or retry it now."),
+        (NotFetched(), "the session's messages have not come yet", "Send it again in a moment."),
+        (
+            NotSaved(),
+            "the prompt cannot be saved: another program has locked the journal",
+            "Repeat to send it unsaved.",
+        ),
+        (UnsupportedByServer(), "this server does not offer that", "Nothing was changed."),
+        (
+            SessionApiUnresponsive(),
+            "healthy, but it does not say what its sessions do",
+            "It may be stuck: restart it.",
+        ),
+    ],
+)
+def test_an_error_of_the_client_says_what_to_do(error: NetError, said: str, hint: str) -> None:
+    assert (error.message, error.hint) == (said, hint)

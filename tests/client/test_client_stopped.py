@@ -74,7 +74,8 @@ async def test_an_internal_error_stops_the_connection_with_a_reason_and_can_be_r
         broken.setattr(harness.client._handler, "on_handshake", fail)
         harness.arm("cut=events")
         await harness.until(lambda: harness.client.line().state is ConnectionState.STOPPED)
-        assert "Holdfast itself failed (KeyError)" in harness.client.line().reason
+        assert harness.client.line().reason == "Holdfast itself failed (KeyError)"
+        assert harness.client.line().hint == "F5 retries. If it happens again, restart Holdfast."
     harness.client.retry_now()
     await harness.until(lambda: harness.client.line().up)
     await harness.over(harness.send("PLAIN"))

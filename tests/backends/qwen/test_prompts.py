@@ -53,8 +53,9 @@ async def test_a_full_queue_rejects_the_prompt() -> None:
     full = JSONResponse({"error": "full", "code": "prompt_queue_full"}, 503, {"retry-after": "5"})
     async with daemon(**{PROMPT: full}) as (server, http):
         backend = await greeted(http)
-        with pytest.raises(PromptRejected):
+        with pytest.raises(PromptRejected, match="the server's own queue is full") as rejected:
             await backend.post_prompt(backend.new_prompt("s1", "do it"), Watcher())
+        assert rejected.value.hint == "Send it again when a turn has ended."
         assert server.calls.count(PROMPT) == 1
 
 

@@ -4,7 +4,6 @@ from tests.backends.daemon import LOAD, daemon, echo, ended, loaded, said, updat
 from tests.backends.feeding import feeding, greeted
 from tests.waiting import wait_until
 from tui.backends.base import PromptLookup
-from tui.backends.qwen.running_turn import MISSING_START
 from tui.core.model import NotePart
 
 DROPPED = {
@@ -13,6 +12,8 @@ DROPPED = {
     "promptId": "p2",
     "data": {"scope": "live_journal", "truncatedEvents": 7},
 }
+
+MISSING_START = "the server dropped the beginning of this answer; it is complete once the turn has ended"
 
 
 async def test_a_truncated_answer_is_marked_and_loaded_again_at_its_end() -> None:

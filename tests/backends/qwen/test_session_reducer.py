@@ -13,7 +13,7 @@ from tests.backends.recording_qwen import NAMES, Recording, recording
 from tui.backends.decoding import read
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.session_reducer import SessionReducer, picture
-from tui.backends.qwen.tool_calls import BROKEN_OFF, UNDONE, answer_id
+from tui.backends.qwen.tool_calls import BROKEN_OFF, answer_id
 from tui.core import events as e
 from tui.core.model import (
     Busy,
@@ -336,8 +336,26 @@ def test_a_running_tool_ends_with_its_turn() -> None:
     started = frame(2, call("x", "in_progress", title="wait"))
     [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), started, end])
     [tool] = tools([answer])
-    assert (tool.state, tool.error) == ("error", UNDONE)
+    assert (tool.state, tool.error) == ("error", "the turn ended before this did")
     assert answer.message.failure == Failure("gone")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "said"),
+    [
+        ("turn_complete", {"stopReason": "max_tokens"}, "the model reached its limit of tokens"),
+        ("turn_complete", {"stopReason": "max_turn_requests"}, "the turn reached its limit of model calls"),
+        ("turn_complete", {"stopReason": "refusal"}, "the model refused to answer"),
+        ("turn_error", {"code": "session_killed"}, "the server ended the session in mid-answer"),
+        ("turn_error", {"code": "daemon_shutdown"}, "the server was stopped in mid-answer"),
+        ("turn_error", {"code": "channel_closed"}, "the server's agent stopped in mid-answer"),
+    ],
+)
+def test_an_answer_that_ended_early_says_why(kind: str, data: dict[str, Any], said: str) -> None:
+    end = {"id": 9, "type": kind, "promptId": "p1", "data": {"message": "", **data}}
+    [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), frame(2, SAID), end])
+    assert answer.message.failure is not None
+    assert answer.message.failure.message == said
 
 
 def test_closing_a_session_closes_its_requests() -> None:
