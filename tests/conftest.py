@@ -64,6 +64,11 @@ def _journals_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         journal.close()
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A value of many characters is named by its length: ids of megabytes fill reports, and take minutes to write."""
+    return f"{argname} of {len(val)}" if isinstance(val, str | bytes) and len(val) > 100 else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that run for minutes by design have a longer timeout (`timeout` in pyproject.toml)."""
     for item in items:

@@ -214,9 +214,7 @@ class TestCall:
         assert caught.value.headers["x-next-cursor"] == "before"
         assert caught.value.head.startswith(b"[[],[]")
 
-    @pytest.mark.parametrize(
-        "body", [b"[" + b"[]," * 1_000_000 + b"[]]", b'["' + b"x" * 3_000_000 + b'"'], ids=["many rows", "cut off"]
-    )
+    @pytest.mark.parametrize("body", [b"[" + b"[]," * 1_000_000 + b"[]]", b'["' + b"x" * 3_000_000 + b'"'])
     async def test_an_error_keeps_nothing_of_a_document_that_is_refused(
         self, server: Server, http: Http, body: bytes
     ) -> None:
