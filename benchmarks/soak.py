@@ -85,7 +85,7 @@ def real(minutes: float, open_for: float) -> list[float]:
             client.wait_for("live")
             client.type("ASK1 for a soak")
             client.press("enter")
-            client.wait_for("waits for you")
+            client.wait_for("needs your answer")
             memory = _watch(client.pid, open_for * 60)
             client.wait_for("Postgres")
             client.press("enter")

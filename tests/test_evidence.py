@@ -59,7 +59,7 @@ HOLD: dict[str, Case] = {
     "✗ failed: …": Case(NOTHING.turn, True, (FAILED,), (), False, False, False),
     "■ aborted": Case(NOTHING.turn, True, (ABORTED,), (), False, True, False),
     "■ aborted: aborted elsewhere": Case(NOTHING.turn, True, (ABORTED,), (), False, False, True),
-    "■ aborted: by an abort of another prompt, or elsewhere": Case(
+    "■ aborted: aborted with another prompt, or by another client": Case(
         NOTHING.turn, True, (ABORTED,), (), False, False, False
     ),
     "■ aborted: aborted by another client or by the server": Case(
@@ -70,7 +70,7 @@ HOLD: dict[str, Case] = {
     "■ aborted: a request was rejected": Case(NOTHING.turn, True, (REJECTED,), (), False, False, False),
     "! interrupted: the session no longer exists on the server": Case(NOTHING.turn, False, (), (), False, False, False),
     "! interrupted: the server has the prompt but began no answer": NOTHING,
-    "! interrupted: the server stopped in mid-answer": Case(NOTHING.turn, True, (CUT,), (), False, False, False),
+    "! interrupted: the server stopped during the answer": Case(NOTHING.turn, True, (CUT,), (), False, False, False),
     "! interrupted: it ended between two steps; the server gives no reason": Case(
         NOTHING.turn, True, (STEPS,), (), False, False, False
     ),
@@ -265,7 +265,7 @@ def test_every_text_about_an_uncertain_turn_has_a_row(row: str) -> None:
 
 
 TESTED = {
-    "waiting for you": "test_waiting_for_the_user",
+    "needs your answer": "test_waiting_for_the_user",
     "checking its status…": "test_a_failed_request_is_not_shown_as_disconnected",
     "[…]": "test_a_possible_gap_is_marked_until_the_text_is_complete",
     "… text may be missing until the server sends all of it": "test_a_possibly_incomplete_part_is_marked",

@@ -64,7 +64,7 @@ def test_choices_and_texts_become_answers(
         ((DATABASE,), ("1",), ("MariaDB",), "takes one answer"),
         ((DATABASE,), (), ("  ",), "an answer is empty"),
         ((FEATURES,), ("auth,x",), (), "there is no option 'x'"),
-        ((FIXED,), (), ("maybe",), "takes no text of your own"),
+        ((FIXED,), (), ("maybe",), "accepts no custom text"),
         ((FREE,), ("shop",), (), "there is no option 'shop'"),
         ((NUMBERS,), ("2",), (), "2 names more than one option"),
         ((DATABASE, FEATURES), ("1",), (), "no answer to question 2 of 2"),

@@ -152,5 +152,5 @@ async def test_few_run_at_once_and_what_is_too_much_is_skipped(tmp_path: Path, m
         await wait_until(lambda: len(os.listdir(pids)) == 2)
         started = [int(name) for name in os.listdir(pids)]
         assert len(failures) == 10 - 3
-        assert "3 alerts wait for it, this one is skipped: event 9" in failures[-1]
+        assert "alert queue full (3), alert skipped: event 9" in failures[-1]
     assert not any(map(is_alive, started))

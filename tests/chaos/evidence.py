@@ -84,7 +84,7 @@ ROWS = (
     Row(S.FAILED, ".+", _failed),
     Row(S.ABORTED, "", lambda case: case.asked and case.broken),
     Row(S.ABORTED, "aborted elsewhere", lambda case: case.broken and case.others_abort),
-    Row(S.ABORTED, "by an abort of another prompt, or elsewhere", lambda case: case.broken),
+    Row(S.ABORTED, "aborted with another prompt, or by another client", lambda case: case.broken),
     Row(S.ABORTED, BY_WHOM_UNKNOWN, lambda case: case.broken),
     Row(
         S.ABORTED,
@@ -93,7 +93,7 @@ ROWS = (
     ),
     Row(S.INTERRUPTED, "the session no longer exists on the server", lambda case: not case.stored),
     Row(S.INTERRUPTED, "the server has the prompt but began no answer", lambda case: case.stored and case.broken),
-    Row(S.INTERRUPTED, "the server stopped in mid-answer", lambda case: bool(case.answers) and case.broken),
+    Row(S.INTERRUPTED, "the server stopped during the answer", lambda case: bool(case.answers) and case.broken),
     Row(
         S.INTERRUPTED,
         "it ended between two steps; the server gives no reason",

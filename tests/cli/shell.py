@@ -1,4 +1,4 @@
-"""Runs the commands without a screen, as programs or in this process, with a home of their own and a stub server."""
+"""Runs the non-interactive commands, as programs or in this process, with a home of their own and a stub server."""
 
 import json
 import subprocess

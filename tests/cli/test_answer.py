@@ -211,7 +211,7 @@ def test_dialog_asks_each_question_and_confirms(shell: Shell) -> None:
     dialog.until("1. Which database?")
     dialog.until("Choice, or x to reject: ")
     dialog.type("7")
-    dialog.until("There is no option '7'. Send it as a text of your own? [y/N] ")
+    dialog.until("There is no option '7'. Send it as a custom answer? [y/N] ")
     dialog.type("")
     dialog.until("Choice, or x to reject: ")
     dialog.type("2")

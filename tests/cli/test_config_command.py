@@ -69,7 +69,7 @@ def test_user_of_the_servers_own_variable_is_the_effective_one(file: Path) -> No
 
 def test_theme_that_was_chosen_on_the_screen_is_the_effective_one(file: Path) -> None:
     ChosenTheme(user_state_path("holdfast"), "holdfast").keep("nord")
-    assert rows(config())["theme"] == "nord chosen on the screen"
+    assert rows(config())["theme"] == "nord chosen in the app"
     file.write_text('theme = "gruvbox"')
     assert rows(config())["theme"] == "gruvbox settings.toml"
 

@@ -127,4 +127,4 @@ def test_an_endless_response_times_out(tmp_path: Path, monkeypatch: pytest.Monke
         server.order("arm")
         result = invoke("doctor", "--seconds", "0", server.address)
     assert result.exit_code == 1
-    assert "the server has not answered everything within 1 s" in result.output
+    assert "the server did not respond to every request within 1 s" in result.output

@@ -1,4 +1,4 @@
-"""What the commands without a screen import: nothing of the screen."""
+"""What the non-interactive commands import: nothing of the screen."""
 
 import json
 import subprocess

@@ -267,7 +267,7 @@ def test_quitting_without_a_session_prints_nothing(screens: list[Screen]) -> Non
 
 
 def test_screen_errors_are_printed_at_exit(screens: list[Screen]) -> None:
-    assert "A part of the screen failed: ValueError at message.py:1. --log FILE keeps the details." in invoke().output
+    assert "A part of the screen failed: ValueError at message.py:1. --log FILE records the details." in invoke().output
 
 
 def test_a_chosen_theme_is_used_until_another_is_configured(screens: list[Screen], home: Path) -> None:

@@ -108,7 +108,7 @@ def test_damaged_journal_is_reported_and_the_list_is_complete(shell: Shell) -> N
     [
         ("/question", None, 4, "cannot read its list of open questions", "cannot read its list of open questions"),
         ("/permission", {}, 4, "cannot read its list of open permissions", "cannot read its list of open permissions"),
-        ("/session/status", None, 4, "cannot read its list of sessions at work", "list of sessions at work"),
+        ("/session/status", None, 4, "cannot read its list of running sessions", "list of running sessions"),
         ("/permission", [{"id": 5}, 7], 3, "2 requests that wait for an answer cannot be read", "2 requests that wait"),
     ],
     ids=["null", "object", "null statuses", "damaged rows"],

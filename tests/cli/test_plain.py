@@ -133,7 +133,7 @@ def test_the_second_interrupt_leaves_and_a_queued_prompt_is_sent_later(opencode:
     plain.type("/prompt PLAIN")
     plain.until("1 queued")
     plain.type("/quit")
-    plain.until("1 queued, kept for the next start")
+    plain.until("1 queued, saved for the next start")
     plain.until("the turn continues on the server")
     assert plain.end() == 0
     again = Plain(opencode, tmp_path / "home", "--plain", "--continue")
@@ -145,7 +145,7 @@ def test_the_second_interrupt_leaves_and_a_queued_prompt_is_sent_later(opencode:
     again.until("turn finished")
     again.until("all** is well.")
     again.interrupt()
-    again.until("Ctrl-C again leaves")
+    again.until("Ctrl-C again exits")
     again.interrupt()
     assert again.end() == 0
 
@@ -192,7 +192,7 @@ def test_a_prompt_for_a_server_that_is_down_is_kept_as_a_draft(tmp_path: Path) -
     plain.type("PLAIN kept")
     plain.until("sent once the connection is up")
     plain.type("/quit")
-    plain.until("not sent, kept as a draft: PLAIN kept")
+    plain.until("not sent, saved as a draft: PLAIN kept")
     assert plain.end() == 0
 
 

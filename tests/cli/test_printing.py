@@ -61,7 +61,7 @@ def test_question_is_a_numbered_list_with_its_command() -> None:
         "  1. Which database?",
         "    1  Postgres  relational",
         "    2  SQLite",
-        "    or a text of your own",
+        "    or custom text",
         "  2. Which features?",
         "    1  auth",
         "    several choices are possible",

@@ -68,7 +68,7 @@ def status_until(good: Callable[[Result], bool], *args: str) -> Result:
 def test_an_open_request_exits_with_3(stub: Stub) -> None:
     prompt(stub, "ASK which")
     result = status_until(lambda look: look.exit_code == 3, stub.address)
-    assert "? waiting for you" in result.output
+    assert "? needs your answer" in result.output
     assert "? question: Which database?" in result.output
 
 
@@ -128,7 +128,7 @@ def test_each_session_and_request_is_one_line(stub: Stub) -> None:
     result = status_until(lambda look: look.exit_code == 3, stub.address)
     head, running, asks, *rest = result.output.splitlines()
     assert head.startswith("● live")
-    assert running.endswith("waiting for you  one ● two three")
+    assert running.endswith("needs your answer  one ● two three")
     assert asks.startswith("  ? permission: ")
     assert rest == []
 
@@ -140,4 +140,4 @@ def test_an_endless_response_times_out(tmp_path: Path, monkeypatch: pytest.Monke
         server.order("arm")
         result = invoke(server.address)
     assert result.exit_code == 4
-    assert "■ the server has not answered everything within 1 s\n  Try again;" in result.output
+    assert "■ the server did not respond to every request within 1 s\n  Try again;" in result.output

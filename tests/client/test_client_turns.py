@@ -199,7 +199,7 @@ async def test_killing_the_server_is_shown_and_interrupts_the_turn(harness: Clie
     await harness.until(lambda: turn.state is TurnState.UNKNOWN, within=3)
     harness.server.start()
     await harness.over(turn)
-    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped in mid-answer")
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped during the answer")
     assert not harness.client.store.requests
     assert harness.client.line().up
     assert await harness.matches_server()

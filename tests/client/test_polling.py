@@ -122,5 +122,5 @@ async def test_refused_heartbeats_are_reported_once_after_several_in_a_row() -> 
     beating.cancel()
     [notice] = changes
     assert isinstance(notice, Notice)
-    assert notice.text.startswith("The server does not take our heartbeats: ")
+    assert notice.text.startswith("The server rejects client heartbeats: ")
     await asyncio.gather(beating, return_exceptions=True)

@@ -395,7 +395,7 @@ async def test_killing_the_server_interrupts_the_turn(harness: TrackerHarness) -
     harness.server.messages_there = [STORED, UNDONE]
     harness.turns.poll_all()
     await harness.wait(IDLE_CONFIRM_DELAY + 1)
-    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the server stopped in mid-answer")
+    assert (state(turn), turn.reason) == (TurnState.INTERRUPTED, "the server stopped during the answer")
 
 
 async def test_an_unacknowledged_post_is_cancelled_and_sent_again(harness: TrackerHarness) -> None:
@@ -533,7 +533,7 @@ async def test_an_abort_of_another_turn_may_have_ended_a_later_one(harness: Trac
     await harness.answer(message=replace(aborted, id="msg_8", parent_id="msg_7"), post=1)
     assert (state(later), later.reason) == (
         TurnState.ABORTED,
-        "by an abort of another prompt, or elsewhere",
+        "aborted with another prompt, or by another client",
     )
 
 

@@ -201,7 +201,7 @@ def test_display_and_notification_settings_are_read(file: Path) -> None:
     ("text", "named"),
     [
         ("ascii = 3", "ascii must be true or false, not a number$"),
-        ('[keys]\nfly = "f9"', "unknown action 'fly'; there are help, sessions, inbox"),
+        ('[keys]\nfly = "f9"', "unknown action 'fly'; known actions: help, sessions, inbox"),
         (
             '[keys]\ninbox = "f2"',
             r"\[keys\] 'f2' is the key of both inbox and sessions; choose another for inbox$",
@@ -209,7 +209,7 @@ def test_display_and_notification_settings_are_read(file: Path) -> None:
         ('[keys]\ninbox = "f9"\nhelp = "f9"', "'f9' is the key of both inbox and help"),
         ('[keys]\ninbox = "f9, f6"', "'f6' is the key of both inbox and plan"),
         ('[keys]\ninbox = "ctrl+s"', r"'ctrl\+s' is the key of both inbox and send now"),
-        ('[keys]\ninbox = ""', "'' cannot be the key of inbox; there are f1 to f24"),
+        ('[keys]\ninbox = ""', "'' cannot be the key of inbox; valid: f1 to f24"),
         ('[keys]\ninbox = "a"', "'a' cannot be the key of inbox"),
         ('[keys]\ninbox = "F9"', "'F9' cannot be the key of inbox"),
         ('[keys]\ninbox = "f9,home"', "'home' cannot be the key of inbox"),

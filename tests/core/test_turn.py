@@ -169,7 +169,7 @@ def test_it_is_not_posted_again_if_its_id_would_not_be_answered() -> None:
     run(turn, (0, PostFailed("reset")), (0.1, not_there()))
     assert turn.receive(replace(not_there(), id_too_low=True), 5.1) == ()
     assert turn.state is TurnState.NOT_SENT
-    assert turn.reason == "the server never received it, and the session has moved on"
+    assert turn.reason == "the server never received it; the session has newer messages"
 
 
 @pytest.mark.parametrize(("answer", "state"), [(ABORTED, TurnState.CANCELLED), (UNDONE, TurnState.INTERRUPTED)])
@@ -365,7 +365,7 @@ def test_idle_in_mid_answer_needs_a_second_poll() -> None:
     assert turn.state is TurnState.UNKNOWN
     assert turn.receive(Tick(), 10.1 + IDLE_CONFIRM_DELAY) == (Action.POLL,)
     turn.receive(asked(replace(IDLE, answer=UNDONE)), 10.2 + IDLE_CONFIRM_DELAY)
-    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped in mid-answer")
+    assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped during the answer")
 
 
 def test_idle_by_events_alone_never_interrupts() -> None:
@@ -430,7 +430,7 @@ def test_a_prompt_stored_without_text_is_not_sent() -> None:
     run(turn, (1.0, PostFailed("reset")), (2.0, lost), (3.0 + ANSWER_START_TIMEOUT, lost))
     assert (turn.state, turn.reason) == (
         TurnState.NOT_SENT,
-        "the server lost its text before storing it",
+        "the server did not store the prompt's text",
     )
 
 
@@ -445,7 +445,7 @@ def test_a_prompt_with_lost_text_is_not_sent_whatever_happened_since() -> None:
         turn.receive(asked(seen), 2.0 + ANSWER_START_TIMEOUT)
         assert (turn.state, turn.reason) == (
             TurnState.NOT_SENT,
-            "the server lost its text before storing it",
+            "the server did not store the prompt's text",
         )
 
 
@@ -596,7 +596,7 @@ def test_a_suspect_post_is_the_cause_of_an_abort() -> None:
     turn = sending(mimo=True)
     gone = asked(replace(IDLE, answer=ABORTED))
     run(turn, (1, HeadersReceived()), (2, Reconnected()), (3, gone), (4 + HELD_PATIENCE, gone))
-    assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the connection was lost in mid-turn")
+    assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the connection was lost during the turn")
 
 
 def test_without_a_lost_connection_the_cause_of_an_abort_is_unknown() -> None:

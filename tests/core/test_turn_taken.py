@@ -37,11 +37,11 @@ def test_its_answer_has_time_to_begin() -> None:
 
 def test_a_lost_202_is_polled_and_not_posted_again() -> None:
     turn = Turn.begin(PROMPT, 0.0, once=True)
-    assert turn.receive(PostFailed("the answer was cut off"), 0.5) == (Action.POLL,)
+    assert turn.receive(PostFailed("the response was cut off"), 0.5) == (Action.POLL,)
     for after in (*POLL_DELAYS, POLL_DELAYS[-1] + 0.1):
         actions = turn.receive(Snapshot(Idle(), stored=False, polled=True), 0.5 + after)
         assert Action.POST not in actions
-    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the answer was cut off")
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "the response was cut off")
 
 
 def test_a_lost_202_that_is_found_is_followed() -> None:

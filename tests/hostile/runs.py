@@ -1,4 +1,4 @@
-"""One attack on the running client and on the commands without a screen: measured cost and failed checks."""
+"""One attack on the running client and on the non-interactive commands: measured cost and failed checks."""
 
 import re
 import sys
@@ -39,11 +39,11 @@ RECOVERS: Final = 40.0
 LEAVES: Final = 40.0
 """Seconds within which the client must exit after its quit key."""
 COMMAND_MEMORY: Final = 48 << 20
-"""Bytes of memory of a command without a screen that is not attacked."""
+"""Bytes of memory of a non-interactive command that is not attacked."""
 OWN_LINE: Final = re.compile(rb"^\s*(behind|it \[/\]|line$)", re.MULTILINE)
 """Parts of a hostile text that must not begin a line."""
 COMMAND_ENDS: Final = 90.0
-"""Seconds within which a command without a screen must have exited."""
+"""Seconds within which a non-interactive command must have exited."""
 LONGEST_LOG: Final = 4 << 20
 """Maximum bytes of the log of such a short run."""
 LIVE: Final = re.compile(r"● live")

@@ -96,7 +96,7 @@ def test_certificate_and_content_type_errors_are_permanent() -> None:
         (ConnectionLost("connection reset", 2 << 20), "connection reset after 2 MiB"),
         (ReadTimeout(2.5), "no data for 2.5 s"),
         (Trickled("GET /session", 12, 5.6), "GET /session is too slow: 12 bytes in 6 s"),
-        (Encoded("gzip"), "the answer has Content-Encoding gzip, which was not requested"),
+        (Encoded("gzip"), "the response has Content-Encoding gzip, which was not requested"),
         (CertificateError("expired"), "certificate not trusted: expired"),
         (Unsendable("a header of it is not ASCII"), "the request cannot be sent: a header of it is not ASCII"),
         (ProtocolError("no status line"), "not valid HTTP: no status line"),
@@ -121,16 +121,16 @@ def test_certificate_and_content_type_errors_are_permanent() -> None:
         (HttpStatusError(429, excerpt="quota used up"), "too many requests (429): quota used up"),
         (HttpStatusError(502, "Bad Gateway", "bad gateway"), "server error (502 Bad Gateway)"),
         (HttpStatusError(502, "Bad Gateway", "<html><h1>502"), "server error (502 Bad Gateway)"),
-        (UnexpectedContentType("text/html"), "not an agent server's answer: text/html"),
-        (UnexpectedContentType(""), "not an agent server's answer: no content type"),
-        (Empty(), "the answer was empty"),
-        (Empty(72), "no answer, only 72 bytes of padding"),
-        (Truncated(20 << 10), "the answer was cut off after 20 KiB"),
-        (TrailingBytes("{}"), "more follows the answer: {}"),
-        (NotJson("<html>", "no value"), "the answer is not JSON (no value): <html>"),
-        (SchemaMismatch("/session", "no id"), "/session answered in an unknown format: no id"),
+        (UnexpectedContentType("text/html"), "unexpected content type: text/html"),
+        (UnexpectedContentType(""), "unexpected content type: none"),
+        (Empty(), "the response was empty"),
+        (Empty(72), "no response, only 72 bytes of padding"),
+        (Truncated(20 << 10), "the response was cut off after 20 KiB"),
+        (TrailingBytes("{}"), "unexpected data after the JSON: {}"),
+        (NotJson("<html>", "no value"), "the response is not JSON (no value): <html>"),
+        (SchemaMismatch("/session", "no id"), "/session returned an unknown format: no id"),
         (TooLarge(64 << 20), "more than 64 MiB arrived at once"),
-        (TooLarge(40 << 20, parsed=True), "the answer would take more than 40 MiB of memory"),
+        (TooLarge(40 << 20, parsed=True), "the response would take more than 40 MiB of memory"),
         (TooSlow(1 << 20, 4.0, 11 << 20), "only 1 MiB arrived in 4 s"),
     ],
 )
@@ -138,7 +138,7 @@ def test_messages(error: NetError, what: str) -> None:
     assert error.message == what
 
 
-LOOK_AT_THE_LOG = "Try again; if it repeats, look at the server's log."
+LOOK_AT_THE_LOG = "Try again; if it repeats, check the server's log."
 
 
 @pytest.mark.parametrize(
@@ -147,13 +147,13 @@ LOOK_AT_THE_LOG = "Try again; if it repeats, look at the server's log."
         (ConnectFailed("refused"), "Check that the server is running and that the address is right."),
         (
             ConnectFailed("refused", "http://proxy:1"),
-            "Check that proxy, or name the server in NO_PROXY to go without it.",
+            "Check that proxy, or list the server in NO_PROXY to bypass it.",
         ),
         (CertificateError("x"), "Use the name that the certificate is for, or give its authority with --ca-file."),
         (ConnectionLost("reset"), LOOK_AT_THE_LOG),
         (ReadTimeout(2.5), "Check that the server is not suspended and that the network is up."),
         (Trickled("GET /x", 1, 6.0), "Check the network and any proxy in between."),
-        (Unsendable("too long"), "Look at the server's log."),
+        (Unsendable("too long"), "Check the server's log."),
         (ProtocolError("x"), "Check that the address and its port are an agent server's."),
         (UnexpectedContentType("x"), "Check the address: a web page or a proxy answers there."),
         (Empty(), LOOK_AT_THE_LOG),
@@ -162,9 +162,9 @@ LOOK_AT_THE_LOG = "Try again; if it repeats, look at the server's log."
         (HttpStatusError(401), "Set HOLDFAST_PASSWORD, or password in settings.toml, then restart Holdfast."),
         (HttpStatusError(403), "Check which users and addresses the server allows."),
         (HttpStatusError(404), "Check the address and that the session still exists."),
-        (HttpStatusError(407), "Give it in the proxy's address, or go without the proxy."),
+        (HttpStatusError(407), "Give it in the proxy's address, or bypass the proxy."),
         (HttpStatusError(408), "Wait a little."),
-        (HttpStatusError(409), "Look at the server's log for the reason."),
+        (HttpStatusError(409), "Check the server's log for the reason."),
         (HttpStatusError(500), LOOK_AT_THE_LOG),
     ],
 )

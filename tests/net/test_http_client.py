@@ -209,7 +209,7 @@ class TestCall:
 
     async def test_too_much_memory_has_the_head_too(self, server: Server, http: Http) -> None:
         server.play(answer(b"[" + b"[]," * 1_000_000 + b"[]]", "200 OK", "x-next-cursor: before"))
-        with pytest.raises(TooLarge, match="the answer would take more than 40 MiB of memory") as caught:
+        with pytest.raises(TooLarge, match="the response would take more than 40 MiB of memory") as caught:
             await http.call("GET", "/x")
         assert caught.value.headers["x-next-cursor"] == "before"
         assert caught.value.head.startswith(b"[[],[]")

@@ -29,7 +29,7 @@ async def test_a_call_names_the_encoding(server: Server, http: Http, encoding: s
     server.play(answer(ENCODINGS[encoding], "200 OK", f"content-encoding: {encoding}"))
     with pytest.raises(Encoded) as caught:
         await http.call(method, "/x")
-    assert caught.value.message == f"the answer has Content-Encoding {encoding}, which was not requested"
+    assert caught.value.message == f"the response has Content-Encoding {encoding}, which was not requested"
     assert not caught.value.permanent
 
 

@@ -86,7 +86,7 @@ class TestStream:
             assert await anext(stream.chunks()) == b"12345"
             for writer in server.open:
                 writer.transport.abort()
-            with pytest.raises(ConnectionLost, match="the answer was cut off after 5 bytes"):
+            with pytest.raises(ConnectionLost, match="the response was cut off after 5 bytes"):
                 await anext(stream.chunks())
 
     @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ class TestStream:
     )
     async def test_cut_in_the_body(self, server: Server, http: Http, play: bytes) -> None:
         server.play(server.sending(play))
-        with pytest.raises(ConnectionLost, match="the answer was cut off"):
+        with pytest.raises(ConnectionLost, match="the response was cut off"):
             await read(http)
 
     async def test_a_cut_body_without_a_length_ends_normally(self, server: Server, http: Http) -> None:

@@ -12,8 +12,8 @@ from tui.storage.journal_errors import fault
 @pytest.mark.parametrize(
     ("code", "what", "hint"),
     [
-        (errno.EACCES, "cannot be written by you", "Change its owner or its mode (chmod u+rwX)"),
-        (errno.ENOSPC, "has no room: the disk is full", "Free some space"),
+        (errno.EACCES, "is not writable", "Change its owner or its mode (chmod u+rwX)"),
+        (errno.ENOSPC, "cannot be written: the disk is full", "Free some space"),
         (errno.EROFS, "is on a read-only disk", "Set XDG_STATE_HOME to a folder that can be written"),
         (errno.ELOOP, "is a symbolic link, and links are not followed here", "Move it away"),
         (errno.EMFILE, "cannot be used (Too many open files)", "Move it away"),
@@ -28,7 +28,7 @@ def test_sqlite_errors_have_messages() -> None:
     database.execute("PRAGMA query_only = ON")
     with pytest.raises(sqlite3.OperationalError) as refused:
         database.execute("CREATE TABLE t (x)")
-    assert fault(refused.value, "~/journal")[0] == "~/journal cannot be written by you"
+    assert fault(refused.value, "~/journal")[0] == "~/journal is not writable"
     assert fault(sqlite3.DatabaseError("odd"), "~/x") == ("~/x cannot be used (odd)", "Move it away")
 
 
@@ -46,5 +46,5 @@ def test_a_locked_journal_is_not_suggested_to_be_moved(tmp_path: Path) -> None:
     other.execute("BEGIN IMMEDIATE")
     journal = Journal(tmp_path, "server", wall=lambda: 1.0)
     other.close()
-    assert "is locked by another program. Wait until it releases it" in str(journal.problem)
+    assert "is locked by another program. Wait for that program" in str(journal.problem)
     assert "Move" not in str(journal.problem)

@@ -178,7 +178,7 @@ def test_a_deleted_folder_is_recreated_with_its_contents(folder: Path, start: St
     first.save_draft("ses_1", "mine, still")
     first.save_draft("ses_1", "mine, still here")
     (said,) = first.problems
-    assert "was deleted: it was made again" in said
+    assert "was deleted and recreated" in said
     second.catch_up()
     assert len(second.problems) == 1
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

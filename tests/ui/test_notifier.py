@@ -201,7 +201,12 @@ def test_the_title_shows_states_and_no_session_text() -> None:
     called.second()
     called.notifier.close()
     titles = [one.rpartition("]2;")[2].rstrip("\a") for one in called.written[:-1]]
-    assert titles == ["holdfast", "holdfast · 1 running", "holdfast · 1 waiting for you", "holdfast · connection lost"]
+    assert titles == [
+        "holdfast",
+        "holdfast · 1 running",
+        "holdfast · 1 needs your answer",
+        "holdfast · connection lost",
+    ]
     assert called.written[0].startswith("\x1b[22;2t")
     assert called.written[-1] == "\x1b[23;2t"
 

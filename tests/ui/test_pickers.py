@@ -214,7 +214,7 @@ async def test_an_unknown_command_in_a_burst_is_reported_when_sent(monkeypatch: 
         stage.burst(*"/frobnicate", "enter")
         await stage.until(lambda: stage.client.calls("send"))
         answered.set()
-        await stage.shows("There is no command /frobnicate here: it goes as text.")
+        await stage.shows("Unknown command /frobnicate: it is sent as text.")
         assert stage.client.calls("send") == [(talk.SESSION, "/frobnicate")]
 
 
@@ -262,7 +262,7 @@ async def test_commands_are_completed_only_at_the_beginning() -> None:
 async def test_no_match_is_reported_and_the_text_stays() -> None:
     async with on_stage() as stage:
         await stage.press(*"@zebra", "tab")
-        await stage.shows("No file here is like @zebra.")
+        await stage.shows("No file matches @zebra.")
         assert stage.main.prompt.text == "@zebra"
 
 
@@ -336,7 +336,7 @@ async def test_an_invalid_editor_command_is_reported(monkeypatch: pytest.MonkeyP
 async def test_an_unknown_file_name_is_reported_when_sent(session: str | None) -> None:
     async with on_stage(session=session) as stage:
         await stage.press(*"see @READ and @src/store.py.", "enter")
-        await stage.shows("@READ names no file here: it goes as text.")
+        await stage.shows("File @READ not found: it is sent as text.")
 
 
 async def test_known_file_names_cause_no_notice() -> None:

@@ -149,7 +149,7 @@ async def test_an_edit_cancelled_by_esc_can_be_recalled() -> None:
     async with on_stage() as stage:
         await queue(stage, "first")
         await stage.press("shift+tab", "enter", *" and more", "escape")
-        await stage.shows("The change was not saved. ↑ in the prompt finds it.")
+        await stage.shows("The change was not saved. ↑ in the prompt restores it.")
         assert (waiting(stage), stage.main.prompt.text) == (["first"], "")
         await stage.press("up")
         assert stage.main.prompt.text == "first and more"
@@ -159,7 +159,7 @@ async def test_an_emptied_queued_prompt_is_reported_as_removed() -> None:
     async with on_stage() as stage:
         await queue(stage, "first")
         await stage.press("shift+tab", "enter", "ctrl+u", "enter")
-        await stage.shows("The emptied prompt was removed from the queue. ↑ in the prompt finds what it was.")
+        await stage.shows("The emptied prompt was removed from the queue. ↑ in the prompt restores it.")
         assert waiting(stage) == []
         await stage.press("up")
         assert stage.main.prompt.text == "first"
@@ -181,11 +181,11 @@ async def test_a_history_search_without_a_match_is_reported() -> None:
     async with on_stage() as stage:
         await queue(stage, "first")
         await stage.press("ctrl+r", *"qqq")
-        await stage.shows("No earlier prompt has these words.")
+        await stage.shows("No matching prompts.")
         await stage.press("enter")
         assert isinstance(stage.app.screen, PromptHistory)
         await stage.press("backspace", "backspace", "backspace")
-        await stage.hides("No earlier prompt")
+        await stage.hides("No matching prompts")
 
 
 async def test_cancelling_an_unchanged_edit_shows_nothing() -> None:
@@ -241,7 +241,7 @@ async def test_send_now_is_not_offered_if_the_server_takes_no_prompt_during_a_tu
         await stage.shows("Enter send after the turn")
         assert "^S" not in stage.text
         await stage.press("ctrl+s")
-        await stage.shows("This server takes no prompt while a turn runs: it is sent when the turn ends.")
+        await stage.shows("This server accepts no prompt during a turn: it is sent when the turn ends.")
         assert (waiting(stage), stage.main.prompt.text) == (["steer"], "")
         await stage.press("shift+tab", "ctrl+s")
         assert "^S" not in stage.text
@@ -287,7 +287,7 @@ async def test_an_edited_queued_prompt_keeps_its_position() -> None:
         await queue(stage, "one", "two")
         await stage.press(*"half", "shift+tab", "up", "enter")
         await stage.until(lambda: stage.main.prompt.text == "one")
-        await stage.shows("in the prompt", "Enter save", "one of them is being changed")
+        await stage.shows("in the prompt", "Enter save", "a queued prompt is being edited")
         await stage.press("end", "1", "enter")
         await stage.until(lambda: waiting(stage) == ["one1", "two"])
         assert stage.main.prompt.text == "half"
@@ -376,7 +376,7 @@ async def test_queued_prompts_are_removed_and_sent_by_keys() -> None:
     async with on_stage() as stage:
         await queue(stage, "one", "two", "three")
         await stage.press("shift+tab", "j", "x")
-        await stage.shows("Remove the waiting prompt?", "“two” is not sent then")
+        await stage.shows("Remove the queued prompt?", "“two” will not be sent")
         assert waiting(stage) == ["one", "two", "three"]
         await stage.press("escape")
         assert waiting(stage) == ["one", "two", "three"]
@@ -393,7 +393,7 @@ async def test_a_prompt_sent_during_the_confirmation_is_not_reported_as_removed(
     async with on_stage() as stage:
         await queue(stage, "one")
         await stage.press("shift+tab", "x")
-        await stage.shows("Remove the waiting prompt?")
+        await stage.shows("Remove the queued prompt?")
         await end_turn(stage)
         await stage.press("enter")
         await stage.shows("That prompt was already sent; it was not removed.")
@@ -430,7 +430,7 @@ async def test_quitting_says_that_queued_prompts_are_saved() -> None:
         await queue(stage, "one", "two")
         await stage.press("ctrl+q")
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
-        await stage.shows("2 prompts wait here: saved, and not sent before the next")
+        await stage.shows("2 queued prompts are saved for the next start")
 
 
 async def test_two_enters_send_once() -> None:
@@ -801,7 +801,7 @@ async def test_a_plain_start_opens_the_last_session_with_unfinished_work(tmp_pat
             return
         await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
         words = {
-            "flight": "“the prompt” was under way when the last run ended. Checking its status…",
+            "flight": "“the prompt” was still running when Holdfast last exited. Checking its status…",
             "queue": "paused: from an earlier run · F8 resume queue",
             "draft": "half",
         }

@@ -22,7 +22,7 @@ def runs(client: FakeClient, *prompt: str, state: TurnState = TurnState.RUNNING)
 def test_a_prompt_being_sent_is_not_reported_as_continuing() -> None:
     client = FakeClient()
     runs(client, "ses_1", "do it", "msg_1", "prt_1", state=TurnState.SENDING)
-    sending = "A prompt is being sent. If it does not arrive, it is back in the prompt at the next start."
+    sending = "A prompt is being sent. If it is not delivered, it is restored in the prompt at the next start."
     assert warnings(cast(Client, client)) == [sending]
     assert warnings(cast(Client, FakeClient()), beginning=True) == [sending]
 
@@ -69,5 +69,5 @@ def test_an_unconfirmed_abort_is_reported(state: AbortState, told: bool) -> None
     client.abort_progress = AbortProgress(state, "no connection")
     _, *more = warnings(cast(Client, client))
     words = "The server has not confirmed the abort."
-    words += "\nIt is kept, and sent at the next start if the turn still runs then."
+    words += "\nIt is saved and will be sent at the next start if the turn is still running."
     assert more == ([words] if told else [])

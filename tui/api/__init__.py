@@ -3,7 +3,7 @@
     async with connect("http://127.0.0.1:4096") as connection:
         result = await connection.run("Fix the tests", key="job-17")
 
-The commands without a screen stand on it. It imports nothing of the screen. Everything that is not exported here
+The non-interactive commands stand on it. It imports nothing of the screen. Everything that is not exported here
 may change without notice.
 """
 

@@ -61,7 +61,7 @@ def answer_to(question: PendingQuestion, choices: Sequence[str], texts: Sequence
         if not text.strip():
             raise InvalidChoice("an answer is empty")
         if not question.custom and text not in known:
-            raise InvalidChoice(f"this question takes no text of your own: {question.text}", _options(question.choices))
+            raise InvalidChoice(f"this question accepts no custom text: {question.text}", _options(question.choices))
     answer = (*(label for label in known if label in chosen), *own)
     if not answer:
         raise InvalidChoice(f"no answer to: {question.text}", _options(question.choices))
@@ -95,5 +95,5 @@ def labels(options: Sequence[Choice], word: str, *, several: bool = False) -> tu
 def _options(options: Sequence[Choice]) -> str:
     """The options, as the hint of an error."""
     if not options:
-        return "It has no options: --text gives a text of your own."
+        return "It has no options: answer with --text."
     return f"The options are {', '.join(f'{one.number} {one.label}' for one in options)}."

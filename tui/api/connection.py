@@ -83,7 +83,7 @@ class Connection:
                 await self._until(lambda: self.client.synced)
         except TimeoutError:
             line = self.client.line()
-            raise CannotConnect(line.reason or f"no answer within {within:g} s", line.hint) from None
+            raise CannotConnect(line.reason or f"no response within {within:g} s", line.hint) from None
 
     async def close(self) -> None:
         """Disconnect. Turns go on at the server, where it supports that."""
@@ -217,7 +217,7 @@ class Connection:
         if not found and more:
             raise RequestNotFound(
                 f"{prefix} is not among the first {len(requests)} open requests, and {more} more are open",
-                "They are listed once those are answered.",
+                "More are listed when some of these are answered.",
             )
         return requests[found[0]] if found else None
 

@@ -112,7 +112,7 @@ class EventFeed:
             said = self.records.dropped
             self.records.put(record)
             if self.records.dropped and not said:
-                text = "So many requests were closed that the result holds only the newest of them"
+                text = "Too many requests were closed: the result contains only the newest"
                 self._deliver(NoticeEvent(time=self._client.server_now(), text=text, severity="warning"))
 
     def _is_ours(self, session_id: str) -> bool:

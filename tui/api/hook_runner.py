@@ -46,7 +46,7 @@ class HookRunner:
         try:
             self._alerts.put_nowait(alert)
         except asyncio.QueueFull:
-            self._failed(f"{WAITING} alerts wait for it, this one is skipped: {alert.summary}")
+            self._failed(f"alert queue full ({WAITING}), alert skipped: {alert.summary}")
 
     async def close(self) -> None:
         """Kill what runs; what waits is not run."""

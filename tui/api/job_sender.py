@@ -75,7 +75,7 @@ class JobSender:
         """
         journal = self._client.journal
         if journal.in_memory_only:
-            raise KeyNotKept(f"key {job.key} cannot be kept: {journal.problem or 'there is no state folder'}")
+            raise KeyNotKept(f"key {job.key} cannot be saved: {journal.problem or 'there is no state folder'}")
         while (bound := await self._claim(job.key)) is not None:
             first = bound.prompt
             if (first.text, first.agent, first.model) != (text, job.agent, job.model):
@@ -120,7 +120,7 @@ class JobSender:
             except (NotFetched, NotSaved) as error:
                 if isinstance(error, NotSaved) and client.journal.in_memory_only:
                     raise KeyNotKept(
-                        "the key cannot be kept, so nothing was sent", client.journal.problem or ""
+                        "the key cannot be saved, so nothing was sent", client.journal.problem or ""
                     ) from error
                 if client.now() > deadline:
                     raise PromptNotSent(error.message, error.hint) from error

@@ -21,7 +21,7 @@ def pending_request(request: Request, store: Store) -> PendingRequest:
             asked=request.asked,
             choices=(
                 Choice(1, "once", "this call only"),
-                Choice(2, "always", ", ".join(request.always) or "calls like it"),
+                Choice(2, "always", ", ".join(request.always) or "similar calls"),
                 Choice(3, "reject", "deny, and stop the turn"),
             ),
             action=request.action,

@@ -176,7 +176,7 @@ class RunningTurn:
         self._tell_texts(record)
         turn = self._turn
         if turn.arrival_unknown:
-            return self._result("unknown", f"{turn.reason}. Look at session {self.session}. {SENT_ONCE}", record)
+            return self._result("unknown", f"{turn.reason}. Check session {self.session}. {SENT_ONCE}", record)
         outcome = OUTCOMES[turn.state]
         if record.denied or self._feed.records.denied:
             by_rejection = outcome == "aborted" and not turn.stops.abort_requested

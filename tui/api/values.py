@@ -54,7 +54,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class PendingQuestion(msgspec.Struct, frozen=True):
-    """One question of a request. `custom`: it also takes a text of your own. `multiple`: it takes several choices."""
+    """One question of a request. `custom`: it also accepts custom text. `multiple`: it takes several choices."""
 
     header: str
     text: str

@@ -37,17 +37,17 @@ errors = Printer(lambda text: click.echo(text, err=True, nl=False))
 @click.command(context_settings=HELP)
 @click.argument("request", metavar="ID", shell_complete=request_ids)
 @click.argument("choices", nargs=-1, metavar="[CHOICE]...")
-@click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text of your own, instead of a CHOICE.")
+@click.option("--text", "texts", multiple=True, metavar="TEXT", help="Custom answer text instead of CHOICE.")
 @click.option("--once", is_flag=True, help="Allow this call only.")
-@click.option("--always", is_flag=True, help="Allow calls like it from now on.")
+@click.option("--always", is_flag=True, help="Allow similar calls from now on.")
 @click.option(
     "--deny",
     is_flag=False,
     flag_value="",
     metavar="[REASON]",
-    help="Reject the permission or question; a REASON, where the server takes one, lets the agent go on.",
+    help="Reject the permission or question; with a REASON, if the server supports one, the agent continues.",
 )
-@click.option("--url", metavar="URL", help="The server, as for holdfast.")
+@click.option("--url", metavar="URL", help="The server's address; default: as for `holdfast`.")
 @server_options
 def command(
     request: str,
@@ -63,11 +63,11 @@ def command(
 ) -> None:
     """Answer a question or permission.
 
-    ID is a request's, or the beginning of one; `holdfast pending` lists them. CHOICE is the number or label of an
-    option, one for each question; of one question also several, apart or with commas. Without any, the terminal asks.
-    ID - takes the request of the event on standard input, as watch --exec gives it.
+    ID is a request id or a unique prefix of one; `holdfast pending` lists them. CHOICE is the number or label of an
+    option, one per question; for a single question several are allowed, separated by spaces or commas. Without
+    CHOICE you are prompted. With ID - the request is read from a watch event on standard input.
 
-    Exits with 0 if the answer is taken; with 9 if another client was first; with 10 if the request is not open any
+    Exits with 0 if the answer is accepted; with 9 if another client was first; with 10 if the request is not open any
     more, or unknown; with 11 if the server refuses the answer.
     """
     ways = [bool(choices or texts), once, always, deny is not None]

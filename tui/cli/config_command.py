@@ -21,7 +21,7 @@ from tui.storage.chosen_theme import ChosenTheme
 from tui.storage.database import FILE
 
 DEFAULT = "default"
-CHOSEN = "chosen on the screen"
+CHOSEN = "chosen in the app"
 """Sources in addition to those of `ResolvedSettings`."""
 DOTS = "••••••••"
 """In place of a secret, whatever its length."""
@@ -119,7 +119,7 @@ def _text(value: object) -> str:
 def command(url: str | None, as_json: bool, directory: str | None, family: str | None, ca_file: Path | None) -> None:
     """Print the paths, each effective setting and where it comes from.
 
-    That is an argument or option, an environment variable, the settings file, or the default, in this order.
+    Precedence: argument or option, environment variable, settings file, default.
     A password is shown as dots. A setting with an error is shown with its default.
 
     Exits with 0; with 2 when a setting is invalid.

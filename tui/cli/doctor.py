@@ -98,7 +98,7 @@ async def check_sessions(backend: Backend) -> CheckResult:
     try:
         found = await backend.resync([])
     except NetError as error:
-        return CheckResult("sessions", "bad", f"no answer: {error.message}", "The server is stuck: restart it.")
+        return CheckResult("sessions", "bad", f"no response: {error.message}", "The server is stuck: restart it.")
     busy = sum(not isinstance(status, Idle) for status in found.statuses.values())
     asked = len(found.requests)
     requests = f"{asked or 'no'} open request{'s' if asked > 1 else ''}"
@@ -196,7 +196,7 @@ async def _watch(
             await asyncio.wait((reading,), timeout=max(0.0, began + seconds - now()))
             if reading.done():
                 await reading
-                return [CheckResult("event stream", "bad", "the server ended it", "Look at the server's log.")]
+                return [CheckResult("event stream", "bad", "the server ended it", "Check the server's log.")]
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -275,7 +275,7 @@ def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
 def command(url: str | None, seconds: float, directory: str | None, family: str | None, ca_file: Path | None) -> None:
     """Check everything between this machine and the server; report what is wrong and how to fix it.
 
-    Exits with 0 when all is well; with 1 when something is wrong; with 4 when the server cannot be reached.
+    Exits with 0 if all checks pass; with 1 if one fails; with 4 if the server cannot be reached.
     """
     settings, open_http, users = settings_for(url, directory, family, ca_file)
     sys.exit(run(settings, open_http, users, seconds=seconds, say=printer_for(settings)))

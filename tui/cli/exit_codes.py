@@ -31,8 +31,8 @@ class ExitCode(IntEnum):
     NOT_TAKEN = 11, "the server refuses the answer; the request is still open"
     UNKNOWN = 12, "whether the server has the prompt is not known; it is not sent again"
     OUTPUT = 74, "standard output cannot be written; the turn continues"
-    TIMEOUT = 124, "the time of --timeout is over; the turn continues, unless --abort-on-timeout aborted it"
-    CTRL_C = 130, "stopped by Ctrl-C: the first one aborts the turn and waits for that, the second leaves at once"
+    TIMEOUT = 124, "the timeout expired; the turn continues, unless --abort-on-timeout aborted it"
+    CTRL_C = 130, "stopped by Ctrl-C: the first one aborts the turn and waits for that, the second exits immediately"
     TERMINATED = 143, "stopped by SIGTERM; a turn that was sent continues"
 
 

@@ -91,7 +91,7 @@ class OneLine(logging.Formatter):
 
 
 def _counted(message: str, more: int) -> str:
-    return f"{message} (came {more} more {'time' if more == 1 else 'times'} before this)"
+    return f"{message} (repeated {more} {'time' if more == 1 else 'times'} before this)"
 
 
 def _for_its_owner(path: str, flags: int) -> int:

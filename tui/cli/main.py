@@ -54,9 +54,9 @@ class SubcommandGroup(click.Command):
         "wait": ("tui.cli.wait", "Wait until the turn of a prompt that was sent before ends."),
         "pending": ("tui.cli.pending", "List the requests that wait for an answer."),
         "answer": ("tui.cli.answer", "Answer a question or permission."),
-        "watch": ("tui.cli.watch", "Stay, and print or run a program for what needs you."),
+        "watch": ("tui.cli.watch", "Watch servers: print events, or run a program for each."),
         "status": ("tui.cli.status", "Print the connection's health, active sessions and what needs your answer."),
-        "doctor": ("tui.cli.doctor", "Check everything between this machine and the server."),
+        "doctor": ("tui.cli.doctor", "Check every step of the connection to the server."),
         "completion": ("tui.cli.completion", "Print the completion script for bash, zsh or fish."),
         "config": ("tui.cli.config_command", "Print the paths, the settings and where they come from."),
     }
@@ -146,7 +146,7 @@ def main(
         *most, last = SubcommandGroup.others
         there_are = f"{', '.join(most)} and {last}"
         raise click.UsageError(
-            f"no command {url!r} (there are {there_are}); before an address write http:// or https://"
+            f"no command {url!r} (commands: {there_are}); before an address write http:// or https://"
         )
     if session and resume:
         raise click.UsageError("--session and --continue both name a session: use only one")
@@ -277,7 +277,7 @@ def run_screen(settings: Settings) -> int:
     gc.set_threshold(10_000, 10, 10)  # fewer collections: each delays a fast stream by 25 to 50 ms
     app.run()
     for error in app.boundary.errors:
-        click.echo(f"A part of the screen failed: {error}. --log FILE keeps the details.", err=True)
+        click.echo(f"A part of the screen failed: {error}. --log FILE records the details.", err=True)
     if app.open_session is not None and not settings.demo:
         command = session_command(settings, app.open_session)
         if command == single_line(command, COMMAND_AT_MOST):  # else it cannot be copied safely

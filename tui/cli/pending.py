@@ -109,7 +109,7 @@ def command(
     """List the requests that wait for an answer, on one server or several.
 
     Exits with 0 if there is none; with 3 if there are some; with 4 if there is none, but a server cannot be reached or
-    a list of it cannot be read.
+    one of its lists cannot be read.
     """
     targets = [server_of(url, directory, family, ca_file) for url in dict.fromkeys(urls) or (None,)]
     errors = Printer(lambda text: click.echo(text, err=True, nl=False))

@@ -101,15 +101,19 @@ class PlainApp:
         client = self._client
         if self._unsent:
             client.journal.save_draft("", "\n\n".join(self._unsent))
-            self._say(f"not sent, kept as a draft: {single_line(self._unsent[0])}")
+            self._say(f"not sent, saved as a draft: {single_line(self._unsent[0])}")
         waiting = client.prompts.waiting(self.session) if self.session else ()
         if waiting:
-            self._say(f"{len(waiting)} queued, kept for the next start")
+            self._say(f"{len(waiting)} queued, saved for the next start")
         if self.session and client.turns.running_in(self.session):
             traits = client.traits
             leaves = "may end" if traits is None or traits.cancels_on_disconnect is None else "ends"
             goes_on = traits is not None and traits.cancels_on_disconnect is False
-            self._say("the turn continues on the server" if goes_on else f"this server {leaves} a turn with its client")
+            self._say(
+                "the turn continues on the server"
+                if goes_on
+                else f"this server {leaves} the turn when the client disconnects"
+            )
         if self._requests.open:
             self._say(f"{len(self._requests.open)} open: {', '.join(self._requests.open)}")
         return ExitCode.WAITING if self._requests.open and not self._reader.interactive else ExitCode.FINISHED
@@ -151,7 +155,7 @@ class PlainApp:
             if len(self._unsent) == 1:
                 self._spawn(self._create_session())
             if not self._client.synced:
-                self._say("kept; it is sent once the connection is up")
+                self._say("saved; it is sent once the connection is up")
             return
         self._client.prompts.submit(self.session, text)
         self._say_queued(self.session)
@@ -173,7 +177,7 @@ class PlainApp:
             except NetError as error:
                 self._say(f"no session was created: {error.message}")
                 if error.permanent:
-                    self._say(f"{error.hint} The text is kept: /draft sends it.".strip())
+                    self._say(f"{error.hint} The text is saved: /draft sends it.".strip())
                     self._unsent.clear()
                     return
                 await asyncio.sleep(2)
@@ -298,9 +302,9 @@ class PlainApp:
             self._left.set()
         elif running:
             self._abort()
-            self._say("Ctrl-C again leaves at once")
+            self._say("Ctrl-C again exits immediately")
         else:
-            self._say("no turn is running; Ctrl-C again leaves")
+            self._say("no turn is running; Ctrl-C again exits")
 
     def _on_change(self, change: c.Change) -> None:
         self._connection.on_change(change)

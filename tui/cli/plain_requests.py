@@ -83,7 +83,7 @@ class PlainRequests:
         elif choice == "p":
             self._send(text)
         elif choice == "n":
-            self._say("not used; the history has it")
+            self._say("discarded (still in the history)")
         elif dialog is not None and (taken := dialog.take(line)) is not Step.NOT_AN_ANSWER:
             self._take(dialog, taken)
         else:

@@ -5,19 +5,19 @@ from tui.core.sanitize import single_line
 
 HELP = """\
 A line is sent as a prompt, after the running turn. A \\ at its end continues it on the next line.
-While a request is open: a number, a label, or = and a text of your own answers it.
+While a request is open: a number, a label, or = and custom text answers it.
 /new [TITLE]   begin a new session      /sessions      list the newest sessions
 /open N | ID   open another session     /status        connection, turn and open requests
 /queue         list queued prompts      /resume        send prompts that are paused
-/remove N      take one out of it       /draft         send the text that was not sent
-/prompt TEXT   send TEXT as a prompt, whatever it is
+/remove N      remove a queued prompt   /draft         send the text that was not sent
+/prompt TEXT   send TEXT as a prompt, even if it starts with /
 /reject [WHY]  reject the open request  /abort         abort the running turn (Ctrl-C)
 /help          this list                /quit          leave (Ctrl-D); a running turn continues"""
 
 REPLY_STATES = {
-    "retrying": "no answer from the server, trying again",
-    "elsewhere": "not taken: answered elsewhere",
-    "expired": "not taken: it is not open any more",
+    "retrying": "no response from the server, trying again",
+    "elsewhere": "not accepted: another client answered first",
+    "expired": "not accepted: the request is closed",
     "refused": "refused by the server",
     "stopped": "not sent",
 }

@@ -174,7 +174,7 @@ def question_lines(question: PendingQuestion, number: int | None = None) -> list
     if question.multiple:
         lines.append("    several choices are possible")
     if question.custom:
-        lines.append("    or a text of your own")
+        lines.append("    or custom text")
     return lines
 
 
@@ -220,7 +220,7 @@ def reply_text(reply: Reply | None) -> str:
 def end_line(result: Result) -> str:
     """How the run ended, and how long the turn took."""
     took = f" in {seconds_text(result.ended - result.started)}" if result.started and result.ended else ""
-    left = {"waiting": "turn needs your answer", "timeout": "left the turn", "detached": "left the turn"}
+    left = {"waiting": "turn needs your answer", "timeout": "detached", "detached": "detached"}
     left["unknown"] = "it is not known whether the server has the prompt"
     return with_reason(left.get(result.outcome, f"turn {result.outcome}{took}"), result.reason)
 

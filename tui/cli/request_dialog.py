@@ -122,7 +122,7 @@ async def _ask_permission(request: PendingRequest, lines: Lines, *, takes_reason
         _explain(error)
         return None
     if reply.denies and takes_reason:
-        reason = await _read(lines, "Reason for the agent, which then continues; Enter without one stops it: ")
+        reason = await _read(lines, "Reason (the agent continues; leave empty to stop the turn): ")
         return Reply(permission="reject", message=reason)
     return reply
 
@@ -161,7 +161,7 @@ async def _answer(question: PendingQuestion, word: str, lines: Lines) -> tuple[s
             return None
         what = error.message
     what = f"{what[:1].upper()}{what[1:]}."
-    return (word,) if await _confirm(lines, f"{what} Send it as a text of your own?") else None
+    return (word,) if await _confirm(lines, f"{what} Send it as a custom answer?") else None
 
 
 async def _confirm(lines: Lines, question: str) -> bool:

@@ -26,10 +26,10 @@ KEY_AT_MOST = 200
 @click.option("--session", metavar="ID", help="Send it to this session, once that is idle.", shell_complete=session_ids)
 @click.option("--continue", "resume", is_flag=True, help="Send it to the session that was used last.")
 @click.option("--title", default="", help="The title of the new session.")
-@click.option("--agent", help="The agent, by the server's name.")
-@click.option("--model", help="The model, by the server's name, such as provider/model.")
-@click.option("--file", "files", multiple=True, metavar="PATH", help="A file of the server's project; repeatable.")
-@click.option("--key", default="", metavar="NAME", help="Send it once, however often the command is run with NAME.")
+@click.option("--agent", help="Agent name.")
+@click.option("--model", help="Model id, such as provider/model.")
+@click.option("--file", "files", multiple=True, metavar="PATH", help="Attach a file of the project; repeatable.")
+@click.option("--key", default="", metavar="NAME", help="Idempotency key: send the prompt at most once for NAME.")
 @click.option("--detach", is_flag=True, help="Return once the server has the prompt, and print the ids.")
 @turn_options
 @server_options

@@ -33,7 +33,7 @@ VERSION = 40
 
 
 class SessionSummary(msgspec.Struct, frozen=True):
-    """One session that is not idle. `state` is one of: waiting for you, running, provider retry."""
+    """One session that is not idle. `state` is one of: needs your answer, running, provider retry."""
 
     id: str
     title: str
@@ -144,7 +144,7 @@ def _session(session: Session, status: SessionStatus, *, asks: bool) -> SessionS
     """The summary of a session. `asks`: it or one of its children has an open request."""
     state = "provider retry" if isinstance(status, Retrying) else "running"
     if asks:
-        state = "waiting for you"
+        state = "needs your answer"
     return SessionSummary(session.id, session.title, session.directory, state)
 
 
@@ -157,7 +157,7 @@ def _request(request: Request) -> RequestSummary:
 
 
 def _glyph(state: str) -> str:
-    return {"waiting for you": "?", "provider retry": "↻"}.get(state, "●")
+    return {"needs your answer": "?", "provider retry": "↻"}.get(state, "●")
 
 
 @click.command(context_settings=HELP)

@@ -17,8 +17,8 @@ class NotInTime(NetError):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"the server has not answered everything within {seconds:g} s",
-            "Try again; if it repeats, restart the server, or look for a proxy that delays its answers.",
+            f"the server did not respond to every request within {seconds:g} s",
+            "Try again; if it repeats, restart the server, or look for a proxy that delays its responses.",
         )
 
 

@@ -153,10 +153,10 @@ class TurnCommand:
         elif self._turn.over:
             self._turn.leave("detached", self._reason)
         elif self._interrupts == 1:
-            self._printer.line("aborting the turn; Ctrl-C again leaves at once")
+            self._printer.line("aborting the turn; Ctrl-C again exits immediately")
             self._turn.abort()
         else:
-            self._turn.leave("detached", "left before the abort was confirmed")
+            self._turn.leave("detached", "exited before the abort was confirmed")
 
     def _on_terminate(self) -> None:
         self._code, self._reason = ExitCode.TERMINATED, "stopped by SIGTERM"
@@ -174,7 +174,7 @@ class TurnCommand:
     def _on_timeout(self) -> None:
         if self._code is not None:
             return
-        self._code, self._reason = ExitCode.TIMEOUT, f"--timeout {self.options.timeout:g} is over"
+        self._code, self._reason = ExitCode.TIMEOUT, f"the timeout of {self.options.timeout:g} s expired"
         if self._turn is None:
             self._cancel()
         elif self.options.abort_on_timeout:

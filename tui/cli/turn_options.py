@@ -21,7 +21,7 @@ def turn_options(command: F) -> F:
     """Output, requests and time limits."""
     for option in reversed(
         (
-            click.option("--final", is_flag=True, help="Print only the last text of the answer, at the end."),
+            click.option("--final", is_flag=True, help="Print only the final text of the answer."),
             click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end."),
             click.option("--stream-json", is_flag=True, help="Print each event as one line of JSON."),
             click.option(
@@ -34,12 +34,12 @@ def turn_options(command: F) -> F:
             click.option(
                 "--answers",
                 type=click.Path(dir_okay=False, path_type=Path),
-                help="Rules that answer questions and permissions; --on-request is for the rest.",
+                help="Rules that answer questions and permissions; other requests use --on-request.",
             ),
             click.option(
                 "--timeout", type=float, callback=_seconds, metavar="SECONDS", help="Exit with 124 after this time."
             ),
-            click.option("--abort-on-timeout", is_flag=True, help="Abort the turn when --timeout is over."),
+            click.option("--abort-on-timeout", is_flag=True, help="Abort the turn when the timeout expires."),
             click.option(
                 "--connect-timeout",
                 type=float,
@@ -47,7 +47,7 @@ def turn_options(command: F) -> F:
                 default=10.0,
                 show_default=True,
                 metavar="SECONDS",
-                help="How long to try the first connection.",
+                help="Timeout of the initial connection.",
             ),
         )
     ):

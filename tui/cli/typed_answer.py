@@ -54,7 +54,7 @@ class RequestDialog:
         if question.choices:
             ways.append("numbers" if question.multiple else "a number")
         if question.custom:
-            ways.append("= and a text of your own")
+            ways.append("= and custom text")
         return [*lines, f"type {', or '.join([*ways, '/reject'])}"]
 
     def take(self, line: str) -> Taken:

@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Wait until the turn of a prompt that was sent before ends, and print its answer.
 
-    ID is the session's. Output and exit codes are those of run: an ended turn is printed at once.
+    ID is the session id. Output and exit codes are those of run: an ended turn is printed at once.
     """
     for one in (session, prompt):
         if one is not None and not SESSION_ID.fullmatch(one):

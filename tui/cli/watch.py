@@ -43,7 +43,7 @@ def command(
     family: str | None,
     ca_file: Path | None,
 ) -> None:
-    """Stay, and print what needs you, on one server or several.
+    """Watch one or several servers: print events, or run a program for each.
 
     One event when a request opens or closes, when a turn ends, and when the connection is lost or back. It reconnects
     by itself and runs until Ctrl-C or SIGTERM. Exits with 4 if no server accepts the connection.

@@ -121,5 +121,5 @@ class EventHandler:
         """Report once per reason that the server's list of running turns and requests cannot be read."""
         before, self.problem = self.problem, problem
         if problem and problem != before:
-            what = f"The server's list of what runs and waits cannot be read: {problem}."
+            what = f"The session status cannot be read: {problem}."
             self._emit(Notice(f"{what} Sessions are shown as last known, updated by events.", "warning"))

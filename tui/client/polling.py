@@ -113,7 +113,7 @@ class Poller:
                 why = await self._send_all_heartbeats()
                 missed = 0 if why is None else missed + 1
                 if why is not None and missed == MISSED_HEARTBEATS:
-                    self._emit(Notice(f"The server does not take our heartbeats: {why.message}.", "warning"))
+                    self._emit(Notice(f"The server rejects client heartbeats: {why.message}.", "warning"))
             await self._clocks.sleep(HEARTBEAT_INTERVAL)
 
     async def _send_all_heartbeats(self) -> NetError | None:

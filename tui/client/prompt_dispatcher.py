@@ -26,7 +26,7 @@ class NotFetched(NetError):
     """The session's messages are not loaded yet: a new prompt's ids must sort after theirs."""
 
     def __init__(self) -> None:
-        super().__init__("the session's messages have not come yet", "Send it again in a moment.")
+        super().__init__("the session is still loading", "Send it again in a moment.")
 
 
 class NotSaved(NetError):

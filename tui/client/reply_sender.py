@@ -179,7 +179,7 @@ class ReplySender:
         try:
             await self._post(PendingReply(request, permission=permission))
         except NetError as error:
-            log.info("a request that nobody waits for stays at the server: %s", error.message)
+            log.info("a stale request stays open on the server: %s", error.message)
 
     async def _confirm(self, reply: PendingReply) -> Ending:
         """Find out from the request's end whether this reply or an earlier one was accepted. Raises `NetError`."""

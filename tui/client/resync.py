@@ -43,7 +43,7 @@ class SessionApiUnresponsive(NetError):
     """The server answers its health check but not its session API."""
 
     def __init__(self) -> None:
-        super().__init__("healthy, but it does not say what its sessions do", "It may be stuck: restart it.")
+        super().__init__("healthy, but it reports no session status", "It may be stuck: restart it.")
 
 
 class Resync:

@@ -51,7 +51,7 @@ class StaleRequestFilter:
         try:
             page = (await backend.messages(session_id)).messages
         except NetError as error:
-            log.info("whether anybody waits for the requests of %s is not known: %s", session_id, error.message)
+            log.info("cannot check whether the requests of %s are stale: %s", session_id, error.message)
             return frozenset()
         self._found[session_id] = frozenset(request.id for request in requests if _has_ended(request, page))
         return self._found[session_id]

@@ -50,7 +50,7 @@ TYPES = {
 }
 """User-facing names of the types of Python and msgspec."""
 
-CAN_BE = "there are f1 to f24, and any with ctrl+ or alt+, as ctrl+o"
+CAN_BE = "valid: f1 to f24, ctrl+ and alt+ combinations such as ctrl+o"
 """The valid keys of an action, for error messages."""
 
 FILE_NAME = "settings.toml"
@@ -185,7 +185,7 @@ def _look(file: FileSettings, values: object) -> DisplaySettings:
     keys = {}
     for action, typed in look.keys.items():
         if action not in KEYS:
-            file.error(f"[keys] unknown action {single_line(action)!r}; there are {', '.join(KEYS)}")
+            file.error(f"[keys] unknown action {single_line(action)!r}; known actions: {', '.join(KEYS)}")
         elif (wrong := first_invalid(typed)) is not None:
             file.error(f"[keys] {single_line(wrong)!r} cannot be the key of {action}; {CAN_BE}")
         else:

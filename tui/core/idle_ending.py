@@ -58,7 +58,7 @@ class Idleness(msgspec.Struct, frozen=True):
             return None
         if self.post.alive and not self.stops.abort_requested:
             return None
-        return Ending(TurnState.NOT_SENT, "the server lost its text before storing it")
+        return Ending(TurnState.NOT_SENT, "the server did not store the prompt's text")
 
     def _without_answer(self) -> Ending | None:
         held = self.post.held
@@ -84,7 +84,7 @@ class Idleness(msgspec.Struct, frozen=True):
             return None
         if answer.final or answer.incomplete or answer.failure is not None:
             return self._by_answer()
-        return self._interrupted("the server stopped in mid-answer")
+        return self._interrupted("the server stopped during the answer")
 
     def _by_answer(self) -> Ending:
         assert self.seen.answer is not None

@@ -17,7 +17,7 @@ from tui.core.turn_state import TurnState
 class SessionState(Enum):
     """In order of urgency for the user."""
 
-    WAITING = "waiting for you"
+    WAITING = "needs your answer"
     RETRYING = "provider retry"
     STALLED = "stalled"
     RUNNING = "running"

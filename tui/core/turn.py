@@ -325,7 +325,7 @@ class Turn(msgspec.Struct):
         if seen.has_later_prompt or self.prompt is None:
             return self._end(TurnState.NOT_SENT, now, "the server does not have it, but has a later prompt")
         if seen.id_too_low:
-            return self._end(TurnState.NOT_SENT, now, "the server never received it, and the session has moved on")
+            return self._end(TurnState.NOT_SENT, now, "the server never received it; the session has newer messages")
         if self.post.attempts >= ATTEMPTS_MAX:
             why = self.failure.message if self.failure is not None else self.reason
             return self._end(TurnState.NOT_SENT, now, why or "the server does not accept it")
@@ -395,5 +395,5 @@ class Turn(msgspec.Struct):
         if self.post.alive:  # an open POST would have returned the end of an aborted turn
             return Ending(TurnState.INTERRUPTED, "the server ended it without returning the answer")
         if self.post.held or self.post.cut_reason is not None:
-            return Ending(TurnState.CANCELLED, self.post.cut_reason or "the connection was lost in mid-turn")
+            return Ending(TurnState.CANCELLED, self.post.cut_reason or "the connection was lost during the turn")
         return ending

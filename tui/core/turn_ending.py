@@ -66,7 +66,7 @@ class Stops(msgspec.Struct):
         if self.abort_requested:
             return Ending(TurnState.ABORTED, requested=True)
         if self.abort_nearby:
-            return Ending(TurnState.ABORTED, "by an abort of another prompt, or elsewhere")
+            return Ending(TurnState.ABORTED, "aborted with another prompt, or by another client")
         who = "aborted elsewhere" if certain else "aborted by another client or by the server"
         return Ending(TurnState.ABORTED, who)
 

@@ -74,7 +74,7 @@ class ConnectFailed(NetError):
             what, hint = "cannot connect", "Check that the server is running and that the address is right."
         else:
             what = f"cannot connect through the proxy {proxy}"
-            hint = "Check that proxy, or name the server in NO_PROXY to go without it."
+            hint = "Check that proxy, or list the server in NO_PROXY to bypass it."
         super().__init__(f"{what}: {self.reason}", hint)
 
 
@@ -97,7 +97,7 @@ class ConnectionLost(NetError):
         self.reason: Final = single_line(reason)
         self.received: Final = received
         when = f"after {byte_count(received)}" if received else "before the first byte"
-        super().__init__(f"{self.reason} {when}", "Try again; if it repeats, look at the server's log.")
+        super().__init__(f"{self.reason} {when}", "Try again; if it repeats, check the server's log.")
 
 
 class ReadTimeout(NetError):
@@ -126,7 +126,7 @@ class Unsendable(NetError):
     """The request cannot be encoded. No byte was sent."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the request cannot be sent: {reason}", "Look at the server's log.")
+        super().__init__(f"the request cannot be sent: {reason}", "Check the server's log.")
 
 
 class ProtocolError(NetError):
@@ -188,7 +188,7 @@ class UnexpectedContentType(NetError):
         self.content_type: Final = single_line(content_type)
         self.excerpt: Final = single_line(excerpt)
         super().__init__(
-            f"not an agent server's answer: {self.content_type or 'no content type'}",
+            f"unexpected content type: {self.content_type or 'none'}",
             "Check the address: a web page or a proxy answers there.",
             final=True,
         )
@@ -197,7 +197,7 @@ class UnexpectedContentType(NetError):
 class InvalidBody(NetError):
     """A response whose body is not one JSON value."""
 
-    def __init__(self, what: str, hint: str = "Try again; if it repeats, look at the server's log.") -> None:
+    def __init__(self, what: str, hint: str = "Try again; if it repeats, check the server's log.") -> None:
         super().__init__(what, hint)
 
 
@@ -208,7 +208,7 @@ class Empty(InvalidBody):
         self.padding_bytes: Final = padding_bytes
         self.declared: Final = declared
         super().__init__(
-            f"no answer, only {byte_count(padding_bytes)} of padding" if padding_bytes else "the answer was empty"
+            f"no response, only {byte_count(padding_bytes)} of padding" if padding_bytes else "the response was empty"
         )
 
 
@@ -217,7 +217,7 @@ class Truncated(InvalidBody):
 
     def __init__(self, received: int) -> None:
         self.received: Final = received
-        super().__init__(f"the answer was cut off after {byte_count(received)}")
+        super().__init__(f"the response was cut off after {byte_count(received)}")
 
 
 class TrailingBytes(InvalidBody):
@@ -225,7 +225,7 @@ class TrailingBytes(InvalidBody):
 
     def __init__(self, excerpt: str) -> None:
         self.excerpt: Final = single_line(excerpt)
-        super().__init__(f"more follows the answer: {self.excerpt}")
+        super().__init__(f"unexpected data after the JSON: {self.excerpt}")
 
 
 class NotJson(InvalidBody):
@@ -234,7 +234,7 @@ class NotJson(InvalidBody):
     def __init__(self, excerpt: str, problem: str) -> None:
         self.excerpt: Final = single_line(excerpt)
         self.problem: Final = single_line(problem)
-        super().__init__(f"the answer is not JSON ({self.problem}): {self.excerpt}")
+        super().__init__(f"the response is not JSON ({self.problem}): {self.excerpt}")
 
 
 class SchemaMismatch(InvalidBody):
@@ -243,7 +243,7 @@ class SchemaMismatch(InvalidBody):
     def __init__(self, path: str, problem: str) -> None:
         self.path: Final = single_line(path)
         self.problem: Final = single_line(problem)
-        super().__init__(f"{self.path} answered in an unknown format: {self.problem}")
+        super().__init__(f"{self.path} returned an unknown format: {self.problem}")
 
 
 class Encoded(InvalidBody):
@@ -255,7 +255,7 @@ class Encoded(InvalidBody):
     def __init__(self, encoding: str) -> None:
         self.encoding: Final = single_line(encoding, ENCODING_SHOWN)
         super().__init__(
-            f"the answer has Content-Encoding {self.encoding}, which was not requested",
+            f"the response has Content-Encoding {self.encoding}, which was not requested",
             "Turn off compression in the server, or in the proxy in between.",
         )
 
@@ -282,7 +282,7 @@ class TooLarge(InvalidBody):
         self.head: Final = head
         self.parsed: Final = parsed
         more = f"more than {byte_count(limit)}"
-        super().__init__(f"the answer would take {more} of memory" if parsed else f"{more} arrived at once")
+        super().__init__(f"the response would take {more} of memory" if parsed else f"{more} arrived at once")
 
 
 class TooSlow(InvalidBody):
@@ -324,7 +324,7 @@ def _words_for(status: int, reason: str, location: str = "", *, sent_password: b
         case 407:
             return (
                 "the proxy requires a password (407)",
-                "Give it in the proxy's address, or go without the proxy.",
+                "Give it in the proxy's address, or bypass the proxy.",
             )
         case 429:
             return "too many requests (429)", "Wait a little."
@@ -334,12 +334,12 @@ def _words_for(status: int, reason: str, location: str = "", *, sent_password: b
         case _ if status >= 500:
             return (
                 f"server error ({_phrase(status, reason)})",
-                "Try again; if it repeats, look at the server's log.",
+                "Try again; if it repeats, check the server's log.",
             )
         case _ if status in _RETRIED_STATUSES:
             return f"the server is not ready ({_phrase(status, reason)})", "Wait a little."
         case _:
-            return f"request refused ({_phrase(status, reason)})", "Look at the server's log for the reason."
+            return f"request refused ({_phrase(status, reason)})", "Check the server's log for the reason."
 
 
 def _says(what: str, words: str) -> bool:

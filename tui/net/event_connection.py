@@ -66,7 +66,7 @@ class SystemSlept(NetError):
     """This computer slept: open connections may be dead."""
 
     def __init__(self) -> None:
-        super().__init__("this computer slept", "Nothing to do: the connection is reopened.")
+        super().__init__("this computer was suspended", "Nothing to do: the connection is reopened.")
 
 
 class Restarted(NetError):

@@ -50,7 +50,7 @@ class Hedging:
         try:
             await asyncio.wait((tries[0], beginning), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
             if not tries[0].done() and not began.is_set() and wait < seconds:
-                log.info("GET %s is retried: no answer within %g s", path, wait)
+                log.info("GET %s is retried: no response within %g s", path, wait)
                 tries.append(asyncio.create_task(again(seconds - wait)))
             return await _first_answer(tries)
         except _NO_ANSWER as error:

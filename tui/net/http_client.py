@@ -66,7 +66,7 @@ _SHARED_CONNECTIONS: Final = 20
 _SHARED_KEPT: Final = 1
 _SHARED_SECONDS: Final = 2.0  # under the 5 s after which common servers close an idle connection
 
-GO_WITHOUT: Final = "name the server in NO_PROXY to go without it."
+BYPASS_PROXY: Final = "list the server in NO_PROXY to bypass it."
 
 _NO_COOKIES: Final = DefaultCookiePolicy(allowed_domains=())
 """Cookies are neither stored nor sent."""
@@ -330,9 +330,9 @@ class Http:
                 trust_env=False,
             )
         except ImportError as error:
-            raise BadAddress(f"{self._proxy_named} is a SOCKS proxy: install socksio, or {GO_WITHOUT}") from error
+            raise BadAddress(f"{self._proxy_named} is a SOCKS proxy: install socksio, or {BYPASS_PROXY}") from error
         except (httpx.InvalidURL, ValueError) as error:
-            raise BadAddress(f"{self._proxy_named} cannot be used: correct it, or {GO_WITHOUT}") from error
+            raise BadAddress(f"{self._proxy_named} cannot be used: correct it, or {BYPASS_PROXY}") from error
 
     @property
     def _proxy_named(self) -> str:

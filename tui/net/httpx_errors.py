@@ -19,7 +19,7 @@ def translate_error(
     match error:
         case httpx.ConnectTimeout():
             through = None if proxy is None else shown_proxy(proxy)
-            return ConnectFailed(f"no answer within {limits['connect']:g} s", through)
+            return ConnectFailed(f"no response within {limits['connect']:g} s", through)
         case httpx.ReadTimeout():
             return ReadTimeout(limits["read"] or 0.0)
         case httpx.WriteTimeout():
@@ -31,7 +31,7 @@ def translate_error(
         case httpx.RemoteProtocolError() if "disconnected" in str(error):
             return ConnectionLost("the server closed the connection", received)
         case httpx.RemoteProtocolError() if "closed connection" in str(error):
-            return ConnectionLost("the answer was cut off", received)
+            return ConnectionLost("the response was cut off", received)
         case httpx.LocalProtocolError():
             return ProtocolError("the request cannot be sent")  # its words may quote a header
         case httpx.RemoteProtocolError() if "location header" in str(error):

@@ -41,4 +41,4 @@ class ChosenTheme:
             written.write_text(json.dumps({"chosen": chosen, "set": self._set_theme}), encoding="utf-8")
             written.replace(self._file)
         except OSError as error:
-            logger.warning("the theme is not kept: %s", error)
+            logger.warning("the theme is not saved: %s", error)

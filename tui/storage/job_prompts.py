@@ -88,7 +88,7 @@ class JobPrompts:
         if found and found[0].prompt == UNREADABLE:
             raise KeyUnreadable(
                 "the journal was damaged, and a prompt may have been sent with this key before",
-                "Look at the server's sessions; to send it again on purpose, use another key.",
+                "Check the server's sessions; to send it again on purpose, use another key.",
             )
         return found[0] if found else None
 

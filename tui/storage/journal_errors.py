@@ -9,14 +9,14 @@ from tui.storage.state_folder import Unsafe
 AT_STAKE = "prompts are still sent, but drafts, queued prompts and answers in flight are lost if Holdfast exits"
 """The consequence of a journal that is not written."""
 
-_NO_ACCESS = ("cannot be written by you", "Change its owner or its mode (chmod u+rwX)")
+_NO_ACCESS = ("is not writable", "Change its owner or its mode (chmod u+rwX)")
 _IN_THE_WAY = ("cannot be created: a file is in the way of its folder", "Move that file away")
 _BY_ERRNO = {
     errno.EACCES: _NO_ACCESS,
     errno.EPERM: _NO_ACCESS,
     errno.EROFS: ("is on a read-only disk", "Set XDG_STATE_HOME to a folder that can be written"),
-    errno.ENOSPC: ("has no room: the disk is full", "Free some space"),
-    errno.EDQUOT: ("has no room: your disk quota is used up", "Free some space"),
+    errno.ENOSPC: ("cannot be written: the disk is full", "Free some space"),
+    errno.EDQUOT: ("cannot be written: your disk quota is used up", "Free some space"),
     errno.EEXIST: _IN_THE_WAY,
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EISDIR: ("is a folder", "Move it away"),
@@ -26,10 +26,10 @@ _BY_ERRNO = {
 _BY_SQLITE = {
     sqlite3.SQLITE_READONLY: _NO_ACCESS,
     sqlite3.SQLITE_PERM: _NO_ACCESS,
-    sqlite3.SQLITE_BUSY: ("is locked by another program", "Wait until it releases it, or end it"),
-    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Look at the mode of the file and its folder"),
+    sqlite3.SQLITE_BUSY: ("is locked by another program", "Wait for that program, or stop it"),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Check the mode of the file and its folder"),
     sqlite3.SQLITE_FULL: _BY_ERRNO[errno.ENOSPC],
-    sqlite3.SQLITE_IOERR: ("cannot be read or written: disk error", "Look at the disk"),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written: disk error", "Check the disk"),
 }
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _PASSES = (*_LOCKED, *_BY_SQLITE)

@@ -239,7 +239,7 @@ class JournalFile:
             with open(descriptor, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
         except OSError as error:
-            log.warning("journal: a long draft cannot be kept in %s: %s", path.name, error)
+            log.warning("journal: a long draft cannot be saved in %s: %s", path.name, error)
             return None
         return state_folder.shown(path)
 
@@ -278,8 +278,8 @@ class JournalFile:
             copy(old, new, None if missing else self._me.name)
         old.close()
         self.connection = new
-        now = "was deleted: it was made again" if missing else "was replaced: the new one is used"
-        self._say(f"while Holdfast ran, {state_folder.shown(path)} {now}, with what was in the old one.")
+        now = "was deleted and recreated" if missing else "was replaced: the new one is used"
+        self._say(f"while Holdfast ran, {state_folder.shown(path)} {now}, with the contents of the old one.")
         return True
 
     def _give_up(self, error: Exception) -> sqlite3.Connection:

@@ -462,9 +462,9 @@ class HoldfastApp(App[None]):
     def _remove_wanted(self, event: QueueList.RemoveWanted) -> None:
         from tui.widgets.dialogs.confirm import Confirm
 
-        text = f"“{single_line(event.queued.text, QUOTED)}” is not sent then. ↑ in the prompt finds it again."
+        text = f"“{single_line(event.queued.text, QUOTED)}” will not be sent. ↑ in the prompt restores it."
         self.push_screen(
-            Confirm("Remove the waiting prompt?", text, "remove", "keep"),
+            Confirm("Remove the queued prompt?", text, "remove", "keep"),
             lambda yes: self.writing.remove(event.queued) if yes else None,
         )
 
@@ -641,7 +641,7 @@ class HoldfastApp(App[None]):
 
     @on(Editor.Cut)
     def _cut(self, event: Editor.Cut) -> None:
-        said = f"{_lines(event.text)} cut, and sent to the terminal's clipboard. ^V puts back what was cut last."
+        said = f"{_lines(event.text)} cut, and sent to the terminal's clipboard. ^V pastes it."
         self._notice(Notice(said))
 
     def copy_to_clipboard(self, text: str) -> None:

@@ -48,8 +48,8 @@ TYPING = 1.0
 COPY_AGAIN = 4.0
 """Seconds after copying a code block in which the same key copies the block above."""
 
-ENTER_IGNORED = Notice("The question has just appeared or gone: press Enter again to send.")
-PASSED_ON = Notice("The question has just appeared: what you typed went to the prompt. Tab leads back to it.")
+ENTER_IGNORED = Notice("The question has just appeared or closed: press Enter again to send.")
+PASSED_ON = Notice("The question has just appeared: what you typed went to the prompt. Tab returns to it.")
 
 
 class Body(Container, SkipsCoveredBackground):
@@ -311,7 +311,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             return
         lines = "1 line" if len(code.code) == 1 else f"{len(code.code)} lines"
         sent = f"{lines} of code sent to the terminal's clipboard"
-        self.notices.add(Notice(f"{sent}. {key('copy_code')} again takes the block above."))
+        self.notices.add(Notice(f"{sent}. {key('copy_code')} again copies the block above."))
 
     def action_attach(self) -> None:
         """List the files of the project, as `@` in the prompt."""

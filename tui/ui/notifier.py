@@ -148,7 +148,7 @@ class Notifier:
         if self._ever_up and not self._up:
             return "connection lost"
         if waiting:
-            return f"{waiting} waiting for you"
+            return f"{waiting} {'needs' if waiting == 1 else 'need'} your answer"
         store = self._client.store
         running = sum(not isinstance(store.status(session_id), Idle) for session_id in store.sessions)
         return f"{running} running" if running else ""

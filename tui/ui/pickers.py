@@ -104,7 +104,7 @@ class Pickers:
                     continue
                 if finish and not found:
                     what = "file" if word[0] == "@" else "command"
-                    self._notify(Notice(f"No {what} here is like {single_line(word, LONGEST)}."))
+                    self._notify(Notice(f"No {what} matches {single_line(word, LONGEST)}."))
                 self._prompt.offer(word, found, finish=finish)
         finally:
             self._looks_up = False
@@ -141,8 +141,8 @@ class Pickers:
 
         self._kept_back = text
         near = [one for one in known if one.startswith(name)] or get_close_matches(name, known[:COMMANDS_COMPARED], 1)
-        meant = f"; /{near[0]} is one" if near else ""
-        unknown = f"There is no command /{single_line(name, LONGEST)} here{meant}."
+        meant = f" Did you mean /{near[0]}?" if near else ""
+        unknown = f"Unknown command /{single_line(name, LONGEST)}.{meant}"
         self._notify(Notice(f"{unknown} Enter again sends it as text.", "warning"))
         return True
 
@@ -161,8 +161,8 @@ class Pickers:
         except NetError:
             return  # sending the prompt reports connection errors
         if commands and all(one.name != command for one in commands):
-            unknown = f"There is no command /{single_line(command, LONGEST)} here"
-            self._notify(Notice(f"{unknown}: it goes as text.", "warning"))
+            unknown = f"Unknown command /{single_line(command, LONGEST)}"
+            self._notify(Notice(f"{unknown}: it is sent as text.", "warning"))
 
     async def _tell_unnamed(self, session_id: str, named: Sequence[tuple[str, ...]]) -> None:
         missing = []
@@ -173,8 +173,8 @@ class Pickers:
         except NetError:
             return  # sending the prompt reports connection errors
         if missing:
-            names, goes = ("names", "it goes") if len(missing) == 1 else ("name", "they go")
-            self._notify(Notice(f"{', '.join(missing)} {names} no file here: {goes} as text.", "warning"))
+            files, sent = ("File", "it is sent") if len(missing) == 1 else ("Files", "they are sent")
+            self._notify(Notice(f"{files} {', '.join(missing)} not found: {sent} as text.", "warning"))
 
     async def _names_a_file(self, session_id: str, candidates: Sequence[str]) -> bool:
         for name in candidates:

@@ -19,14 +19,14 @@ from tui.widgets.prompt.text_limit import fits
 if TYPE_CHECKING:
     from tui.client.client import Client
 
-EDITED = "one of them is being changed"
+EDITED = "a queued prompt is being edited"
 """Why a queue is held while the user edits one of its prompts."""
 NAMED = 2
 """Maximum sessions named in a notice; more are counted."""
 QUOTED = 40
 """Maximum characters of a prompt quoted in a notice."""
 
-REFUSED_NOW = Notice("This server takes no prompt while a turn runs: it is sent when the turn ends.")
+REFUSED_NOW = Notice("This server accepts no prompt during a turn: it is sent when the turn ends.")
 
 
 class PromptController:
@@ -98,7 +98,7 @@ class PromptController:
         """Save a text that is too long for the prompt to a file, and notify the user; return False on failure."""
         kept = self._client.journal.keep_apart(text)
         if kept is not None:
-            words = f"What was written is too long for the prompt ({len(text):,} characters). It is kept in {kept}."
+            words = f"The edited text is too long for the prompt ({len(text):,} characters). Saved in {kept}."
             self._notify(Notice(words, "warning", sticky=True))
         return kept is not None
 
@@ -219,7 +219,7 @@ class PromptController:
         """After the user cancelled editing: add the edited text to the prompt history."""
         if changed.strip():
             self._client.journal.remember(changed)
-            self._notify(Notice("The change was not saved. ↑ in the prompt finds it."))
+            self._notify(Notice("The change was not saved. ↑ in the prompt restores it."))
         self.edit_left()
 
     def edit_left(self) -> None:
@@ -255,7 +255,7 @@ class PromptController:
         what = f"“{quoted}” was not sent{because}"
         if change.may_have_arrived:
             what = f"Whether the server has “{quoted}” is unknown{because}: sent again, it may be doubled"
-        self._notify(Notice(f"{what}. It went back to {box}.", "warning"))
+        self._notify(Notice(f"{what}. It was returned to {box}.", "warning"))
 
     def returned_found(self, change: ReturnedPromptFound) -> None:
         """Handle a returned prompt that the server has after all: remove an unchanged copy from the prompt."""
@@ -306,7 +306,7 @@ class PromptController:
         for turn in under_way:
             if turn.session_id == place and turn.prompt is not None:
                 quoted = single_line(turn.prompt.text, QUOTED)
-                what = f"“{quoted}” was under way when the last run ended. Checking its status…"
+                what = f"“{quoted}” was still running when Holdfast last exited. Checking its status…"
                 self._asked[turn.prompt.message_id] = Notice(what)
                 self._notify(self._asked[turn.prompt.message_id])
         self.recovered_elsewhere = [turn.session_id for turn in under_way if turn.session_id != place]
@@ -359,7 +359,7 @@ class PromptController:
         else:
             prompts.cancel(queued_id)
             box.put_back()
-            self._notify(Notice("The emptied prompt was removed from the queue. ↑ in the prompt finds what it was."))
+            self._notify(Notice("The emptied prompt was removed from the queue. ↑ in the prompt restores it."))
         self.save()
         self.edit_left()
         return waits and bool(text.strip())

@@ -27,7 +27,7 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
         return ["A turn runs. The demo server stops when you quit, and the turn with it."]
     sending = [turn for turn in turns if turn.state is TurnState.SENDING]
     if sending or beginning:
-        found.append("A prompt is being sent. If it does not arrive, it is back in the prompt at the next start.")
+        found.append("A prompt is being sent. If it is not delivered, it is restored in the prompt at the next start.")
     turns = [turn for turn in turns if turn not in sending]
     running = len(turns)
     if running:
@@ -36,9 +36,9 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
         where = titles(client.store, (turn.session_id for turn in turns))
         run = ("A turn runs" if up else "A turn ran") if running == 1 else f"{running} turns {'run' if up else 'ran'}"
         it_goes = "it continues" if running == 1 else "they continue"
-        goes_on = f"{it_goes.capitalize()} on the server without you; questions wait there."
+        goes_on = f"{it_goes.capitalize()} on the server without you; questions stay open."
         if not up:
-            goes_on = f"If the server is up, {it_goes} without you; questions wait there."
+            goes_on = f"If the server is up, {it_goes} without you; questions stay open."
         what = f"{run}{where}." if up else f"{run}{where} when the connection was lost."
         if ends is None:
             goes_on = "This server may or may not end a turn when you quit."
@@ -49,12 +49,12 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
     if any(abort is not None and abort.state != "delivered" for abort in aborts):
         found.append(
             "The server has not confirmed the abort.\n"
-            "It is kept, and sent at the next start if the turn still runs then."
+            "It is saved and will be sent at the next start if the turn is still running."
         )
     waiting = sum(len(client.prompts.waiting(one)) for one in client.prompts.sessions())
     if waiting:
-        prompts = "A prompt waits" if waiting == 1 else f"{waiting} prompts wait"
-        found.append(f"{prompts} here: saved, and not sent before the next start.")
+        prompts = "1 queued prompt is" if waiting == 1 else f"{waiting} queued prompts are"
+        found.append(f"{prompts} saved for the next start.")
     return found
 
 

@@ -33,7 +33,7 @@ async def test_a_list_that_is_too_large_is_named_and_the_others_are_read() -> No
         return Response(200, {}, {} if "status" in path else [], 0.0, None)
 
     found = await running(get, ["/src"])
-    assert found.problem == "open permissions (the answer would take more than 40 MiB of memory)"
+    assert found.problem == "open permissions (the response would take more than 40 MiB of memory)"
     assert found.directories == frozenset()
 
 

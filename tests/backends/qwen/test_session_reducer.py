@@ -297,7 +297,7 @@ def test_a_restarted_server_reports_the_lost_turn() -> None:
     assert [part.id for part in after[1].parts] == [part.id for part in before[1].parts]
     assert tools(after)[0].answers == (("SQLite",),)
     lost = after[-1]
-    assert lost.message.failure == Failure("the server was restarted in mid-turn", "interrupted")
+    assert lost.message.failure == Failure("the server was restarted during the turn", "interrupted")
     assert lost.parts == ()
 
 

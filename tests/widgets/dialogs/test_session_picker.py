@@ -47,11 +47,11 @@ async def test_each_session_has_a_glyph_and_a_state(size: tuple[int, int]) -> No
         stage.client.feed(*(e.StatusChanged(session_id, Idle()) for session_id in ("ses_5", "ses_6", "ses_7")))
         await open_list(stage)
         await stage.shows(
-            "? waiting for you", "↻ provider retry", "● running",
+            "? needs your answer", "↻ provider retry", "● running",
             "✗ failed", "! interrupted", "✓ done, unread", "· idle",
         )  # fmt: skip
         rows = {title: line for line in stage.text.split("\n") for title in ("asks", "is done") if title in line}
-        assert "? waiting for you" in rows["asks"]
+        assert "? needs your answer" in rows["asks"]
         assert "✓ done, unread" in rows["is done"]
 
 
@@ -64,8 +64,8 @@ async def test_a_waiting_time_counts_from_the_question() -> None:
         stage.app.presenter.tick()
         await stage.shows("needs your answer · 22s")
         await open_list(stage)
-        [row] = [line for line in stage.text.split("\n") if "? waiting for you" in line]
-        assert row.split("? waiting for you")[1].split()[0] == "22s"
+        [row] = [line for line in stage.text.split("\n") if "? needs your answer" in line]
+        assert row.split("? needs your answer")[1].split()[0] == "22s"
 
 
 async def test_the_list_is_updated_and_keeps_its_selection() -> None:
@@ -108,7 +108,7 @@ async def test_an_empty_list_has_a_reason() -> None:
         await stage.shows("the first")
         assert "none" not in stage.text
         await stage.press(*"zebra")
-        await stage.shows("Sessions · none fits the filter")
+        await stage.shows("Sessions · no matches")
 
 
 async def test_child_sessions_are_listed_below_their_parent() -> None:

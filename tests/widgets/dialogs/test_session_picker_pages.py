@@ -107,7 +107,7 @@ async def test_the_oldest_session_is_found_by_its_title() -> None:
         assert "none" not in stage.text
         assert ("number", None) in server.questions
         await stage.press("backspace", *"0 zebra")
-        await stage.shows("Sessions · no title fits the filter")
+        await stage.shows("Sessions · no title matches")
 
 
 async def test_a_filter_without_a_match_asks_for_the_next_page() -> None:
@@ -150,4 +150,4 @@ async def test_no_match_is_not_reported_while_loading() -> None:
         await stage.shows("number 2")
         stage.burst(*"zebra")
         await stage.shows("Sessions · searching…")
-        await stage.shows("Sessions · none fits the filter")
+        await stage.shows("Sessions · no matches")

@@ -462,7 +462,7 @@ async def test_delivery_is_shown_and_an_answer_cannot_be_sent_twice() -> None:
         assert len(stage.client.calls("answer")) == 1
         await stage.hides("x reject")
         stage.client.tell(ReplyStatusChanged(talk.ONE_CHOICE, "retrying", "connection refused"))
-        await stage.shows("no answer from the server (connection refused) · trying again")
+        await stage.shows("no response from the server (connection refused) · trying again")
         stage.client.tell(ReplyStatusChanged(talk.ONE_CHOICE, "refused", "no such label"))
         await stage.shows("the server refused it (no such label)", "still open", "Enter send", "x reject")
         await stage.press("enter")

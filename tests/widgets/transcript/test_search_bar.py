@@ -65,7 +65,7 @@ async def test_no_match_is_reported() -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         await stage.press("ctrl+f", *"zebra")
-        await stage.shows("nowhere")
+        await stage.shows("no matches")
         await stage.press("enter", "ctrl+f")
         await stage.until(lambda: not stage.main.query(SearchBar))
 
@@ -83,7 +83,7 @@ async def test_a_match_may_span_a_wrapped_line() -> None:
         await stage.shows("three")
         await stage.press("ctrl+f", *"two three one two three one two three one two three one two")
         await stage.shows("of")
-        await stage.hides("nowhere")
+        await stage.hides("no matches")
 
 
 async def test_a_search_ends_with_its_session() -> None:
@@ -160,14 +160,14 @@ async def test_the_search_of_older_pages_can_be_stopped_and_resumed() -> None:
 
         stage.main.older = slowly
         await stage.press("ctrl+f", *"zebra")
-        await stage.shows("nowhere yet", "messages, searching on", "Esc stops")
+        await stage.shows("no matches yet", "messages, searching…", "Esc stops")
         await stage.press("escape")
         gate.set()
         await stage.shows("the newest 52 messages alone")
         assert len(stage.client.calls("load_older")) == 1
         await stage.press("ctrl+o")
-        await stage.hides("nowhere yet")
-        await stage.shows("nowhere")
+        await stage.hides("no matches yet")
+        await stage.shows("no matches")
         assert len(stage.client.calls("load_older")) == 2
         await stage.press("escape")
         await stage.until(lambda: not stage.main.query(SearchBar))
@@ -179,7 +179,7 @@ async def test_a_failed_page_is_reported() -> None:
         pages(stage, 2, 50)
         stage.client.fails = ConnectFailed("connection refused")
         await stage.press("ctrl+f", *"zebra")
-        await stage.shows("connection refused", "nowhere yet", "messages alone")
+        await stage.shows("connection refused", "no matches yet", "messages only")
 
 
 async def test_collapsed_parts_are_expanded_at_a_match() -> None:
@@ -323,7 +323,7 @@ async def test_a_key_is_handled_while_a_long_text_is_searched() -> None:
         await wait_until(lambda: field.value == "wo", within=60)
         assert "searching…" in stage.text
         stage.burst("x")
-        await stage.shows("nowhere")
+        await stage.shows("no matches")
 
 
 async def test_a_searched_text_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,4 +358,4 @@ async def test_only_the_beginning_of_a_long_output_is_searched_with_a_notice() -
         await stage.press("ctrl+f", *"line 4999")
         await stage.shows("1 of 1 ", "the first 5,000 lines of long outputs", "line 4999")
         await stage.press("9")
-        await stage.shows("nowhere")
+        await stage.shows("no matches")

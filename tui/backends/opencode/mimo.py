@@ -50,7 +50,7 @@ class OutsideDirectory(NetError):
 
     def __init__(self, directory: str) -> None:
         super().__init__(
-            f"the server does not work in {directory}",
+            f"the server does not serve {directory}",
             f"Start the server in {directory}, or with MIMOCODE_SERVER_PASSWORD set.",
             final=True,
         )
@@ -151,7 +151,7 @@ class MimoCode(OpenCode):
         """Post in the session's directory only: without the header the agent works in the server's."""
         directory = await self._directory_of(prompt.session_id)
         if not await self._works_in(directory):
-            what = f"the server does not work in {directory}: start it there, or with MIMOCODE_SERVER_PASSWORD set"
+            what = f"the server does not serve {directory}: start it there, or with MIMOCODE_SERVER_PASSWORD set"
             raise PromptRejected(what, "")
         return await super().post_prompt(prompt, watcher)
 

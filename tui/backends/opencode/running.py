@@ -46,7 +46,7 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
         _read(get, "/permission", partial(_listed, permission, "a permission")),
         _read(get, STATUSES, wire.statuses),
     )
-    lists = {"open questions": questions, "open permissions": permissions, "sessions at work": statuses}
+    lists = {"open questions": questions, "open permissions": permissions, "running sessions": statuses}
     problems = [f"{what} ({one.message})" for what, one in lists.items() if isinstance(one, InvalidBody)]
     readable = [one for one in (questions, permissions) if not isinstance(one, InvalidBody)]
     named = {one.session_id for rows in readable for one in rows}

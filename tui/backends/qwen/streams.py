@@ -54,7 +54,7 @@ class End(Enum):
 
     CLOSED = "the session was closed"
     DIED = "the agent's process ended: what is stored can be loaded again"
-    STALE = "the server cannot resume at our position"
+    STALE = "the server cannot resume from the last event"
 
 
 class StreamMultiplexer:

@@ -18,7 +18,7 @@ REJECTED = re.compile(
     r'Tool ".*" was canceled by the user\.|The tool had already completed; its output was discarded\.'
 )
 """Errors of a rejected call, and of one whose subagent's call was rejected (measured)."""
-UNDONE = "the turn ended before this did"
+UNDONE = "not finished: the turn ended first"
 ENDED_EARLY = {
     "max_tokens": "the model reached its limit of tokens",
     "max_turn_requests": "the turn reached its limit of model calls",
@@ -26,11 +26,11 @@ ENDED_EARLY = {
 }
 """Why an answer is incomplete, by `stopReason`."""
 BROKEN_OFF = Failure("the answer is incomplete; the server gives no reason", "interrupted")
-AGENT_GONE = Failure("the server's agent stopped in mid-answer", "interrupted")
+AGENT_GONE = Failure("the server's agent stopped during the answer", "interrupted")
 CUT_OFF = {
     "channel_closed": AGENT_GONE,
-    "session_killed": Failure("the server ended the session in mid-answer", "interrupted"),
-    "daemon_shutdown": Failure("the server was stopped in mid-answer", "interrupted"),
+    "session_killed": Failure("the server ended the session during the answer", "interrupted"),
+    "daemon_shutdown": Failure("the server was stopped during the answer", "interrupted"),
 }
 """Causes of an interruption, by the code of the `turn_error` (read in the source of 0.24.4)."""
 AGENT_GONE_WORDS = "agent channel closed mid-request"
@@ -115,7 +115,7 @@ def remembered(end: wire.Terminal) -> Failure | None:
     """The failure of an entry in `promptTerminals`."""
     match end.terminal:
         case "interrupted":
-            return Failure("the server was restarted in mid-turn", "interrupted")
+            return Failure("the server was restarted during the turn", "interrupted")
         case "error":
             return Failure(end.code or "the server gives no reason")
         case "cancelled":

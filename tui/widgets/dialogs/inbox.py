@@ -216,6 +216,6 @@ def _tail(names: str, cells: int) -> str:
 def _about(request: Request) -> str:
     if isinstance(request, PermissionRequest):
         what = single_line(request.detail or " ".join(request.patterns))
-        return f"may it run {single_line(request.action)}? {what}"
+        return f"allow {single_line(request.action)}? {what}"
     more = f" (+{len(request.questions) - 1})" if len(request.questions) > 1 else ""
     return (single_line(request.questions[0].text) if request.questions else "a question") + more

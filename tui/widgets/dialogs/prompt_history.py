@@ -40,7 +40,7 @@ class PromptHistory(FilterDialog[str | None]):
         options.add_options([Option(_row(text, width)) for text in self._listed])
         options.highlighted = 0 if self._listed else None
         if wanted and not self._listed:
-            options.add_option(Option(Content.styled("No earlier prompt has these words.", MUTED), disabled=True))
+            options.add_option(Option(Content.styled("No matching prompts.", MUTED), disabled=True))
 
     def action_take(self) -> None:
         at = self._options.highlighted

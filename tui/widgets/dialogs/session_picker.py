@@ -138,8 +138,8 @@ class SessionPicker(FilterDialog[Open | New | None]):
         elif self._listed:
             empty = ""
         else:
-            none = "none fits the filter" if self._all_known or not self._line_up() else "no title fits the filter"
-            empty = f" · {none}" if wanted else " · none is known yet"
+            none = "no matches" if self._all_known or not self._line_up() else "no title matches"
+            empty = f" · {none}" if wanted else " · not loaded yet"
         if self._failure:
             empty += f" · ✗ the list could not be fetched: {self._failure}"
         if self._unreadable:

@@ -53,12 +53,12 @@ class Outcomes:
                 if request_id not in self._theirs:
                     return None
                 what = f"! the {_kind(change.request)} was withdrawn; whether your answer was accepted is not known"
-                return Content.styled(f"{what}{because} · {key('retry')} after fixing it asks", WARNING)
+                return Content.styled(f"{what}{because} · fix it, then press {key('retry')} to check", WARNING)
             case "acknowledged":
                 ours = self._ours.get(request_id, Content.assemble(GIVEN, "the server has your answer"))
                 return self._tell(request_id, ours)
             case "allowed":
-                return self._tell(request_id, Content("· allowed: whether by your answer is not recorded"))
+                return self._tell(request_id, Content("· allowed: unknown whether by your answer"))
             case "elsewhere":
                 closed = self._theirs.get(request_id)
                 words = Content(f"· answered elsewhere{because}")
@@ -120,7 +120,7 @@ def _elsewhere(closed: RequestClosed) -> Content:
         case "rejected":
             return Content("· rejected elsewhere")
         case "gone":
-            return Content.styled(f"· the {_kind(request)} was withdrawn: nothing waits for it any more", MUTED)
+            return Content.styled(f"· the {_kind(request)} was withdrawn", MUTED)
         case _:
             assert_never(closed.how)
 
@@ -152,11 +152,11 @@ def progress_text(fare: ReplyStatusChanged) -> Content:
         case "sending":
             return Content.styled(" sending…", MUTED)
         case "retrying":
-            return Content.styled(f" no answer from the server{because} · trying again", WARNING)
+            return Content.styled(f" no response from the server{because} · trying again", WARNING)
         case "acknowledged":
             return Content.styled(" ✓ the server has your answer", SUCCESS)
         case "allowed":
-            return Content.styled(" allowed · whether by your answer is not recorded", SUCCESS)
+            return Content.styled(" allowed · unknown whether by your answer", SUCCESS)
         case "elsewhere":
             return Content.styled(" answered elsewhere · your answer was not accepted", WARNING)
         case "expired":
@@ -164,6 +164,6 @@ def progress_text(fare: ReplyStatusChanged) -> Content:
         case "refused":
             return Content.styled(f" the server refused it{because} · change it and send it again", ERROR)
         case "stopped":
-            return Content.styled(f" not sent{because} · {key('retry')} after fixing it sends it", ERROR)
+            return Content.styled(f" not sent{because} · fix it, then {key('retry')} to send", ERROR)
         case _:
             assert_never(fare.state)

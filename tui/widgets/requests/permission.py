@@ -59,7 +59,7 @@ class PermissionForm(CustomAnswerForm):
         *,
         reject_with_reason: bool = True,
     ) -> None:
-        super().__init__(Field(draft.reason, placeholder="why not, and what instead · Enter rejects"), keeper)
+        super().__init__(Field(draft.reason, placeholder="Reason for the agent · Enter rejects"), keeper)
         self._ready = ready
         self.draft = draft
         rows = len(self.REPLIES) if reject_with_reason else self.WITH_REASON
@@ -99,7 +99,7 @@ class PermissionForm(CustomAnswerForm):
         covers = single_line(", ".join(self.draft.request.always), COVERS_SHOWN)
         choices = [
             Choice("once", "this call only"),
-            Choice("always", covers or "calls like it"),
+            Choice("always", covers or "similar calls"),
             Choice("reject", "deny, and stop the turn"),
             Choice("reject with a reason", "the agent reads it and continues"),
         ]

@@ -57,7 +57,7 @@ def turn_text(
     match turn.state:
         case TurnState.WAITING if not turn.unwatched:
             lasts = "" if turn.waiting_since is None else f" {span(now - turn.waiting_since)}"
-            return Content.assemble(elapsed, (held, MUTED), (f" · waiting for you{lasts}", ACCENT))
+            return Content.assemble(elapsed, (held, MUTED), (f" · needs your answer{lasts}", ACCENT))
         case TurnState.RETRYING:
             return _retrying(turn, server_now)
         case TurnState.RUNNING | TurnState.WAITING:
@@ -75,7 +75,7 @@ def _aborting(abort: AbortProgress, line: ConnectionStatus) -> str:
         case "retrying":
             return f"abort not confirmed: {single_line(abort.reason)} · trying again"
         case "stopped":
-            return f"abort not sent: {single_line(abort.reason)} · {key('retry')} after fixing it"
+            return f"abort not sent: {single_line(abort.reason)} · fix it, then press {key('retry')}"
         case "delivered" if line.up:
             return "aborting: waiting for the server to end it"
         case "delivered":
@@ -108,7 +108,7 @@ def _held(turn: Turn, line: ConnectionStatus, now: float) -> str:
 
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
     if turn.post.held and turn.post.last_padding is not None and now - turn.post.last_padding < PADS_ARE_FRESH:
-        return f"{held} · text follows after the reconnect", WARNING
+        return f"{held} · text will arrive after reconnecting", WARNING
     if turn.cancels_on_disconnect is not False:
         does = "ends" if turn.cancels_on_disconnect else "may end"
         return f" · unknown while disconnected; this server {does} a turn when its client disconnects", WARNING
@@ -132,7 +132,7 @@ def _amiss(trouble: Diagnosis, turn: Turn, line: ConnectionStatus, elapsed: Cont
     match trouble.kind:
         case Kind.NO_EVENTS:
             what = f"heartbeats but no events for {lasted}; polling the server instead"
-            advice = "This may be some seconds old. Perhaps a proxy holds events back: run holdfast doctor."
+            advice = "This may be some seconds old. A proxy may be buffering events: run holdfast doctor."
         case Kind.NO_ANSWERS:
             what = f"the server answers its health check, but nothing about this session, for {lasted}"
             advice = "It may be stuck. Wait, or restart it: what it has stored is kept."
@@ -207,7 +207,7 @@ def recorded_text(end: RecordedEnd) -> Content:
         case "early":
             return Content.styled("· ended early: the server does not say why", MUTED)
         case "stopped":
-            return Content.styled("! interrupted: the server stopped in mid-answer", ERROR)
+            return Content.styled("! interrupted: the server stopped during the answer", ERROR)
         case "unanswered":
             return Content.styled("· no answer: the server has none on record", MUTED)
         case "undated":

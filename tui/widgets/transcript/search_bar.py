@@ -48,7 +48,7 @@ class SearchBar(Horizontal, Guarded):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._input = Input(placeholder="look for", compact=True)
+        self._input = Input(placeholder="search", compact=True)
         self._count = StaticText()
 
     def compose(self) -> ComposeResult:
@@ -70,7 +70,7 @@ class SearchBar(Horizontal, Guarded):
         if not self._input.value.strip():
             words = ""
         elif not places:
-            words = "searching…" if busy else "nowhere yet" if further else "nowhere"
+            words = "searching…" if busy else "no matches yet" if further else "no matches"
         else:
             words = f"{at} of {places}{' · searching…' if busy else ''}"
         if words and cut and not busy:
@@ -78,11 +78,11 @@ class SearchBar(Horizontal, Guarded):
         leave = "Esc"
         match further if words and not busy else "":
             case "searching":
-                words += f" · {looked} messages, searching on"
+                words += f" · {looked} messages, searching…"
                 leave = "Esc stops"
             case "stopped":
-                words += f" · the newest {looked} messages alone"
-                leave = "^O continues · Esc"
+                words += f" · newest {looked} messages only"
+                leave = "^O search older · Esc"
         self._count.show(Content.styled(f" {words} · Enter ↑ ↓ · {leave} ", MUTED))
 
     def action_go(self, by: int) -> None:
