@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tui.config import keymap
+from tui.config import key_lookup
 from tui.config.keys import EVERYWHERE, FIVE, PARTS, TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -24,16 +24,16 @@ def keys_page() -> str:
         "Which keys can be changed: [settings](settings.md). `make docs` writes this page.",
     ]
     for title, scopes in {"Everywhere": EVERYWHERE, **PARTS}.items():
-        lines = [(f"`{hint.label}`", hint.what) for hint in keymap.help_lines(*scopes)]
+        lines = [(f"`{hint.label}`", hint.what) for hint in key_lookup.help_lines(*scopes)]
         parts += [f"## {title if title == 'Everywhere' else f'In {title}'}", table(lines)]
-    parts += ["## Commands", table((f"*{name}*", about) for name, about, _ in keymap.commands())]
+    parts += ["## Commands", table((f"*{name}*", about) for name, about, _ in key_lookup.commands())]
     return "\n\n".join(parts) + "\n"
 
 
 def five_keys() -> str:
     """The keys of the README."""
     rows = (next(row for row in TABLE if row.action == action and row.help) for action in FIVE)
-    return table((f"`{keymap.label(keymap.names_of(row)[0])}`", row.help) for row in rows)
+    return table((f"`{key_lookup.label(key_lookup.names_of(row)[0])}`", row.help) for row in rows)
 
 
 if __name__ == "__main__":

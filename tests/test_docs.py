@@ -14,7 +14,7 @@ from server_stub.scenarios.catalog import SCENARIOS
 from tests.documented_json import CODES, exit_codes, schema_text
 from tests.documented_keys import FIVE_KEYS, five_keys, keys_page
 from tui.cli.answer_rules import read_rules
-from tui.config.keymap import KEYS
+from tui.config.key_lookup import KEYS
 from tui.config.settings import FILE_KEYS, read_file
 
 ROOT = Path(__file__).parents[1]

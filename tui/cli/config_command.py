@@ -14,7 +14,7 @@ from platformdirs import user_state_path
 from tui.api.values import VERSION
 from tui.cli.exit_codes import ExitCode
 from tui.cli.options import HELP, URL, server_options
-from tui.config.keymap import KEYS
+from tui.config.key_lookup import KEYS
 from tui.config.settings import FILE_KEYS, TABLES, ResolvedSettings, resolve_settings, settings_file
 from tui.core.sanitize import sanitize, single_line
 from tui.storage.chosen_theme import ChosenTheme

@@ -28,7 +28,7 @@ class DisplaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The display settings.
 
     `theme`: a Textual theme. `ascii`: draw only ASCII characters. `links`: make URLs clickable (OSC 8).
-    `keys`: maps actions of `tui.config.keymap.KEYS` to keys, in Textual's names.
+    `keys`: maps actions of `tui.config.key_lookup.KEYS` to keys, in Textual's names.
     """
 
     theme: str = "holdfast"

@@ -17,7 +17,7 @@ from platformdirs import user_config_path
 
 from tui.backends import FAMILIES
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, NotifySettings
-from tui.config.keymap import KEYS, find_conflict, first_invalid
+from tui.config.key_lookup import KEYS, find_conflict, first_invalid
 from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
 from tui.core.sanitize import single_line
 from tui.net.local_file import read_small

@@ -18,7 +18,7 @@ from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkType
 
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, NotifySettings
-from tui.config.keymap import set_keymap
+from tui.config.key_lookup import set_keymap
 from tui.config.keys import Scope
 from tui.core.changes import Change, Notice
 from tui.core.sanitize import excerpt, sanitize, single_line

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from textual.app import SystemCommand
 
-from tui.config import keymap
+from tui.config import key_lookup
 
 if TYPE_CHECKING:
     from tui.client.client import Client
@@ -23,7 +23,7 @@ class App(Protocol):
 def commands(app: App) -> Iterator[SystemCommand]:
     """Yield each command with its key, if it has one, except commands that the server does not support."""
     undoes = app.client.traits is None or app.client.traits.undoes
-    for name, about, action in keymap.commands():
+    for name, about, action in key_lookup.commands():
         if undoes or action not in ("undo", "redo"):
             method = f"action_{action}"
             yield SystemCommand(name, about, getattr(app, method, None) or getattr(app.main, method))

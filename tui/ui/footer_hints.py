@@ -6,7 +6,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from tui.config.keymap import Keys, hints
+from tui.config.key_lookup import Keys, hints
 from tui.config.keys import Scope
 from tui.ui.terminal_input import TextBurst
 from tui.widgets.prompt.prompt import PromptBox

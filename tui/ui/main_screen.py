@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.config.keymap import key
+from tui.config.key_lookup import key
 from tui.config.keys import Scope
 from tui.core.changes import Notice
 from tui.core.store import Store

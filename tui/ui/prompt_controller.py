@@ -6,7 +6,7 @@ Every change of the prompt is saved to the journal; text is removed only once th
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tui.config.keymap import key
+from tui.config.key_lookup import key
 from tui.core.changes import DraftReturned, Notice, ReturnedPromptFound
 from tui.core.model import Queued
 from tui.core.sanitize import single_line

@@ -1,7 +1,7 @@
 import pytest
 from textual.content import Content
 
-from tui.config.keymap import Hint
+from tui.config.key_lookup import Hint
 from tui.widgets.base.static_text import spread
 from tui.widgets.status.footer import footer_line
 

@@ -2,7 +2,7 @@
 
 from textual.binding import Binding, BindingType
 
-from tui.config.keymap import KEYS, rebindable_action
+from tui.config.key_lookup import KEYS, rebindable_action
 from tui.config.keys import TABLE, Scope
 
 

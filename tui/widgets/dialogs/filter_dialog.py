@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 
-from tui.config.keymap import Keys
+from tui.config.key_lookup import Keys
 from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.status.footer import hint_line

@@ -7,7 +7,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from tui.config.keymap import hints
+from tui.config.key_lookup import hints
 from tui.config.keys import Scope
 from tui.core.model import CatalogItem
 from tui.core.sanitize import single_line

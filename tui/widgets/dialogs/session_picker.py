@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui.config.keymap import hints
+from tui.config.key_lookup import hints
 from tui.config.keys import Scope
 from tui.core.model import Session
 from tui.core.sanitize import single_line

@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult
 
-from tui.config.keymap import action_of
+from tui.config.key_lookup import action_of
 from tui.config.keys import Scope
 from tui.core.sanitize import sanitize
 from tui.widgets.base.guarded import Guarded

@@ -12,7 +12,7 @@ from typing import Literal
 from textual import events, on
 from textual.message import Message
 
-from tui.config.keymap import action_of
+from tui.config.key_lookup import action_of
 from tui.config.keys import Scope
 from tui.core.model import CatalogItem
 from tui.widgets.focus.input_guard import InputGuard

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from tui.config.keymap import key
+from tui.config.key_lookup import key
 from tui.config.keys import Scope
 from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Queued

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from textual.content import Content
 
-from tui.config.keymap import key
+from tui.config.key_lookup import key
 from tui.core.changes import ReplyStatusChanged, RequestClosed
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
 from tui.core.sanitize import excerpt, single_line

@@ -18,7 +18,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.config.keymap import Keys, action_of, hints, key
+from tui.config.key_lookup import Keys, action_of, hints, key
 from tui.config.keys import Scope
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
 from tui.core.changes import ReplyStatusChanged

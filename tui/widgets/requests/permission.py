@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from tui.config.keymap import Keys, hints
+from tui.config.key_lookup import Keys, hints
 from tui.config.keys import Scope
 from tui.core.answer_draft import PermissionDraft
 from tui.core.model import PermissionReply, PermissionRequest

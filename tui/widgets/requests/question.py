@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 
-from tui.config.keymap import Keys, hints
+from tui.config.key_lookup import Keys, hints
 from tui.config.keys import Scope
 from tui.core.answer_draft import AnswerDraft, Step
 from tui.core.model import Question

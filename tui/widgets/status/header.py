@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 
-from tui.config.keymap import key
+from tui.config.key_lookup import key
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.sanitize import single_line
 from tui.widgets.base.format import span

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from textual import events
 from textual.content import Content
 
-from tui.config.keymap import key
+from tui.config.key_lookup import key
 from tui.core.model import Todo
 from tui.core.sanitize import single_line
 from tui.widgets.base.static_text import MUTED, PLAIN, PRIMARY, StaticText, spread

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from textual.content import Content
 
-from tui.config.keymap import key
+from tui.config.key_lookup import key
 from tui.core.changes import AbortProgress
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.diagnosis import Diagnosis, Kind

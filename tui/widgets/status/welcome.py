@@ -4,7 +4,7 @@ from typing import assert_never
 
 from textual.content import Content
 
-from tui.config.keymap import key
+from tui.config.key_lookup import key
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.sanitize import excerpt, single_line
 from tui.widgets.base.format import span

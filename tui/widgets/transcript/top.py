@@ -3,7 +3,7 @@
 import msgspec
 from textual.content import Content
 
-from tui.config.keymap import key
+from tui.config.key_lookup import key
 from tui.widgets.base.static_text import ERROR, MUTED, StaticText
 
 
