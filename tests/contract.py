@@ -410,7 +410,7 @@ async def a_client_with_heartbeats_is_registered(harness: ContractHarness, clock
     async with new_backend(harness.server) as backend:
         await backend.messages(harness.session_id)
         if backend.traits.client_heartbeat:
-            await backend.heartbeat(harness.session_id)
+            await backend.send_heartbeat(harness.session_id)
         assert await backend.ping() < WITHIN
         await backend.leave(harness.session_id)
     harness.prompt("hello")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tui.config import key_lookup
-from tui.config.keys import EVERYWHERE, FIVE, PARTS, TABLE
+from tui.config.keymap import EVERYWHERE, FIVE, PARTS, TABLE
 
 ROOT = Path(__file__).parents[1]
 KEYS_MD, README = ROOT / "docs/keys.md", ROOT / "README.md"

@@ -17,7 +17,7 @@ from tests.chaos.truth import Call, Piece, Stored
 from tui.core.changes import AbortProgress, AbortState, ReplyStatusChanged, RequestClosed
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import PermissionReply, Request, Retrying
-from tui.core.record import RecordedEnd
+from tui.core.recorded_end import RecordedEnd
 from tui.core.turn import Turn
 from tui.core.turn_state import TERMINAL_STATES, TurnState
 from tui.widgets.requests.outcome_text import Outcomes
@@ -157,7 +157,7 @@ def reasons(path: str) -> set[str]:
 
 
 def test_every_reason_in_the_code_has_a_row() -> None:
-    told = texts("tui/core/turn_ending.py") | texts("tui/core/idle_ending.py") | reasons("tui/core/turn.py")
+    told = texts("tui/core/turn_ending.py") | texts("tui/core/turn_ending_idle.py") | reasons("tui/core/turn.py")
     assert len(told) > 10
     for reason in told:
         sentence = f": {reason}…" if reason.endswith(": ") else f": {reason}"

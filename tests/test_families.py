@@ -10,7 +10,7 @@ from tests.chaos import families as fault_suite
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 from tests.contract_harness import new_backend
-from tui.backends import FAMILIES
+from tui.backends.families import FAMILIES
 from tui.cli.main import main
 
 

@@ -31,7 +31,7 @@ class FaultMiddleware:
             await self._app(scope, receive, send)
             return
         exchange = FaultedExchange(self._faults, scope, receive, send)
-        with self._faults.watched_by(exchange.watch):
+        with self._faults.watched_by(exchange.schedule):
             await exchange.run(self._app)
 
 
@@ -62,7 +62,7 @@ class FaultedExchange:
 
     async def run(self, app: ASGIApp) -> None:
         for armed in self._faults.armed():
-            self.watch(armed)
+            self.schedule(armed)
         try:
             answered = self._answer_instead()
             if answered is not None:
@@ -77,7 +77,7 @@ class FaultedExchange:
             for watch in list(self._watches):
                 self._drop(watch)
 
-    def watch(self, armed: Armed) -> None:
+    def schedule(self, armed: Armed) -> None:
         """Schedule this fault, if it targets this exchange and its place is not past."""
         fault = armed.fault
         if not armed.strikes_left or not fault.aims_at(self._scope["method"], self._scope["path"]):

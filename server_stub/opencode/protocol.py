@@ -17,7 +17,16 @@ from server_stub.http import openapi
 from server_stub.http.auth import BasicAuth, JsonOnly, LoopbackOnly, SameOrigin
 from server_stub.http.directory import OwnDirectory, RequestDirectory
 from server_stub.http.validation import zod_body
-from server_stub.opencode import bash_interactive, config, events, files, messages, requests, sessions, static_documents
+from server_stub.opencode.routes import (
+    bash_interactive,
+    config,
+    events,
+    files,
+    messages,
+    requests,
+    sessions,
+    static_documents,
+)
 from server_stub.protocols import Protocol
 from server_stub.qwen.daemon import new_client_id
 from server_stub.qwen.routes import identity

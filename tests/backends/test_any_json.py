@@ -247,7 +247,7 @@ async def everything(backend: Backend, server: ServerInfo, seen: Seen) -> None:
         backend.children(SESSION), backend.create_session("new"), backend.todos(SESSION), backend.ping(),
         backend.look_up(SESSION, "m1"), backend.abort(SESSION), backend.answer("r1", (("a",),), directory="/p"),
         backend.reject("r1", directory="/p"), backend.reply("r1", "once", "", directory="/p"),
-        backend.heartbeat(SESSION), offers.agents("/srv", SESSION), offers.models("/srv", SESSION),
+        backend.send_heartbeat(SESSION), offers.agents("/srv", SESSION), offers.models("/srv", SESSION),
         offers.commands("/srv", SESSION), offers.files("/srv", "a"), status.look("address", backend, server),
     ):  # fmt: skip
         await seen.ask(asked)

@@ -12,8 +12,8 @@ from tests.backends.opencode_server import GREETED, PATHS
 from tests.backends.scripted import PAGE, scripted
 from tests.listening import listening
 from tests.waiting import wait_until
-from tui.backends import USERS
 from tui.backends.detect import UnknownServer, detect_backend
+from tui.backends.families import USERS
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.mimo import MimoCode
 from tui.backends.qwen.backend import QwenServe

@@ -15,7 +15,7 @@ from tests.chaos.families import Family
 from tests.chaos.relay import Relay
 from tests.chaos.stub_server import SENT_AT, TOKEN
 from tests.waiting import wait_until
-from tui.backends import USERS
+from tui.backends.families import USERS
 from tui.client.client import Client
 from tui.client.prompt_dispatcher import NotFetched
 from tui.client.server_connection import NotConnected

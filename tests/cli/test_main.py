@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.waiting import PATIENCE
-from tui.backends import USERS
+from tui.backends.families import USERS
 from tui.cli import main as command
 from tui.client.client import Client
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY

@@ -26,7 +26,7 @@ class Hanging:
         self._time = time
         self.beats: list[float] = []
 
-    async def heartbeat(self, session_id: str) -> None:
+    async def send_heartbeat(self, session_id: str) -> None:
         if session_id != "ses_7":
             await self._time.sleep(LIMIT)
             raise ReadTimeout(LIMIT)
@@ -39,7 +39,7 @@ class Refusing:
     traits = Traits("qwen", client_heartbeat=True)
     refuses = True
 
-    async def heartbeat(self, session_id: str) -> None:
+    async def send_heartbeat(self, session_id: str) -> None:
         if self.refuses:
             raise HttpStatusError(503)
 

@@ -19,7 +19,6 @@ from tui.client.turns import ENDED_KEPT, TurnTracker
 from tui.core import events as e
 from tui.core.changes import Change, TurnChanged, TurnEnded
 from tui.core.diagnosis import Kind
-from tui.core.idle_ending import ANSWER_START_TIMEOUT, BODY_GRACE
 from tui.core.model import (
     Busy,
     Failure,
@@ -37,6 +36,7 @@ from tui.core.model import (
 from tui.core.poll_schedule import IDLE_CONFIRM_DELAY
 from tui.core.store import Store
 from tui.core.turn import UNACKNOWLEDGED_TIMEOUT, Turn
+from tui.core.turn_ending_idle import ANSWER_START_TIMEOUT, BODY_GRACE
 from tui.core.turn_state import TurnState
 from tui.net.errors import (
     CertificateError,

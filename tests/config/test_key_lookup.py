@@ -13,7 +13,7 @@ from tests.fake_client import FakeClient
 from tests.widgets.requests.test_panel import asked
 from tui.config.display import DisplaySettings
 from tui.config.key_lookup import KEYS, Hint, commands, help_lines, hints, key, label, names_of, set_keymap
-from tui.config.keys import EVERYWHERE, PARTS, TABLE, Scope
+from tui.config.keymap import EVERYWHERE, PARTS, TABLE, Scope
 from tui.core import events as e
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Todo

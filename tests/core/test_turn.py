@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from tui.core.held_post import ATTEMPTS_MAX
-from tui.core.idle_ending import ANSWER_START_TIMEOUT, BODY_GRACE, HELD_PATIENCE
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.poll_schedule import IDLE_CONFIRM_DELAY, IDLE_POLL_MAX, POLL_DELAYS, UNSEEN
 from tui.core.turn import UNACKNOWLEDGED_TIMEOUT, Turn
+from tui.core.turn_ending_idle import ANSWER_START_TIMEOUT, BODY_GRACE, HELD_PATIENCE
 from tui.core.turn_inputs import (
     AbortFailed,
     AbortRequested,

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from tui.core.idle_ending import ANSWER_START_TIMEOUT
 from tui.core.model import Busy, Failure, Idle, Message, Prompt
 from tui.core.poll_schedule import IDLE_CONFIRM_DELAY, POLL_DELAYS
 from tui.core.turn import Turn
+from tui.core.turn_ending_idle import ANSWER_START_TIMEOUT
 from tui.core.turn_inputs import AbortRequested, Accepted, PostFailed, Snapshot, Tick
 from tui.core.turn_state import Action, TurnState
 

@@ -12,7 +12,7 @@ from tests.app_harness import Stage, on_stage
 from tests.waiting import wait_until
 from tui.core import events as e
 from tui.ui.terminal_input import TextBurst
-from tui.widgets.requests.custom_answer import Field
+from tui.widgets.requests.custom_answer import AnswerInput
 
 
 async def _prompt(stage: Stage) -> None:
@@ -26,7 +26,7 @@ async def _custom_answer(stage: Stage) -> None:
     await stage.until(lambda: stage.main.panel.has_focus_within)
     stage.after_grace()
     await stage.press("3")
-    await stage.until(lambda: isinstance(stage.app.focused, Field))
+    await stage.until(lambda: isinstance(stage.app.focused, AnswerInput))
 
 
 async def _search(stage: Stage) -> None:

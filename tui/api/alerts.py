@@ -28,7 +28,7 @@ from tui.client.recorded_turn import RecordedTurn, recorded_turn
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
 from tui.core.model import FullMessage, Idle
-from tui.core.record import ends_rejected
+from tui.core.recorded_end import ends_rejected
 from tui.core.sanitize import excerpt, single_line
 from tui.core.turn_state import TurnState
 from tui.net.errors import NetError

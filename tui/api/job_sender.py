@@ -1,4 +1,4 @@
-"""Sends the prompt of a job: to its session, once that is idle, and once for each key."""
+"""Sends the prompt of a job to its session, once that is idle, and once per idempotency key."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial

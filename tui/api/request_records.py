@@ -1,4 +1,4 @@
-"""The requests of a turn and how they ended, within a limit of memory however many a turn has."""
+"""The questions and permissions of one turn and how each ended, for the result of a job; limited in memory."""
 
 from typing import Any
 

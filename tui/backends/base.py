@@ -170,7 +170,7 @@ class Backend(Protocol):
     async def leave(self, session_id: str) -> None:
         """Stop following the session, and close its stream, if any."""
 
-    async def heartbeat(self, session_id: str) -> None:
+    async def send_heartbeat(self, session_id: str) -> None:
         """Send a client heartbeat for the session; only with `traits.client_heartbeat`."""
 
     async def close(self) -> None: ...

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
-from tui.backends import FAMILIES, USERS, Family
 from tui.backends.base import Backend, ServerInfo
 from tui.backends.client_identity import Identities
+from tui.backends.families import FAMILIES, USERS, Family
 from tui.core.sanitize import single_line
 from tui.net.errors import HttpStatusError, InvalidBody, NetError, SchemaMismatch, UnexpectedContentType
 from tui.net.http_client import SHORT, Http

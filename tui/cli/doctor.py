@@ -14,9 +14,9 @@ from pathlib import Path
 
 import click
 
-from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo, SessionEditing
 from tui.backends.detect import detect_backend
+from tui.backends.families import NAMES
 from tui.cli import time_limit
 from tui.cli.finding import CheckResult
 from tui.cli.heartbeat_monitor import HeartbeatMonitor

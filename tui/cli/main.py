@@ -19,7 +19,7 @@ import msgspec
 from click.core import ParameterSource
 from platformdirs import user_state_path
 
-from tui.backends import USERS
+from tui.backends.families import USERS
 from tui.cli.completion_values import session_ids
 from tui.cli.demo import DemoServer
 from tui.cli.options import CA_FILE, DIRECTORY, FAMILY, HELP, SESSION_ID

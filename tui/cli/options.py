@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from tui.backends import FAMILIES
+from tui.backends.families import FAMILIES
 from tui.cli.exit_codes import ExitCode
 from tui.config.http_factory import open_transport
 from tui.config.settings import Settings, SettingsError, load_settings

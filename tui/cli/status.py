@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from tui.backends import NAMES
 from tui.backends.base import Backend, ServerInfo
 from tui.backends.detect import detect_backend
+from tui.backends.families import NAMES
 from tui.cli import time_limit
 from tui.cli.options import HELP, URL, printer_for, server_options, settings_for
 from tui.cli.printing import unreadable_requests

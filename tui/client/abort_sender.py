@@ -13,7 +13,7 @@ from tui.client.ports import Ports
 from tui.client.prompt_dispatcher import PromptDispatcher
 from tui.client.reply_sender import ReplySender
 from tui.client.retry_until_settled import until_settled
-from tui.client.turn_record import Position
+from tui.client.turn_snapshot import Position
 from tui.client.turns import TurnTracker
 from tui.core import events as e
 from tui.core.changes import AbortProgress, AbortState, Notice, TurnChanged

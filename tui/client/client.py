@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from tui.backends import USERS
 from tui.backends.base import Backend, ServerInfo, Traits
 from tui.backends.decoding import Rows
+from tui.backends.families import USERS
 from tui.client.abort_sender import AbortSender
 from tui.client.event_handler import EventHandler
 from tui.client.loading import LoadingTracker

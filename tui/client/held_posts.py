@@ -9,7 +9,7 @@ from tui.client.pending_aborts import PendingAborts
 from tui.client.ports import Ports
 from tui.client.post_failure import post_failure
 from tui.core import events as e
-from tui.core.record import ends_rejected
+from tui.core.recorded_end import ends_rejected
 from tui.core.turn import Turn
 from tui.core.turn_inputs import BodyReceived, HeadersReceived, Input, PaddingReceived, PostNotSent
 from tui.net.errors import NetError

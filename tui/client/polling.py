@@ -124,7 +124,7 @@ class Poller:
 
     async def _send_heartbeat(self, session_id: str) -> NetError | None:
         try:
-            await self._server.backend().heartbeat(session_id)
+            await self._server.backend().send_heartbeat(session_id)
         except NetError as error:
             log.info("client heartbeat: %s", error.message)
             return error

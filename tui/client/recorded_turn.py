@@ -1,4 +1,4 @@
-"""What the server stored of one turn: its prompt, the texts of its answer, its end.
+"""One turn as the server stored it, fetched in full: its prompt, the texts of its answer, its end.
 
 The store keeps the beginnings only of old, long parts; this reads the messages themselves.
 """

@@ -233,7 +233,7 @@ class ReplySender:
         were, and opencode marks calls as running before they are allowed.
         """
         try:
-            messages = await self._resync.messages(request.session_id)
+            messages = await self._resync.fetch_messages(request.session_id)
         except HttpStatusError as refusal:
             if refusal.status not in NOT_OPEN:
                 raise

@@ -125,7 +125,7 @@ class Resync:
         """Fetch statuses and open requests."""
         await self._server.refetch(self._fetch_running)
 
-    async def messages(self, session_id: str) -> Sequence[FullMessage]:
+    async def fetch_messages(self, session_id: str) -> Sequence[FullMessage]:
         """Fetch the statuses, then the newest messages of a session; both are also delivered as events."""
         found: tuple[FullMessage, ...] = ()
 

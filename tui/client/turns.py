@@ -14,7 +14,7 @@ from tui.client.pending_aborts import PendingAborts
 from tui.client.ports import Ports
 from tui.client.turn_outcomes import TurnOutcomes
 from tui.client.turn_poller import TurnPoller
-from tui.client.turn_record import Position, TurnRecord, turn_of
+from tui.client.turn_snapshot import Position, TurnSnapshots, turn_of
 from tui.core import events as e
 from tui.core.changes import TurnChanged, TurnEnded
 from tui.core.diagnosis import DEFAULT_TIMEOUTS, Diagnosis, StallTimeouts, diagnose
@@ -71,7 +71,7 @@ class TurnTracker:
         self._clock = ports.clocks.mono
         self.patience = patience
         self._turns: dict[str, list[Turn]] = defaultdict(list)
-        self._record = TurnRecord(store, ports)
+        self._snapshots = TurnSnapshots(store, ports)
         self.poller = TurnPoller(store, self, ports)
         self._posts = HeldPosts(self, aborts, ports)
         self._traits: Traits | None = None
@@ -113,7 +113,7 @@ class TurnTracker:
         )
         self._store.open_transcript(prompt.session_id)  # the turn's state is read from it
         self._add(turn)
-        self._record.sending(prompt)
+        self._snapshots.sending(prompt)
         self.poller.posted(prompt.message_id)
         self._posts.open(turn)
         self._notify(TurnChanged(prompt.session_id))
@@ -132,7 +132,7 @@ class TurnTracker:
 
     def set_traits(self, traits: Traits) -> None:
         """Set the traits of the server's family, also for turns that were restored before."""
-        self._traits = self._record.traits = traits
+        self._traits = self._snapshots.traits = traits
         for turn in self.running():
             if turn.prompt is not None:
                 turn.once = not traits.accepts_client_ids
@@ -173,14 +173,14 @@ class TurnTracker:
         """
         running = [t for t in self._turns.get(session_id, ()) if not (t.over or self.waits_for_abort(t))]
         behind = bool(running) and self.position(running[0]) == "behind"
-        earlier = self._record.earlier_at_work(running[0], self._turns[session_id]) if behind else None
+        earlier = self._snapshots.earlier_at_work(running[0], self._turns[session_id]) if behind else None
         if earlier is not None:
             running.insert(0, self.find(session_id, earlier) or self.follow(session_id, earlier))
         return running if self._traits is None or self._traits.aborts_queued else running[:1]
 
     def position(self, turn: Turn) -> Position:
         """The server's position relative to the turn, as far as the store shows it."""
-        return self._record.position(turn, self._turns.get(turn.session_id, ()))
+        return self._snapshots.position(turn, self._turns.get(turn.session_id, ()))
 
     async def fetch(self, turn: Turn) -> None:
         """Fetch the turn's state from the server. Raises `NetError`."""
@@ -292,11 +292,11 @@ class TurnTracker:
             self._notify(TurnChanged(turn.session_id))
         if turn.over and not was_over:
             self.poller.ended(turn.prompt_id)
-            self._record.ended(turn)
+            self._snapshots.ended(turn)
             self._learn(turn)
             self._notify(TurnEnded(turn.session_id, turn.prompt_id))
             self._outcomes.on_turn_ended(turn)
-            if isinstance(what, BodyReceived) and self._record.has_open_calls(turn):
+            if isinstance(what, BodyReceived) and self._snapshots.has_open_calls(turn):
                 self.poller.poll(turn)  # the POST returns the last message only, and events of earlier ones are late
 
     def _follow(self, session_id: str) -> Turn | None:
@@ -345,7 +345,7 @@ class TurnTracker:
         """Record that the server stored the prompt under the id `known_as`, which the turn uses from now on."""
         assert turn.prompt is not None
         self._posts.forget(turn)
-        self._record.accepted(turn.prompt_id, known_as)
+        self._snapshots.accepted(turn.prompt_id, known_as)
         turn.prompt = replace(turn.prompt, server_id=known_as)
         self._outcomes.on_accepted(turn.prompt)
         self.feed(turn, Accepted(known_as))
@@ -360,8 +360,8 @@ class TurnTracker:
     def _snapshot(self, turn: Turn, found: PromptLookup | None = None) -> Snapshot:
         turns = self._turns.get(turn.session_id, ())
         if found is None:
-            return self._record.snapshot(turn, turns)
-        return self._record.snapshot(
+            return self._snapshots.snapshot(turn, turns)
+        return self._snapshots.snapshot(
             turn,
             turns,
             polled=True,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tui.backends import TOKEN, USERS
+from tui.backends.families import TOKEN, USERS
 from tui.config.settings import Settings, SettingsError
 from tui.net.credentials import BasicAuth, BearerAuth, Credentials, is_token
 from tui.net.errors import CertificateError

@@ -1,4 +1,4 @@
-"""What `tui.config.keys` says, with the keys that the person chose: names on the screen, hints, lookups, conflicts.
+"""What `tui.config.keymap` says, with the keys that the person chose: names on the screen, hints, lookups, conflicts.
 
 The choice is made once, when the client starts (`set_keymap`): all that is drawn afterwards shows it.
 """
@@ -9,7 +9,7 @@ from itertools import chain, groupby, zip_longest
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
-from tui.config.keys import EVERYWHERE, TABLE, Key, Scope
+from tui.config.keymap import EVERYWHERE, TABLE, Key, Scope
 
 KEYS = {row.action: row.keys for row in TABLE if row.rebindable}
 """The actions that can have another key (`[keys]` of the settings file), and their default keys."""

@@ -15,7 +15,7 @@ from typing import TypeVar, get_args, get_type_hints
 import msgspec
 from platformdirs import user_config_path
 
-from tui.backends import FAMILIES
+from tui.backends.families import FAMILIES
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, NotifySettings
 from tui.config.key_lookup import KEYS, find_conflict, first_invalid
 from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts

@@ -47,7 +47,7 @@ from tui.core.model import (
 )
 from tui.core.open_requests import OpenRequests
 from tui.core.page_merge import add_older, merge, with_gap
-from tui.core.record import ended
+from tui.core.recorded_end import ended
 from tui.core.transcript import Transcript
 from tui.core.transcript_room import made_room
 

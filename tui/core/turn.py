@@ -39,10 +39,10 @@ import msgspec
 
 from tui.core import turn_inputs as inputs
 from tui.core.held_post import ATTEMPTS_MAX, HeldPost
-from tui.core.idle_ending import Idleness
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.poll_schedule import POLL_DELAYS, PollSchedule
 from tui.core.turn_ending import Ending, Stops
+from tui.core.turn_ending_idle import Idleness
 from tui.core.turn_state import TERMINAL_STATES, Action, TurnState
 
 UNACKNOWLEDGED_TIMEOUT = 20.0

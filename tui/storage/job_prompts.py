@@ -34,7 +34,7 @@ class KeyUnreadable(Exception):
 
 
 class BoundPrompt(msgspec.Struct, frozen=True):
-    """The prompt of a key. `owned_here`: its client is this one, else another one that still runs."""
+    """The prompt that an idempotency key is bound to. `owned_here`: its client is this one, else another that runs."""
 
     prompt: Prompt
     owned_here: bool

@@ -23,7 +23,7 @@ def transaction(*steps: Step) -> Work:
 
 
 def encode_prompt(prompt: Prompt) -> bytes:
-    """A prompt as it is stored."""
+    """Encode a prompt for the journal."""
     fields = {name: storable(value) for name, value in msgspec.structs.asdict(prompt).items()}
     return msgspec.json.encode(msgspec.structs.replace(prompt, **fields))
 

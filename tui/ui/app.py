@@ -19,7 +19,7 @@ from textual.worker import Worker, WorkType
 
 from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, NotifySettings
 from tui.config.key_lookup import set_keymap
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.changes import Change, Notice
 from tui.core.sanitize import excerpt, sanitize, single_line
 from tui.net.errors import NetError
@@ -509,7 +509,7 @@ class HoldfastApp(App[None]):
 
     @on(RequestPanel.Replied)
     def _replied(self, event: RequestPanel.Replied) -> None:
-        self.replies.reply(event.request, event.reply, event.words)
+        self.replies.reply(event.request, event.reply, event.reason)
 
     @on(RequestPanel.RejectWanted)
     def _reject_wanted(self, event: RequestPanel.RejectWanted) -> None:

@@ -7,7 +7,7 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from tui.config.key_lookup import Keys, hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.ui.terminal_input import TextBurst
 from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList

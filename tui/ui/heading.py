@@ -3,8 +3,8 @@
 Read from the store; the session's own data have precedence over those of its loaded messages.
 """
 
-from tui.backends import NAMES
 from tui.backends.base import ServerInfo, Traits
+from tui.backends.families import NAMES
 from tui.client.prompt_options import PromptOptions
 from tui.core.model import Request, Session
 from tui.core.sanitize import single_line

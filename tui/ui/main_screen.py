@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.config.key_lookup import key
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.changes import Notice
 from tui.core.store import Store
 from tui.ui import footer_hints

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from textual.content import Content
 
-from tui.backends import SERVE
+from tui.backends.families import SERVE
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Failure
@@ -97,7 +97,7 @@ class Presenter:
         """
         if isinstance(change, c.TextAppended) and not self._changes:
             if change.session_id == self.session_id and not self.stopped:
-                self._main.transcript.grow(change.message_id, change.part_id)
+                self._main.transcript.schedule_part_redraw(change.message_id, change.part_id)
             return
         if not self._changes and not self._showing:
             self._soon(self._show_changes)
@@ -298,7 +298,7 @@ class Presenter:
         transcript = self._main.transcript
         match change:
             case c.TextAppended(_, message_id, part_id):
-                transcript.grow(message_id, part_id)
+                transcript.schedule_part_redraw(message_id, part_id)
             case c.PartChanged(_, message_id, part_id):
                 transcript.show_part(message_id, part_id)
             case c.PartRemoved(_, message_id, part_id):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from tui.core.model import Idle
-from tui.core.record import recorded_end
+from tui.core.recorded_end import recorded_end
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 from tui.widgets.status.turn_status import end_text, recorded_text

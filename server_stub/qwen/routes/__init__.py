@@ -1,0 +1,1 @@
+"""The routes of qwen serve, one module per subject; `root.py` assembles them."""

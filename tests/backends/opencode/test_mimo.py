@@ -14,7 +14,7 @@ from tests.backends.scripted import RecordedRequest, scripted
 from tui.backends.base import PromptRejected
 from tui.backends.opencode.backend import OpenCode
 from tui.backends.opencode.mimo import MimoCode
-from tui.backends.opencode.mimo_terminal import LOOKS, reply
+from tui.backends.opencode.mimo_terminal import LOOKS, reply_body
 from tui.core.events import StatusChanged
 from tui.core.model import Prompt, Retrying
 from tui.net.errors import HttpStatusError, NetError
@@ -204,7 +204,7 @@ async def test_a_command_at_a_terminal_is_a_question_with_a_route_of_its_own() -
         assert await backend.answer(request.id, (("Ada",),), directory=BELOW)
         assert script.last("POST /bash-interactive/1834/reply").body == {"output": "Ada", "exitCode": 0}
         assert await backend.reject(request.id, directory=BELOW)
-        assert script.last("POST /bash-interactive/1834/reply").body == reply(None)
+        assert script.last("POST /bash-interactive/1834/reply").body == reply_body(None)
 
 
 async def test_a_command_at_a_terminal_without_a_call_is_looked_for_twice() -> None:

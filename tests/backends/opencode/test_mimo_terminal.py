@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tui.backends.opencode.messages import full_messages
-from tui.backends.opencode.mimo_terminal import LOOKS, NOT_RUN, Terminals, answers, entry, reply
+from tui.backends.opencode.mimo_terminal import LOOKS, NOT_RUN, Terminals, answers, entry, reply_body
 from tui.core import events as e
 from tui.core.model import Answers, QuestionRequest
 
@@ -46,9 +46,9 @@ def test_a_command_without_a_waiting_call_is_ignored(terminals: Terminals) -> No
     terminals.saw_all(full_messages(called("error", error="Tool execution aborted"), "ses_1"))
     assert terminals.request(ENTRY) is None
     for _ in range(LOOKS):
-        assert terminals.is_new(ENTRY)
+        assert terminals.is_unmatched(ENTRY)
         assert terminals.request(ENTRY, complete=True) is None
-    assert not terminals.is_new(ENTRY)
+    assert not terminals.is_unmatched(ENTRY)
 
 
 def test_a_call_waits_for_one_command(terminals: Terminals) -> None:
@@ -58,7 +58,7 @@ def test_a_call_waits_for_one_command(terminals: Terminals) -> None:
 
 @pytest.mark.parametrize("given", [(("it ran and printed nothing",),), (("it failed",),), (("Ada \n",),), None])
 def test_an_answer_is_recognized_in_event_and_record(terminals: Terminals, given: Answers | None) -> None:
-    request, body = asked(terminals), reply(given)
+    request, body = asked(terminals), reply_body(given)
     assert answers(str(body["output"]), int(body["exitCode"])) == given
     [event] = [terminals.replied({"id": "1834", **body})]
     rejected = e.QuestionRejected("ses_1", request.id)
@@ -71,4 +71,4 @@ def test_an_answer_is_recognized_in_event_and_record(terminals: Terminals, given
 
 def test_a_foreign_exit_code_is_shown() -> None:
     assert answers("Ada", 3) == (("Ada (exit code 3)",),)
-    assert reply(None) == {"output": NOT_RUN, "exitCode": 130}
+    assert reply_body(None) == {"output": NOT_RUN, "exitCode": 130}

@@ -137,10 +137,10 @@ async def test_a_late_vote_is_refused() -> None:
 async def test_a_heartbeat_of_a_closed_session_loads_it() -> None:
     async with daemon(**{"POST /session/s1/heartbeat": NOT_FOUND}) as (server, http):
         backend = await greeted(http)
-        await backend.heartbeat("s1")
+        await backend.send_heartbeat("s1")
         assert server.calls.count("POST /session/s1/heartbeat") == 0
         await backend.messages("s1")
-        await backend.heartbeat("s1")
+        await backend.send_heartbeat("s1")
         assert server.calls.count(LOAD) == 2
 
 

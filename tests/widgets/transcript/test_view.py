@@ -65,7 +65,7 @@ class Page(App[None]):
             case c.PartRemoved(_, message_id, part_id):
                 self.transcript.drop_part(message_id, part_id)
             case c.TextAppended(_, message_id, part_id):
-                self.transcript.grow(message_id, part_id)
+                self.transcript.schedule_part_redraw(message_id, part_id)
             case c.TranscriptReset():
                 self.transcript.draw()
             case c.OlderLoaded():

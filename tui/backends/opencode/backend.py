@@ -308,7 +308,7 @@ class OpenCode:
     async def leave(self, session_id: str) -> None:
         """Nothing to do: there is no stream per session."""
 
-    async def heartbeat(self, session_id: str) -> None:
+    async def send_heartbeat(self, session_id: str) -> None:
         await self._identity.send_heartbeat(session_id)
 
     async def close(self) -> None:

@@ -85,7 +85,7 @@ class MimoCode(OpenCode):
     async def resync(self, directories: Sequence[str]) -> e.Resynced:
         """Adds commands that wait at a terminal, which have their own list."""
         found, waiting = await asyncio.gather(super().resync(directories), self._at_terminals(directories))
-        complete = any(map(self._terminals.is_new, waiting))
+        complete = any(map(self._terminals.is_unmatched, waiting))
         for session_id in islice(found.statuses, SESSIONS_LOOKED_AT if complete else 0):
             try:
                 await self.messages(session_id, limit=CALLS_LOOKED_AT)
@@ -224,4 +224,4 @@ class MimoCode(OpenCode):
 
 def _reply_at_terminal(request_id: str, answers: Answers | None) -> tuple[str, dict[str, Any]]:
     path = f"/bash-interactive/{path_segment(request_id.removeprefix(mimo_terminal.PREFIX))}/reply"
-    return path, mimo_terminal.reply(answers)
+    return path, mimo_terminal.reply_body(answers)

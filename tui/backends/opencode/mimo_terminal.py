@@ -85,8 +85,8 @@ class Terminals:
             self._looked[entry.id] = self._looked.get(entry.id, 0) + 1
         return known
 
-    def is_new(self, entry: Entry) -> bool:
-        """Whether the call that waits for the command is still searched."""
+    def is_unmatched(self, entry: Entry) -> bool:
+        """Whether the tool call of this command is not known yet, and polls may still show it."""
         return entry.id not in self._asked and self._looked.get(entry.id, 0) < LOOKS
 
     def replied(self, value: RawJSON) -> e.Event | None:
@@ -118,7 +118,7 @@ def _question(entry: Entry, call: ToolPart) -> QuestionRequest:
     )
 
 
-def reply(given: Answers | None) -> dict[str, str | int]:
+def reply_body(given: Answers | None) -> dict[str, str | int]:
     """The body of a reply: a custom answer is the output. None: the command was not run."""
     if given is None:
         return {"output": NOT_RUN, "exitCode": NOT_RUN_CODE}

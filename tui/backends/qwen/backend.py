@@ -212,7 +212,7 @@ class QwenServe:
             await self._streams.drop(session_id)
         await self._identity.unfollow(session_id)
 
-    async def heartbeat(self, session_id: str) -> None:
+    async def send_heartbeat(self, session_id: str) -> None:
         if session_id not in self._watches:
             return  # a heartbeat would activate a closed session by `resume`, and its `load` then lacks the history
         try:

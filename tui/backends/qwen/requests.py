@@ -24,7 +24,7 @@ from tui.core.model import (
     ToolPart,
 )
 from tui.core.open_requests import KEPT
-from tui.core.record import ended
+from tui.core.recorded_end import ended
 from tui.core.weight import weight
 from tui.net.json_input import JSON
 

@@ -1,9 +1,9 @@
-"""Textual's bindings of a scope of `tui.config.keys`."""
+"""Textual's bindings of a scope of `tui.config.keymap`."""
 
 from textual.binding import Binding, BindingType
 
 from tui.config.key_lookup import KEYS, rebindable_action
-from tui.config.keys import TABLE, Scope
+from tui.config.keymap import TABLE, Scope
 
 
 def bindings(scope: Scope) -> list[BindingType]:

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.message import Message
 
 from tui.config.key_lookup import hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog

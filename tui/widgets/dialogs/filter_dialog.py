@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class FilterDialog(Dialog[T]):
-    """The title, the filter, the list, and the keys. A subclass lists in `draw` what has all the `words`."""
+    """The title, the filter, the list, and the keys. Subclasses override `draw` to list what matches all `words`."""
 
     def __init__(self, title: str, keys: Keys) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class FilterDialog(Dialog[T]):
         """Show the list anew."""
         raise NotImplementedError
 
-    def action_take(self) -> None:
+    def action_submit(self) -> None:
         """Select the marked item."""
         raise NotImplementedError
 
@@ -69,4 +69,4 @@ class FilterDialog(Dialog[T]):
     @on(Input.Submitted)
     @on(OptionList.OptionSelected)
     def _selected(self) -> None:
-        self.action_take()
+        self.action_submit()

@@ -8,7 +8,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
 from tui.config.key_lookup import Keys, help_lines
-from tui.config.keys import EVERYWHERE, PARTS, Scope
+from tui.config.keymap import EVERYWHERE, PARTS, Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, HEADING, MUTED, SOFT, StaticText
 from tui.widgets.dialogs.dialog import Dialog

@@ -17,7 +17,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui.config.key_lookup import Keys, hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.model import PermissionRequest, Request, Session
 from tui.core.sanitize import single_line
 from tui.core.store import Store

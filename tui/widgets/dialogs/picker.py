@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from tui.config.key_lookup import hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.model import CatalogItem
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
@@ -28,7 +28,7 @@ class Picker(FilterDialog[None]):
     def __init__(
         self, title: str, offered: Sequence[CatalogItem], take: Callable[[str], None], current: str | None = None
     ) -> None:
-        super().__init__(title, hints(Scope.PICKER, "take", "dismiss"))
+        super().__init__(title, hints(Scope.PICKER, "submit", "dismiss"))
         self._offered, self._take, self._current = offered, take, current
         self._listed_for: str | None = None
         self._listed: list[CatalogItem] = []
@@ -51,7 +51,7 @@ class Picker(FilterDialog[None]):
         at = next((row for row, one in enumerate(self._listed) if one.name == self._current), 0)
         self._options.highlighted = at if self._listed else None
 
-    def action_take(self) -> None:
+    def action_submit(self) -> None:
         self.draw()
         at = self._options.highlighted
         if self.is_current and at is not None and at < len(self._listed):

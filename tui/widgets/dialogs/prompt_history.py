@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from tui.config.key_lookup import hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import MUTED, spread
@@ -24,7 +24,7 @@ class PromptHistory(FilterDialog[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.HISTORY)
 
     def __init__(self, history: Sequence[str]) -> None:
-        super().__init__("Earlier prompts", hints(Scope.HISTORY, "take", "dismiss"))
+        super().__init__("Earlier prompts", hints(Scope.HISTORY, "submit", "dismiss"))
         self._history = history
         self._listed: list[str] = []
         self._options.can_focus = False
@@ -42,7 +42,7 @@ class PromptHistory(FilterDialog[str | None]):
         if wanted and not self._listed:
             options.add_option(Option(Content.styled("No matching prompts.", MUTED), disabled=True))
 
-    def action_take(self) -> None:
+    def action_submit(self) -> None:
         at = self._options.highlighted
         if at is not None and at < len(self._listed):
             self.dismiss(self._listed[at])

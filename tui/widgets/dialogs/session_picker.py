@@ -16,7 +16,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui.config.key_lookup import hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.model import Session
 from tui.core.sanitize import single_line
 from tui.core.session_state import SessionState
@@ -107,7 +107,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
         text. `waited`: seconds that a session's oldest request has waited.
         """
         actions = ("rename", "fork", "delete") if edits else ()
-        super().__init__("Sessions", hints(Scope.SESSIONS, "take", "new", *actions, "dismiss"))
+        super().__init__("Sessions", hints(Scope.SESSIONS, "submit", "new", *actions, "dismiss"))
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
         self._current, self._edits, self._line_up, self._kept = current, edits, line_up, kept
         self._waited = waited
@@ -214,7 +214,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
     def action_new(self) -> None:
         self.dismiss(New())
 
-    def action_take(self) -> None:
+    def action_submit(self) -> None:
         chosen = self._chosen()
         if chosen is not None:
             self.dismiss(Open(chosen.id))

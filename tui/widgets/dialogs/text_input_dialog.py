@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Input
 
 from tui.config.key_lookup import hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog
@@ -31,7 +31,7 @@ class TextInputDialog(Dialog[str | None]):
         with Vertical(classes="dialog"):
             yield StaticText(Content.styled(self._title, BOLD), classes="title")
             yield Input(self._words, compact=True)
-            confirm, cancel = hints(Scope.TEXT_INPUT, "take", "dismiss")
+            confirm, cancel = hints(Scope.TEXT_INPUT, "submit", "dismiss")
             keys = hint_line((confirm._replace(what=self._verb), cancel))
             yield StaticText(keys, classes="keys")
 
@@ -39,6 +39,6 @@ class TextInputDialog(Dialog[str | None]):
         self.query_one(Input).focus()
 
     @on(Input.Submitted)
-    def action_take(self) -> None:
+    def action_submit(self) -> None:
         words = self.query_one(Input).value.strip()
         self.dismiss(words if words and words != self._words else None)

@@ -9,7 +9,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult
 
 from tui.config.key_lookup import action_of
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.sanitize import sanitize
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.prompt.text_limit import CHARACTERS_AT_MOST, LINE_AT_MOST, LINES_AT_MOST, fits, longest_line

@@ -13,7 +13,7 @@ from textual import events, on
 from textual.message import Message
 
 from tui.config.key_lookup import action_of
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.model import CatalogItem
 from tui.widgets.focus.input_guard import InputGuard
 from tui.widgets.prompt.completions import CompletionList

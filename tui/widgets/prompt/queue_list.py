@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 
 from tui.config.key_lookup import key
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Queued
 from tui.core.sanitize import single_line

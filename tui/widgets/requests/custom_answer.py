@@ -27,7 +27,7 @@ class KeyOwner(Protocol):
         """Whether the form must ignore this key."""
 
 
-class Field(Editor):
+class AnswerInput(Editor):
     """The text field. Input that still reaches it after its form was closed is forwarded."""
 
     def on_key(self, event: events.Key) -> None:
@@ -47,7 +47,7 @@ class Field(Editor):
 class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
     """Opens and closes `editor`. Subclasses handle its text in `words_ready`."""
 
-    def __init__(self, editor: Field, keeper: KeyOwner) -> None:
+    def __init__(self, editor: AnswerInput, keeper: KeyOwner) -> None:
         super().__init__()
         self.editor, self.keeper = editor, keeper
 

@@ -19,7 +19,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui.config.key_lookup import Keys, action_of, hints, key
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
 from tui.core.changes import ReplyStatusChanged
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
@@ -53,7 +53,7 @@ class RequestPanel(Vertical, Guarded):
     class Replied(Message):
         request: PermissionRequest
         reply: PermissionReply
-        words: str
+        reason: str
 
     @dataclass
     class RejectWanted(Message):

@@ -11,14 +11,14 @@ from textual.content import Content
 from textual.message import Message
 
 from tui.config.key_lookup import Keys, hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.answer_draft import PermissionDraft
 from tui.core.model import PermissionReply, PermissionRequest
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, MUTED
 from tui.widgets.prompt.editor import Editor
-from tui.widgets.requests.custom_answer import CustomAnswerForm, Field, KeyOwner
+from tui.widgets.requests.custom_answer import AnswerInput, CustomAnswerForm, KeyOwner
 from tui.widgets.requests.option_row import Choice, OptionRow, label_column
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 from tui.widgets.text.highlighting import plain_lines
@@ -59,7 +59,7 @@ class PermissionForm(CustomAnswerForm):
         *,
         reject_with_reason: bool = True,
     ) -> None:
-        super().__init__(Field(draft.reason, placeholder="Reason for the agent · Enter rejects"), keeper)
+        super().__init__(AnswerInput(draft.reason, placeholder="Reason for the agent · Enter rejects"), keeper)
         self._ready = ready
         self.draft = draft
         rows = len(self.REPLIES) if reject_with_reason else self.WITH_REASON

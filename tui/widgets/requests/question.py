@@ -12,14 +12,14 @@ from textual.content import Content
 from textual.message import Message
 
 from tui.config.key_lookup import Keys, hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.answer_draft import AnswerDraft, Step
 from tui.core.model import Question
 from tui.core.sanitize import excerpt, single_line
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, MUTED, SUCCESS, WARNING, StaticText
 from tui.widgets.prompt.editor import Editor
-from tui.widgets.requests.custom_answer import CustomAnswerForm, Field, KeyOwner
+from tui.widgets.requests.custom_answer import AnswerInput, CustomAnswerForm, KeyOwner
 from tui.widgets.requests.option_row import Choice, OptionRow, label_column
 from tui.widgets.text.blocks import Paragraph, TextBlock
 from tui.widgets.text.lines_view import LinesView
@@ -85,7 +85,7 @@ class QuestionForm(CustomAnswerForm):
         keeper: KeyOwner,
         ready: Callable[[AnswerDraft], None],
     ) -> None:
-        super().__init__(Field(placeholder="Type your own answer · Enter confirms"), keeper)
+        super().__init__(AnswerInput(placeholder="Type your own answer · Enter confirms"), keeper)
         self._ready = ready
         self.draft = draft
         self._drawn_tab = -1

@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.style import Style
 
 from tui.config.key_lookup import Hint, Keys, hints
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.widgets.base.static_text import BOLD, MUTED, StaticText
 
 

@@ -12,7 +12,7 @@ from tui.config.key_lookup import key
 from tui.core.changes import AbortProgress
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.diagnosis import Diagnosis, Kind
-from tui.core.record import RecordedEnd
+from tui.core.recorded_end import RecordedEnd
 from tui.core.sanitize import excerpt, single_line
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState

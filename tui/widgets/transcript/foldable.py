@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.selection import Selection
 from textual.widget import Widget
 
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.guarded import Guarded

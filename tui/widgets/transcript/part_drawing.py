@@ -68,7 +68,7 @@ class PartDrawing:
         """Whether each mounted message has its height."""
         return not any(view.is_attached for view in self._unfilled)
 
-    def grow(self, message_id: str, part_id: str) -> None:
+    def schedule_part_redraw(self, message_id: str, part_id: str) -> None:
         """Schedule a grown part for the next drawing."""
         self._grown.add((message_id, part_id))
         if self._frame is None:

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import MUTED, PRIMARY, StaticText

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message as TextualMessage
 from textual.widget import Widget
 
-from tui.config.keys import Scope
+from tui.config.keymap import Scope
 from tui.core.model import Idle, Message, Part
 from tui.core.store import Store
 from tui.widgets.base.bindings import bindings
@@ -178,9 +178,9 @@ class TranscriptView(ReadingScroll, can_focus=True):
         if view is not None:
             view.drop_part(part_id)
 
-    def grow(self, message_id: str, part_id: str) -> None:
+    def schedule_part_redraw(self, message_id: str, part_id: str) -> None:
         """Schedule a grown part for the next drawing."""
-        self._drawing.grow(message_id, part_id)
+        self._drawing.schedule_part_redraw(message_id, part_id)
 
     def note(self, words: Content, call_id: str = "") -> None:
         """Add a note after the tool call with this id, else at the end.

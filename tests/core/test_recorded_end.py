@@ -12,7 +12,7 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
-from tui.core.record import RecordedEnd, ended, ends_rejected, recorded_end
+from tui.core.recorded_end import RecordedEnd, ended, ends_rejected, recorded_end
 from tui.core.transcript import Transcript
 
 QUESTION = QuestionRequest("que_1", "ses_1", ())

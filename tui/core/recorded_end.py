@@ -1,4 +1,4 @@
-"""How requests and turns ended, by the stored messages.
+"""Reads from stored messages how a request or a turn ended.
 
 Events can be missed or arrive after the response to a POST; the record of a tool call persists.
 """

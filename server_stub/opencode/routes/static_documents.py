@@ -1,4 +1,4 @@
-"""Documents that opencode's official clients request at startup: true of this server, and minimal.
+"""Minimal responses to the requests that opencode's official clients send at startup.
 
 One agent family, one provider with one model, two commands; no language servers, no MCP, no accounts.
 """

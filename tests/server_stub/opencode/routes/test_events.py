@@ -156,7 +156,7 @@ async def test_a_turns_last_events_are_sent_after_or_before_its_response(
 ) -> None:
     """After, at real opencode 1.18.33 and MiMo Code 0.1.15: a request rejected elsewhere, a turn that finishes."""
     # two connections may be read in any order within milliseconds
-    monkeypatch.setattr("server_stub.opencode.events.LATE_BY", 1.0)
+    monkeypatch.setattr("server_stub.opencode.routes.events.LATE_BY", 1.0)
     stub.server.late, stub.server.early = late, not late
     session_id = await stub.session()
     arrived: list[str] = []

@@ -201,7 +201,7 @@ TABLE: tuple[Key, ...] = (
     Key(Scope.SESSIONS, "", shown="any letter", help="filter, by title, folder or state"),
     Key(Scope.SESSIONS, "up", "move(-1)", "move"),
     Key(Scope.SESSIONS, "down", "move(1)", "move"),
-    Key(Scope.SESSIONS, "enter", "take", "open", "open"),
+    Key(Scope.SESSIONS, "enter", "submit", "open", "open"),
     Key(Scope.SESSIONS, "ctrl+n", "new", "new session", "new", priority=True),
     Key(Scope.SESSIONS, "ctrl+r", "rename", "rename, copy, delete, if the server supports it", "rename", priority=True),
     Key(Scope.SESSIONS, "ctrl+o", "fork", "rename, copy, delete, if the server supports it", "copy", priority=True),
@@ -212,7 +212,7 @@ TABLE: tuple[Key, ...] = (
     Key(Scope.HISTORY, "", shown="any letter", help="filter"),
     Key(Scope.HISTORY, "up", "move(-1)", "move"),
     Key(Scope.HISTORY, "down", "move(1)", "move"),
-    Key(Scope.HISTORY, "enter", "take", "put it in the prompt", "put it in the prompt"),
+    Key(Scope.HISTORY, "enter", "submit", "put it in the prompt", "put it in the prompt"),
     Key(Scope.HISTORY, "escape,ctrl+r", "dismiss", "close", "close"),
 
     Key(Scope.INBOX, "", shown="↑ ↓", help="move"),
@@ -227,14 +227,14 @@ TABLE: tuple[Key, ...] = (
     Key(Scope.PICKER, "", shown="any letter", help="filter"),
     Key(Scope.PICKER, "up,shift+tab", "move(-1)", "move", priority=True, shown="↑"),
     Key(Scope.PICKER, "down,tab", "move(1)", "move", priority=True, shown="↓ Tab"),
-    Key(Scope.PICKER, "enter", "take", "choose", "choose", priority=True),
+    Key(Scope.PICKER, "enter", "submit", "choose", "choose", priority=True),
     Key(Scope.PICKER, "escape", "dismiss", "cancel", "cancel", priority=True),
 
     Key(Scope.CONFIRM, "enter", "answer(True)", "do it", "OK"),
     Key(Scope.CONFIRM, "escape", "answer(False)", "cancel", "cancel"),
     Key(Scope.CONFIRM, "", shown="any letter", help="cancel and continue typing"),
 
-    Key(Scope.TEXT_INPUT, "enter", "take", "confirm", "confirm"),
+    Key(Scope.TEXT_INPUT, "enter", "submit", "confirm", "confirm"),
     Key(Scope.TEXT_INPUT, "escape", "dismiss", "cancel", "cancel"),
 
     Key(Scope.HELP, "escape,enter,q", "dismiss", "close", "close", shown="Esc"),

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from server_stub.domain.agent import Agent
 from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.state import ServerState
-from server_stub.opencode import sessions
+from server_stub.opencode.routes import sessions
 from tests.server_stub.conftest import InstantClock, Stub, run_loop
 
 Json = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Reads turns from the store: snapshots for `tui.core.turn`, a turn's position on the server, its end time.
+"""The snapshot of a turn in the store, as `tui.core.turn` takes it; its position on the server, its end time.
 
 `turns` is always the list of the session's turns, oldest first.
 """
@@ -12,7 +12,7 @@ import msgspec
 from tui.backends.base import Traits
 from tui.client.ports import Ports
 from tui.core.model import Failure, Idle, Message, Prompt, ToolPart
-from tui.core.record import ends_rejected
+from tui.core.recorded_end import ends_rejected
 from tui.core.store import ENDED, Store
 from tui.core.transcript import Transcript
 from tui.core.turn import Turn
@@ -28,8 +28,8 @@ Position: TypeAlias = Literal["unseen", "idle", "behind", "running", "passed"]
 turn, running a later prompt."""
 
 
-class TurnRecord:
-    """Reads turns from the store."""
+class TurnSnapshots:
+    """Takes snapshots of turns in the store."""
 
     def __init__(self, store: Store, ports: Ports) -> None:
         self._store = store

@@ -1,4 +1,7 @@
-"""Decides whether, and how, a turn with an idle session has ended. Without state."""
+"""Decides how a turn has ended whose session is idle: finished, interrupted, cancelled, aborted or not sent.
+
+For a stored, complete answer `turn_ending` decides. Without state.
+"""
 
 import msgspec
 
