@@ -27,7 +27,7 @@ ROUND_FIGURES = (
     (r"turn 0:\d\d", "turn 0:42"),
     (r"\d\d heartbeats, last \ds ago", "41 heartbeats, last 1s ago"),
     (r"finished in \d:\d\d", "finished in 1:08"),
-    (r"needs your answer \d\ds", "needs your answer 12s"),
+    (r"needs answer \d\ds", "needs answer 12s"),
     (r"(needs your answer|asks for permission) · \d\ds", r"\1 · 12s"),
     (r"try \d in \ds · F5 now", "try 4 in 3s · F5 now"),
     (r"\b\d\d\.\ds\b", "12.8s"),

@@ -265,7 +265,7 @@ def test_every_text_about_an_uncertain_turn_has_a_row(row: str) -> None:
 
 
 TESTED = {
-    "needs your answer": "test_waiting_for_the_user",
+    "needs answer": "test_waiting_for_the_user",
     "checking its status…": "test_a_failed_request_is_not_shown_as_disconnected",
     "[…]": "test_a_possible_gap_is_marked_until_the_text_is_complete",
     "… text may be missing until the server sends all of it": "test_a_possibly_incomplete_part_is_marked",

@@ -128,7 +128,7 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
         (["--password", SECRET], "No such option"),
         (["--ca-file", "nowhere.pem"], "does not exist"),
         (["--log", "."], "directory"),
-        (["stauts"], "no command 'stauts' (there are run,"),
+        (["stauts"], "no command 'stauts' (commands: run,"),
         (["--session", "x/y"], "not a session id"),
         (["--session", ""], "not a session id"),
         (["--session", "ses_1?"], "not a session id"),

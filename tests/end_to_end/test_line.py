@@ -51,7 +51,7 @@ def test_a_refused_password_stops_reconnecting_until_fixed(holdfast: Holdfast, s
     server = stub()
     refusal = server.arm("401")
     terminal = holdfast(server.address)
-    terminal.wait_for(re.compile(r"■ stopped: .*password.* · fix it, then press F5"))
+    terminal.wait_for(re.compile(r"■ stopped: .*password.* · fix it, then F5"))
     refused = server.struck(refusal)
     terminal.press("f5")
     block_until(lambda: server.struck(refusal) > refused, what="F5 to ask again")

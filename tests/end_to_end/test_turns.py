@@ -53,7 +53,7 @@ def test_padding_is_counted_while_the_request_is_open(holdfast: Holdfast, stub: 
     terminal = holdfast(server.address)
     connect(terminal)
     send(terminal, "ASK1")
-    terminal.wait_for(re.compile(r"request open, \d{2,} heartbeats, last 0s ago · needs your answer \d+s"))
+    terminal.wait_for(re.compile(r"request open, \d{2,} heartbeats, last 0s ago · needs answer \d+s"))
     face_request(terminal, "Which database?")
     terminal.press("enter")
     terminal.wait_for(re.compile(r"Done\. .*Postgres", re.DOTALL))

@@ -231,7 +231,7 @@ async def test_a_prompt_returned_while_quitting_is_saved(tmp_path: Path) -> None
         (LIVE, ["● live 2s", "11 ms", "▂▂▂"]),
         (ConnectionStatus(ConnectionState.QUIET, age=14.0), ["◐ quiet 14s"]),
         (LOST, ["↻ lost: connection reset · try 3 in 4s · F5 now", "not connected: connection reset"]),
-        (STOPPED, ["■ stopped: password refused · fix it, then press F5", "Set HOLDFAST_PASSWORD."]),
+        (STOPPED, ["■ stopped: password refused · fix it, then F5", "Set HOLDFAST_PASSWORD."]),
     ],
 )
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (200, 60)])

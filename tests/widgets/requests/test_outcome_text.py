@@ -86,7 +86,7 @@ def test_a_stopped_answer_to_a_withdrawn_question_is_reported_as_unknown() -> No
     assert outcomes.closed(RequestClosed(CHOICES, "gone")) is None
     shown = text(outcomes.changed(stopped))
     assert shown.startswith("! the question was withdrawn; whether your answer was accepted is not known: 401")
-    assert shown.endswith("fix it, then press F5 to check")
+    assert shown.endswith("fix it, then F5 to check")
     assert text(outcomes.changed(ReplyStatusChanged(CHOICES, "acknowledged"))).startswith("✓ answered")
 
 

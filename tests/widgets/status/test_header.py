@@ -20,7 +20,7 @@ from tui.widgets.status.header import HeaderBar, Heading, connection_text, spark
         (ConnectionStatus(ConnectionState.RECONNECTING, attempt=2), "↻ lost · reconnecting · F5 now"),
         (
             ConnectionStatus(ConnectionState.STOPPED, reason="password refused"),
-            "■ stopped: password refused · fix it, then press F5",
+            "■ stopped: password refused · fix it, then F5",
         ),
     ],
 )
@@ -54,7 +54,7 @@ def test_a_late_heartbeat_is_visible_in_the_sparkline() -> None:
 async def test_the_reason_and_the_remedy_have_priority_over_the_address(width: int, address: bool) -> None:
     line = ConnectionStatus(ConnectionState.STOPPED, reason="password refused (401)")
     async with on_stage(size=(width, 24), client=FakeClient(line=line)) as stage:
-        await stage.shows("holdfast", "■ stopped: password refused (401) · fix it, then press F5")
+        await stage.shows("holdfast", "■ stopped: password refused (401) · fix it, then F5")
         header = stage.text.split("\n")[0]
         assert ("127.0.0.1:4096" in header) is address
 

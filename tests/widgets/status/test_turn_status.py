@@ -72,7 +72,7 @@ def test_a_followed_turn() -> None:
 
 def test_waiting_for_the_user() -> None:
     waiting = turn(TurnState.WAITING, padding_bytes=2, last_padding=NOW, waiting_since=NOW - 190)
-    assert words(waiting).endswith("· needs your answer 3 min")
+    assert words(waiting).endswith("· needs answer 3 min")
 
 
 def test_a_provider_retry_counts_down_by_the_servers_clock() -> None:
@@ -181,7 +181,7 @@ def test_no_status_check_is_shown_while_disconnected() -> None:
         ("retrying", "the server closed the connection", LIVE, "abort not confirmed: the server closed the"),
         ("delivered", "", LIVE, "aborting: waiting for the server to end it"),
         ("delivered", "", LOST, "the server has the abort · not connected, so its effect is unknown"),
-        ("stopped", "password refused", LOST, "abort not sent: password refused · fix it, then press F5"),
+        ("stopped", "password refused", LOST, "abort not sent: password refused · fix it, then F5"),
     ],
 )
 def test_an_abort_under_way(state: AbortState, reason: str, line: ConnectionStatus, shown: str) -> None:

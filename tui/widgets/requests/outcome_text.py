@@ -53,7 +53,7 @@ class Outcomes:
                 if request_id not in self._theirs:
                     return None
                 what = f"! the {_kind(change.request)} was withdrawn; whether your answer was accepted is not known"
-                return Content.styled(f"{what}{because} · fix it, then press {key('retry')} to check", WARNING)
+                return Content.styled(f"{what}{because} · fix it, then {key('retry')} to check", WARNING)
             case "acknowledged":
                 ours = self._ours.get(request_id, Content.assemble(GIVEN, "the server has your answer"))
                 return self._tell(request_id, ours)

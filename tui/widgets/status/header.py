@@ -61,7 +61,7 @@ def connection_text(line: ConnectionStatus, room: int = 1000, *, ever_up: bool =
             reason = told if ever_up else told.removeprefix("cannot connect: ")
             return _down(state, WARNING, reason, f" · {when} · {key('retry')} now", room)
         case ConnectionState.STOPPED:
-            return _down("■ stopped", ERROR, single_line(line.reason), f" · fix it, then press {key('retry')}", room)
+            return _down("■ stopped", ERROR, single_line(line.reason), f" · fix it, then {key('retry')}", room)
         case _:
             assert_never(line.state)
 

@@ -57,7 +57,7 @@ def turn_text(
     match turn.state:
         case TurnState.WAITING if not turn.unwatched:
             lasts = "" if turn.waiting_since is None else f" {span(now - turn.waiting_since)}"
-            return Content.assemble(elapsed, (held, MUTED), (f" · needs your answer{lasts}", ACCENT))
+            return Content.assemble(elapsed, (held, MUTED), (f" · needs answer{lasts}", ACCENT))
         case TurnState.RETRYING:
             return _retrying(turn, server_now)
         case TurnState.RUNNING | TurnState.WAITING:
@@ -75,7 +75,7 @@ def _aborting(abort: AbortProgress, line: ConnectionStatus) -> str:
         case "retrying":
             return f"abort not confirmed: {single_line(abort.reason)} · trying again"
         case "stopped":
-            return f"abort not sent: {single_line(abort.reason)} · fix it, then press {key('retry')}"
+            return f"abort not sent: {single_line(abort.reason)} · fix it, then {key('retry')}"
         case "delivered" if line.up:
             return "aborting: waiting for the server to end it"
         case "delivered":
