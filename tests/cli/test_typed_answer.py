@@ -47,7 +47,7 @@ def test_each_question_is_answered_in_turn() -> None:
         (ONE, "1,2", "this question takes one answer: Which database?"),
         (ONE, "SQLite, Postgres", "this question takes one answer: Which database?"),
         (ONE, "=", "an answer is empty"),
-        (CLOSED, "=perhaps", "this question takes no text of your own: Are you sure?"),
+        (CLOSED, "=perhaps", "this question accepts no custom text: Are you sure?"),
         (COUNT, "2", "2 names more than one option"),
     ],
 )

@@ -189,7 +189,7 @@ async def test_an_unreachable_server_is_reported_only_on_tab() -> None:
 async def test_an_unknown_command_is_sent_only_after_a_second_enter() -> None:
     async with on_stage() as stage:
         await stage.press(*"/reviw the store", "enter")
-        await stage.shows("There is no command /reviw here; /review is one. Enter again sends it as text.")
+        await stage.shows("Unknown command /reviw. Did you mean /review? Enter again sends it as text.")
         assert stage.main.prompt.text == "/reviw the store"
         assert stage.client.calls("send") == []
         await stage.press("enter")
