@@ -88,14 +88,14 @@ def test_a_repeated_line_is_counted(log: logging.Logger, path: Path, clock: Cloc
     assert len(lines(path)) == 2
     clock.now += COUNTED_FOR
     log.info("the stream ended")
-    assert lines(path)[2].endswith("the stream ended (came 999 more times before this)")
+    assert lines(path)[2].endswith("the stream ended (repeated 999 times before this)")
     log.info("the stream ended")
     for handler in log.handlers:
         if isinstance(handler, LogFile):
             handler.close()
     assert [line.partition(": ")[2] for line in lines(path)[3:]] == [
-        "reconnecting (came 999 more times before this)",
-        "the stream ended (came 1 more time before this)",
+        "reconnecting (repeated 999 times before this)",
+        "the stream ended (repeated 1 time before this)",
     ]
 
 
@@ -121,7 +121,7 @@ def test_the_number_of_counted_lines_is_bounded(log: logging.Logger, path: Path)
     log.info("first")
     for number in range(1_000):
         log.info("another %d", number)
-    assert sum("first (came 1 more time before this)" in line for line in lines(path)) == 1
+    assert sum("first (repeated 1 time before this)" in line for line in lines(path)) == 1
 
 
 def test_a_full_disk_prints_nothing_on_the_screen(

@@ -163,7 +163,7 @@ async def test_the_search_of_older_pages_can_be_stopped_and_resumed() -> None:
         await stage.shows("no matches yet", "messages, searching…", "Esc stops")
         await stage.press("escape")
         gate.set()
-        await stage.shows("the newest 52 messages alone")
+        await stage.shows("newest 52 messages only")
         assert len(stage.client.calls("load_older")) == 1
         await stage.press("ctrl+o")
         await stage.hides("no matches yet")
