@@ -80,7 +80,7 @@ async def test_a_failed_client_task_is_reported(harness: ClientHarness) -> None:
     ("error", "said", "hint"),
     [
         (NotConnected(), "not connected yet", "Wait for the connection, or retry it now."),
-        (NotFetched(), "the session's messages have not come yet", "Send it again in a moment."),
+        (NotFetched(), "the session is still loading", "Send it again in a moment."),
         (
             NotSaved(),
             "the prompt cannot be saved: another program has locked the journal",
@@ -89,7 +89,7 @@ async def test_a_failed_client_task_is_reported(harness: ClientHarness) -> None:
         (UnsupportedByServer(), "this server does not offer that", "Nothing was changed."),
         (
             SessionApiUnresponsive(),
-            "healthy, but it does not say what its sessions do",
+            "healthy, but it reports no session status",
             "It may be stuck: restart it.",
         ),
     ],

@@ -595,7 +595,7 @@ async def test_heartbeats_are_not_counted_as_events(harness: Harness) -> None:
             "the server answers, but its event stream delivers nothing (40 s)",
             "A proxy may buffer it: switch response buffering off for text/event-stream. Run holdfast doctor.",
         ),
-        (SystemSlept(), "this computer slept", "Nothing to do: the connection is reopened."),
+        (SystemSlept(), "this computer was suspended", "Nothing to do: the connection is reopened."),
         (Restarted(), "a new connection was requested", "Nothing to do: it is opened."),
         (
             BacklogOverflow(),

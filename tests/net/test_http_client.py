@@ -31,7 +31,7 @@ from tui.net.errors import (
     UnexpectedContentType,
     Unsendable,
 )
-from tui.net.http_client import GO_WITHOUT, SHORT, Http
+from tui.net.http_client import BYPASS_PROXY, SHORT, Http
 from tui.net.response import SMALL
 from tui.net.url import BadAddress, path_segment
 
@@ -489,7 +489,7 @@ class TestSetUp:
             Http("http://build.example")
         assert str(caught.value) == (
             "The proxy socks5://127.0.0.1:1 of the environment is a SOCKS proxy: "
-            "install socksio, or name the server in NO_PROXY to go without it."
+            "install socksio, or list the server in NO_PROXY to bypass it."
         )
 
     @pytest.mark.parametrize("proxy", ["quantum://proxy:1", "http://[::1", "http://proxy:port", "socks4://me:no@p"])
@@ -500,7 +500,7 @@ class TestSetUp:
             BadAddress, match=r"^The proxy .* of the environment cannot be used: correct it, or "
         ) as caught:
             Http("http://build.example")
-        assert str(caught.value).endswith(f" correct it, or {GO_WITHOUT}")
+        assert str(caught.value).endswith(f" correct it, or {BYPASS_PROXY}")
         assert "me:no" not in str(caught.value)
 
     async def test_an_unreachable_proxy_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:

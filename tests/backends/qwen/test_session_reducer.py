@@ -336,7 +336,7 @@ def test_a_running_tool_ends_with_its_turn() -> None:
     started = frame(2, call("x", "in_progress", title="wait"))
     [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), started, end])
     [tool] = tools([answer])
-    assert (tool.state, tool.error) == ("error", "the turn ended before this did")
+    assert (tool.state, tool.error) == ("error", "not finished: the turn ended first")
     assert answer.message.failure == Failure("gone")
 
 
@@ -346,9 +346,9 @@ def test_a_running_tool_ends_with_its_turn() -> None:
         ("turn_complete", {"stopReason": "max_tokens"}, "the model reached its limit of tokens"),
         ("turn_complete", {"stopReason": "max_turn_requests"}, "the turn reached its limit of model calls"),
         ("turn_complete", {"stopReason": "refusal"}, "the model refused to answer"),
-        ("turn_error", {"code": "session_killed"}, "the server ended the session in mid-answer"),
-        ("turn_error", {"code": "daemon_shutdown"}, "the server was stopped in mid-answer"),
-        ("turn_error", {"code": "channel_closed"}, "the server's agent stopped in mid-answer"),
+        ("turn_error", {"code": "session_killed"}, "the server ended the session during the answer"),
+        ("turn_error", {"code": "daemon_shutdown"}, "the server was stopped during the answer"),
+        ("turn_error", {"code": "channel_closed"}, "the server's agent stopped during the answer"),
     ],
 )
 def test_an_answer_that_ended_early_says_why(kind: str, data: dict[str, Any], said: str) -> None:
