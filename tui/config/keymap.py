@@ -237,7 +237,7 @@ TABLE: tuple[Key, ...] = (
     Key(Scope.TEXT_INPUT, "enter", "submit", "confirm", "confirm"),
     Key(Scope.TEXT_INPUT, "escape", "dismiss", "cancel", "cancel"),
 
-    Key(Scope.HELP, "escape,enter,q", "dismiss", "close", "close", shown="Esc"),
+    Key(Scope.HELP, "escape", "dismiss", "close", "close"),
     Key(Scope.HELP, "{help}", "dismiss", "close"),
 )  # fmt: skip
 

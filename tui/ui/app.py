@@ -21,7 +21,7 @@ from tui.config.display import DEFAULT_LOOK, DEFAULT_NOTIFY, DisplaySettings, No
 from tui.config.key_lookup import set_keymap
 from tui.config.keymap import Scope
 from tui.core.changes import Change, Notice
-from tui.core.sanitize import excerpt, sanitize, single_line
+from tui.core.sanitize import sanitize, single_line
 from tui.net.errors import NetError
 from tui.ui import footer_hints
 from tui.ui.alert_hook import AlertHook
@@ -47,6 +47,7 @@ from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
 from tui.widgets.prompt.text_limit import INPUT_AT_MOST, not_inserted
 from tui.widgets.requests.panel import RequestPanel
+from tui.widgets.status.notices import line_of
 from tui.widgets.text.copying import not_copied
 from tui.widgets.transcript.view import TranscriptView
 
@@ -279,10 +280,10 @@ class HoldfastApp(App[None]):
             self.screen.focus_next(self.screen.AUTO_FOCUS or "*")
 
     def _notice(self, notice: Notice) -> None:
-        if notice.sticky or self.screen is self.main:
-            self.main.notices.add(notice)
-        else:  # a dialog covers it
-            self.notify(excerpt(notice.text), severity=notice.severity, markup=False)
+        self.main.notices.add(notice)
+        if self.screen is not self.main:  # a dialog covers the notices
+            self.clear_notifications()
+            self.notify(line_of(notice).plain, severity=notice.severity, markup=False)
 
     # Sessions
 

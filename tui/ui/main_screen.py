@@ -197,6 +197,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     def on_screen_resume(self) -> None:
         self._covered = False
+        self.app.clear_notifications()  # `notices` shows them
         self.refresh_hints()
 
     def show_running(self, running: bool, *, takes_now: bool = True) -> None:

@@ -332,3 +332,14 @@ async def test_requests_older_than_this_client_have_an_age_and_a_position() -> N
         await stage.press("f3")
         await stage.shows("The late one?", "The early one?", "10 min", "1 min")
         assert stage.text.index("The early one?") < stage.text.index("The late one?")
+
+
+@pytest.mark.parametrize("size", [(40, 12), (60, 14)])
+async def test_a_small_screen_shows_the_question_and_how_to_answer_and_leave(size: tuple[int, int]) -> None:
+    async with on_stage(size=size) as stage:
+        others_ask(stage)
+        stage.client.feed(e.RequestOpened(PERMISSION))
+        await open_inbox(stage)
+        await stage.shows("Inbox · 2 waiting", "Which grammar?", "1 ( ) 80", "Enter answer", "Esc back")
+        await stage.press("enter", "2")
+        await stage.shows("Esc back")

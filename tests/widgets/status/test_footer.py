@@ -3,7 +3,7 @@ from textual.content import Content
 
 from tui.config.key_lookup import Hint
 from tui.widgets.base.static_text import spread
-from tui.widgets.status.footer import footer_line
+from tui.widgets.status.footer import dialog_line, everywhere, footer_line
 
 KEYS = (Hint("Enter", "next"), Hint("↑ ↓", "move"), Hint("Esc", "collapse"), Hint("x", "reject"))
 
@@ -28,6 +28,27 @@ def test_open_requests_are_counted_at_any_width(width: int) -> None:
     words = footer_line(KEYS, width, waiting=2).plain
     assert "F3 inbox (2)" in words
     assert len(words) <= width
+
+
+@pytest.mark.parametrize("width", range(1, 60))
+@pytest.mark.parametrize("waiting", [0, 1, 12])
+def test_hints_are_shown_whole_or_not_at_all(width: int, waiting: int) -> None:
+    words = footer_line(KEYS, width, waiting).plain
+    assert len(words) <= width or words.strip() in ("F1 help", f"F3 inbox ({waiting})")
+    shown = [hint.strip() for hint in words.split("  ") if hint.strip()]
+    known = [f"{hint.label} {hint.what}" for hint in (*KEYS, *everywhere(waiting))]
+    assert [hint for hint in shown if hint not in known] == []
+    if waiting and width > len(f" F3 inbox ({waiting})"):
+        assert f"F3 inbox ({waiting})" in shown
+
+
+@pytest.mark.parametrize("width", range(1, 60))
+def test_a_dialog_keeps_the_key_that_closes_it(width: int) -> None:
+    keys = (Hint("Enter", "open", ("enter",)), Hint("^N", "new", ("ctrl+n",)), Hint("Esc", "close", ("escape",)))
+    shown = dialog_line(keys, width).plain.split("  ")
+    assert shown[-1] == "Esc close"
+    assert shown[:-1] == ["Enter open", "^N new"][: len(shown) - 1]
+    assert len(dialog_line(keys, width).plain) <= max(width, len("Esc close"))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tui.config.keymap import Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import hint_line
+from tui.widgets.status.footer import DialogKeys
 
 TYPING = 0.5
 """Seconds after a letter opened the dialog in which the next letter shows that it began a word."""
@@ -47,13 +47,14 @@ class Confirm(Dialog[bool]):
             yield StaticText(Content.styled(self._title, BOLD), classes="title")
             yield StaticText(self._text)
             yes, no = hints(Scope.CONFIRM, "answer(True)", "answer(False)")
-            keys = hint_line((yes._replace(what=self._yes), no._replace(what=self._no)))
-            yield StaticText(keys, classes="keys")
+            yield DialogKeys((yes._replace(what=self._yes), no._replace(what=self._no)))
 
     def on_paste(self, event: events.Paste) -> None:
         """Cancel and pass the paste to the screen below."""
-        super().on_paste(event)
+        event.stop()
         event.prevent_default()  # Textual would call the base class's handler too
+        below = self.app.screen_stack[-2] if self.is_current else self.app.screen
+        (below.focused or below)._forward_event(events.Paste(event.text))
         self.dismiss(False)
 
     def on_mount(self) -> None:

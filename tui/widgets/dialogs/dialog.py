@@ -7,6 +7,7 @@ from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
 from tui.widgets.base.guarded import Guarded
+from tui.widgets.status.footer import DialogKeys
 
 T = TypeVar("T")
 
@@ -14,6 +15,9 @@ ROOMY = 110
 """Minimum screen columns at which a dialog leaves a margin; on a narrower one it takes the full width."""
 VAST = 160
 """Minimum screen columns at which a list dialog is wider."""
+LOW = 20
+"""Minimum screen rows at which a dialog has blank lines and a margin. The screen's last row is left for notices."""
+UNUSED = "Text has no effect here."
 
 
 class Dialog(ModalScreen[T], Guarded):
@@ -22,6 +26,7 @@ class Dialog(ModalScreen[T], Guarded):
     PART: ClassVar[str]
     """Its name among `PARTS`: the help shows this name and its keys."""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy"), (VAST, "-vast")]  # noqa: RUF012 (Textual's own is not a ClassVar)
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]  # noqa: RUF012 (Textual's own is not a ClassVar)
     DEFAULT_CSS: ClassVar[str] = """
     Dialog {
         align: center middle;
@@ -86,17 +91,38 @@ class Dialog(ModalScreen[T], Guarded):
         width: 140;
     }
 
+    Dialog.-low > .dialog, Dialog.-low > .dialog.wide {
+        max-height: 100%;
+        margin-bottom: 1;
+        padding: 0 2;
+
+        .title { height: 1; margin-bottom: 0; text-wrap: nowrap; text-overflow: ellipsis; }
+        Input { margin-bottom: 0; }
+        .keys { margin-top: 0; }
+    }
+
+    Dialog.-low > .dialog.wide { height: 100%; }
+
     Dialog.-narrow > .dialog, Dialog.-narrow > .dialog.wide {
         width: 100%;
         max-width: 100%;
     }
     """
 
+    def on_key(self, event: events.Key) -> None:
+        """Text that neither a field nor a binding takes has no effect: the screen below is covered."""
+        if event.is_printable and event.key not in self.active_bindings:
+            event.stop()
+            self.say_unused()
+
     def on_paste(self, event: events.Paste) -> None:
-        """Forward a paste to the screen below: no field of the dialog has the focus."""
+        """As `on_key`: no field of the dialog has the focus."""
         event.stop()
-        below = self.app.screen_stack[-2] if self.is_current else self.app.screen
-        (below.focused or below)._forward_event(events.Paste(event.text))
+        self.say_unused()
+
+    def say_unused(self) -> None:
+        """Say in the last line that typed text has no effect, and how to close the dialog."""
+        self.query_one(DialogKeys).say(UNUSED)
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Dismiss once only: further queued keys must not dismiss the screen below."""

@@ -11,7 +11,7 @@ from textual.widgets import Input, OptionList
 from tui.config.key_lookup import Keys
 from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import hint_line
+from tui.widgets.status.footer import DialogKeys
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class FilterDialog(Dialog[T]):
         self._options = OptionList(markup=False, compact=True)
         self._more = StaticText()
         self._more.display = False
-        self._keys = StaticText(hint_line(keys), classes="keys")
+        self._keys = DialogKeys(keys)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):

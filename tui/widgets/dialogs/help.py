@@ -7,11 +7,12 @@ from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
-from tui.config.key_lookup import Keys, help_lines
+from tui.config.key_lookup import Keys, help_lines, hints
 from tui.config.keymap import EVERYWHERE, PARTS, Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, HEADING, MUTED, SOFT, StaticText
-from tui.widgets.dialogs.dialog import Dialog
+from tui.widgets.dialogs.dialog import LOW, Dialog
+from tui.widgets.status.footer import DialogKeys
 
 TALL = 36
 """Minimum screen rows for the spacious layout."""
@@ -20,14 +21,14 @@ COLUMN = 12
 
 
 class Help(Dialog[None]):
-    """Lists the keys; Esc, Enter, q and the help key close it."""
+    """Lists the keys; Esc and the help key close it. Other keys only scroll: typed text must not close it halfway."""
 
     DEFAULT_CSS: ClassVar[str] = """
     Help > .dialog > .keys { dock: bottom; margin: 0; padding-top: 1; }
     Help.-short > .dialog { padding: 0 2; }
     Help.-short > .dialog .title { margin-bottom: 0; }
     """
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012 (Textual's own is not a ClassVar)
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-short"), (TALL, "-tall")]  # noqa: RUF012 (Textual's own is not a ClassVar)
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.HELP)
 
@@ -47,7 +48,7 @@ class Help(Dialog[None]):
                 yield StaticText(_list(help_lines(*PARTS[self._part])))
                 yield StaticText(Content.styled("\nEverywhere", BOLD), classes="title")
                 yield StaticText(_list(help_lines(*EVERYWHERE)))
-            yield StaticText(Content.assemble(("Esc", BOLD), (" close", MUTED)), classes="keys")
+            yield DialogKeys(hints(Scope.HELP, "dismiss"))
 
 
 def _list(keys: Keys) -> Content:

@@ -27,7 +27,7 @@ from tui.widgets.base.static_text import ACCENT, AS_LAST_KNOWN, BOLD, MUTED, Sta
 from tui.widgets.dialogs.dialog import Dialog
 from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.requests.request_ui_state import RequestUiState
-from tui.widgets.status.footer import fitting
+from tui.widgets.status.footer import DialogKeys
 
 NOBODY = "Nothing needs your answer."
 AGENT = 40
@@ -52,6 +52,10 @@ class Inbox(Dialog[str | None]):
         .head { height: 1; text-wrap: nowrap; }
         .fare { height: auto; }
     }
+    Inbox.-low > .dialog.wide {
+        OptionList { max-height: 2; margin-bottom: 0; }
+        InboxPanel { height: 1fr; border-top: none; }
+    }
     """
     PART = "the inbox"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.INBOX)
@@ -72,7 +76,7 @@ class Inbox(Dialog[str | None]):
         self._title = StaticText(classes="title")
         self._options = OptionList(markup=False, compact=True)
         self._panel = InboxPanel(now, self._options.focus, book)
-        self._keys = StaticText(classes="keys")
+        self._keys = DialogKeys()
         self._panel.kept = kept
         self._panel.reject_with_reason = reject_with_reason
 
@@ -98,7 +102,7 @@ class Inbox(Dialog[str | None]):
 
     @on(RequestPanel.KeysChanged)
     def _draw_keys(self) -> None:
-        self._keys.show(fitting(self._keys_of_now, self._keys.size.width + 2))
+        self._keys.show_keys(self._keys_of_now)
 
     @property
     def _keys_of_now(self) -> Keys:
@@ -158,7 +162,7 @@ class Inbox(Dialog[str | None]):
         age = span(self._now() - self._since(request))
         agent = self._agent(request)
         left = Content.assemble(("? ", ACCENT), _about(request))
-        width = max(30, self._options.size.width - 2)
+        width = max(12, self._options.size.width - 2)
         names = _tail(self._names(request.session_id), width // 2 - len(agent))
         where = Content.assemble(names, (f" · {agent}" if agent else "", MUTED))
         return spread(left, Content.assemble(where, (f"{age:>8} ", MUTED)), width)
@@ -200,11 +204,10 @@ class Inbox(Dialog[str | None]):
 
     @on(RequestPanel.KeyForwarded)
     def _passed_on(self, event: RequestPanel.KeyForwarded) -> None:
-        """Forward a paste to the screen below. A letter has no use here: what is typed behind it answers nothing."""
+        """Text has no use here: what is typed behind a letter answers nothing."""
         event.stop()
-        if isinstance(event.event, events.Paste):
-            self.on_paste(event.event)
-        else:
+        self.say_unused()
+        if isinstance(event.event, events.Key):
             self._panel.ignore_earlier_keys()
 
 

@@ -35,7 +35,7 @@ class PromptHistory(FilterDialog[str | None]):
         found = [text for text in self._history if all(word in text.casefold() for word in wanted)]
         self._listed = found[:LISTED_AT_MOST]
         options = self._options
-        width = max(20, options.size.width - 2)
+        width = max(12, options.size.width - 2)
         options.clear_options()
         options.add_options([Option(_row(text, width)) for text in self._listed])
         options.highlighted = 0 if self._listed else None

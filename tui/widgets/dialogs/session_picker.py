@@ -240,7 +240,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
     def _row(self, session: Session) -> Content:
         standing = self._standing_of(session.id)
         glyph, colour = STANDINGS[standing]
-        width = max(20, self._options.size.width - 2)
+        width = max(12, self._options.size.width - 2)
         waited = self._waited(session.id) if standing is SessionState.WAITING else None
         age = span(self._server_now() - session.updated) if session.updated else ""
         age = age if waited is None else span(waited)

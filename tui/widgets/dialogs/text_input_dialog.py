@@ -14,7 +14,7 @@ from tui.config.keymap import Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog
-from tui.widgets.status.footer import hint_line
+from tui.widgets.status.footer import DialogKeys
 
 
 class TextInputDialog(Dialog[str | None]):
@@ -32,8 +32,7 @@ class TextInputDialog(Dialog[str | None]):
             yield StaticText(Content.styled(self._title, BOLD), classes="title")
             yield Input(self._words, compact=True)
             confirm, cancel = hints(Scope.TEXT_INPUT, "submit", "dismiss")
-            keys = hint_line((confirm._replace(what=self._verb), cancel))
-            yield StaticText(keys, classes="keys")
+            yield DialogKeys((confirm._replace(what=self._verb), cancel))
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()

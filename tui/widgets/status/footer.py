@@ -5,7 +5,7 @@ from textual.style import Style
 
 from tui.config.key_lookup import Hint, Keys, hints
 from tui.config.keymap import Scope
-from tui.widgets.base.static_text import BOLD, MUTED, StaticText
+from tui.widgets.base.static_text import BOLD, MUTED, WARNING, StaticText
 
 
 def everywhere(waiting: int) -> Keys:
@@ -20,14 +20,27 @@ def hint_line(keys: Keys) -> Content:
 
 
 def footer_line(keys: Keys, width: int, waiting: int = 0) -> Content:
-    """Return as many of `keys` as fit beside the global keys, of which the last is always shown."""
+    """Return as many of `keys` as fit beside the global keys. Only whole hints are shown.
+
+    The help is always shown; on a screen too narrow for both, the inbox instead, if something waits there.
+    """
     needed = sum(len(hint.label) + len(hint.what) + 3 for hint in keys)
     common = everywhere(waiting)
     kept = 2 if waiting else 1
     while len(common) > kept and needed + hint_line(common).cell_length >= width:
         common = common[1:]
+    if hint_line(common).cell_length >= width:
+        common = common[:1] if hint_line(common[:1]).cell_length < width else common[1:]
     last = hint_line(common)
     return Content.assemble(" ", fitting(keys, width - last.cell_length - 1), last)
+
+
+def dialog_line(keys: Keys, width: int) -> Content:
+    """Return as many of `keys` as fit into `width` cells, and always the one that closes the dialog, Esc."""
+    shown = list(keys)
+    while len(shown) > 1 and hint_line(tuple(shown)).cell_length > width:
+        shown.remove(next(hint for hint in reversed(shown) if hint.pressed != ("escape",)))
+    return hint_line(tuple(shown))
 
 
 def fitting(keys: Keys, width: int) -> Content:
@@ -45,6 +58,36 @@ def _hint(hint: Hint) -> Content:
     if not hint.pressed:
         return words
     return words.stylize(Style.from_meta({"@click": f"app.press({', '.join(map(repr, hint.pressed))})"}))
+
+
+class DialogKeys(StaticText):
+    """The last line of a dialog: its keys, and after text was typed, that the dialog takes none."""
+
+    DEFAULT_CSS = "DialogKeys { height: auto; }"
+
+    def __init__(self, keys: Keys = ()) -> None:
+        super().__init__(hint_line(keys), classes="keys")
+        self._listed = keys
+        self._said = ""
+
+    def show_keys(self, keys: Keys) -> None:
+        self._listed = keys
+        self._fit()
+
+    def say(self, words: str) -> None:
+        """Show `words` before the keys."""
+        self._said = words
+        self._fit()
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        width = self.size.width or 80
+        said = Content.styled(f"{self._said}  ", WARNING) if self._said else Content("")
+        escape = tuple(hint for hint in self._listed if hint.pressed == ("escape",))
+        keys = dialog_line(escape if self._said else self._listed, width - said.cell_length)
+        self.show(Content.assemble(said, keys))
 
 
 class HintBar(StaticText):

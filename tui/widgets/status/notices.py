@@ -35,10 +35,17 @@ class Notices(StaticText):
         """Show a notice: temporarily, or permanently if sticky. A notice already shown is not repeated."""
         self._notices = [one for one in self._notices if one != notice] + [notice]
         if not notice.sticky:
-            self.set_timer(LASTS[notice.severity], lambda: self.drop(notice))
+            self.set_timer(LASTS[notice.severity], lambda: self._time_over(notice))
             for old in [one for one in self._notices if not one.sticky][:-KEPT]:
                 self._notices.remove(old)
         self._draw()
+
+    def _time_over(self, notice: Notice) -> None:
+        """Remove a notice, but one that a dialog covers only after the dialog was closed."""
+        if self.screen.is_current:
+            self.drop(notice)
+        elif notice in self._notices:
+            self.set_timer(LASTS[notice.severity], lambda: self._time_over(notice))
 
     def on_resize(self) -> None:
         self._draw()
@@ -58,12 +65,13 @@ class Notices(StaticText):
         pass_by = [notice for notice in self._notices if not notice.sticky]
         shown = [*stay, *pass_by[-SHOWN_AT_ONCE:]]
         self.display = bool(shown)
-        lines = [_line(notice) for notice in shown]
+        lines = [line_of(notice) for notice in shown]
         if self.app.size.height < SMALL:
             lines = [line.truncate(max(1, self.app.size.width - 2), ellipsis=True) for line in lines[-1:]]
         self.show(Content("\n").join(lines))
 
 
-def _line(notice: Notice) -> Content:
+def line_of(notice: Notice) -> Content:
+    """Return a notice as one line."""
     first, *rest = (line for line in excerpt(notice.text).split("\n") if line)
     return Content.assemble((first, COLOURS[notice.severity]), (" · ".join(["", *rest]), MUTED))
