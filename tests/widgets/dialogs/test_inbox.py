@@ -340,6 +340,6 @@ async def test_a_small_screen_shows_the_question_and_how_to_answer_and_leave(siz
         others_ask(stage)
         stage.client.feed(e.RequestOpened(PERMISSION))
         await open_inbox(stage)
-        await stage.shows("Inbox · 2 waiting", "Which grammar?", "1 ( ) 80", "Enter answer", "Esc back")
+        await stage.shows("Inbox · 2 waiting", "Which grammar?", "1 ( ) 4096", "Enter answer", "Esc back")
         await stage.press("enter", "2")
         await stage.shows("Esc back")
