@@ -106,6 +106,19 @@ def test_ids_of_sessions_and_requests_complete(shell: Shell) -> None:
     assert not (shell.home / "made").exists()
 
 
+@pytest.mark.parametrize("name", ["zsh", "fish"])
+def test_ids_complete_in_other_shells(shell: Shell, name: str) -> None:
+    """What the function of the shell's script reads: kind, value and help in columns."""
+    request = shell.raised("ASK")
+    done = shell.run(
+        "completion", name, "--line", "holdfast answer ", env={"HOLDFAST_URL": shell.stub.address}, stdin=None
+    )
+    assert (done.code, done.err) == (0, "")
+    kind, value, text = done.out.rstrip("\n").split("\t")
+    assert (kind, value) == ("value", request)
+    assert text
+
+
 @pytest.mark.parametrize(
     "line",
     [

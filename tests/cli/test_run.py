@@ -165,6 +165,32 @@ def test_first_ctrl_c_aborts_the_turn(shell: Shell) -> None:
     assert shell.stub.http.get("/session/status").json() == {}
 
 
+def test_turn_that_another_client_aborts_ends_with_5(shell: Shell) -> None:
+    process = shell.begin("run", "LONG", shell.stub.address, "--json")
+    until_line(process, "turn running")
+    [session] = shell.stub.http.get("/session/status").json()
+    shell.stub.http.post(f"/session/{session}/abort").raise_for_status()
+    done = ended(process)
+    assert (done.code, json.loads(done.out)["outcome"]) == (5, "aborted")
+
+
+@pytest.mark.parametrize("profile", ["qwen"])
+def test_turn_that_the_server_breaks_off_ends_with_6(shell: Shell) -> None:
+    process = shell.begin("run", "LONG", shell.stub.address, "--json")
+    until_line(process, "turn running")
+    shell.stub.arm("agent-crash")
+    done = ended(process)
+    assert (done.code, json.loads(done.out)["outcome"]) == (6, "interrupted")
+
+
+@pytest.mark.parametrize("profile", ["qwen"])
+def test_prompt_that_may_have_arrived_ends_with_12(shell: Shell) -> None:
+    shell.stub.arm("502", target="prompt", times="always")
+    done = shell.run("run", "PLAIN", shell.stub.address, "--json")
+    assert (done.code, json.loads(done.out)["outcome"]) == (12, "unknown")
+    assert "not sent" not in done.err
+
+
 def test_second_ctrl_c_leaves_at_once(shell: Shell) -> None:
     number = shell.stub.arm("hang", target="/abort")
     process = shell.begin("run", "LONG", shell.stub.address)

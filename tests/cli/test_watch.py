@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,24 @@ def test_lines_name_the_server_among_several_and_failures_of_the_program(shell: 
         until_line(watching, "--exec: sh exited with 3: no")
         watching.send_signal(signal.SIGINT)
         assert ended(watching).code == 130
+
+
+@pytest.mark.parametrize("profile", ["opencode", "mimo", "qwen"])
+def test_request_of_a_subagent_is_told_once_and_its_end_is_that_of_the_turn(shell: Shell) -> None:
+    watching = shell.begin("watch", shell.stub.address, "--json")
+    shell.prompt("CHILD")
+    opened = json.loads(line_of(watching, '"request"'))["event"]["request"]
+    taken = shell.run("answer", opened["id"], "1", "--url", shell.stub.address)
+    assert taken.code == 0
+    assert watching.stdout is not None
+    events: list[dict[str, Any]] = []
+    while not events or events[-1]["type"] != "end":
+        events.append(json.loads(watching.stdout.readline())["event"])
+    assert [one["type"] for one in events] == ["reply", "end"]
+    assert events[0]["record"]["request"]["id"] == opened["id"]
+    assert events[1]["result"]["outcome"] == "finished"
+    watching.send_signal(signal.SIGTERM)
+    assert ended(watching).out == ""
 
 
 def test_lost_connection_is_told_and_its_return(shell: Shell) -> None:

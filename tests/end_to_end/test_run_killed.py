@@ -44,6 +44,21 @@ def test_prompt_is_sent_once(stub: StartStub, tmp_path: Path, profile: str, seed
     assert prompts(server, profile) == 1
 
 
+@pytest.mark.parametrize("profile", ["opencode", "qwen"])
+def test_two_commands_with_one_key_at_once_send_one_prompt(stub: StartStub, tmp_path: Path, profile: str) -> None:
+    server = stub(profile=profile)
+    command = [sys.executable, "-m", "tui", "run", "TOOLS", server.address, "--key", "job"]
+    env = clean_environment(tmp_path / "run") | {"PYTHONPATH": str(ROOT)}
+    both = [
+        subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for process in both:
+        out, err = process.communicate(timeout=PATIENCE * 3)
+        assert (process.returncode, out) == (0, ANSWER), err.decode()
+    assert prompts(server, profile) == 1
+
+
 def prompts(server: Stub, profile: str) -> int:
     """The number of prompts in all sessions of the server."""
     if profile == "qwen":
