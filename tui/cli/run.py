@@ -28,7 +28,7 @@ KEY_AT_MOST = 200
 @click.option("--title", default="", help="The title of the new session.")
 @click.option("--agent", help="Agent name.")
 @click.option("--model", help="Model id, such as provider/model.")
-@click.option("--file", "files", multiple=True, metavar="PATH", help="Attach a file of the project; repeatable.")
+@click.option("--file", "files", multiple=True, metavar="PATH", help="Mention a file on the server; repeatable.")
 @click.option("--key", default="", metavar="NAME", help="Idempotency key: send the prompt at most once for NAME.")
 @click.option("--detach", is_flag=True, help="Return once the server has the prompt, and print the ids.")
 @turn_options
