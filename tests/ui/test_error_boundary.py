@@ -141,7 +141,7 @@ async def test_a_line_that_fails_every_second_is_replaced(
     async with on_stage(fails=True) as stage:
         inject(widget, method, ALWAYS)
         tell_all(stage)
-        stage.app.call_later(stage.app._notice, Notice("words"))
+        stage.app.call_later(stage.app.show_notice, Notice("words"))
         stage.app.set_interval(0.1, stage.app._tick)
         await wait_until(lambda: stage.main.query(".replaced"))
         await stage.shows("✗ This cannot be shown: ZeroDivisionError at ", "Move the session store")

@@ -107,7 +107,7 @@ async def test_transcript_is_redrawn_at_a_limited_rate(
             assert "page 21" in stage.text
 
 
-@pytest.mark.parametrize("part", ["_show_plan", "_show_all_pending", "_show_turn_line"])
+@pytest.mark.parametrize("part", ["_show_plan", "_show_all_pending", "show_turn_line"])
 async def test_part_of_the_screen_is_drawn_once_in_a_slice(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = slices = 0
     shown, show_changes = getattr(Presenter, part), Presenter._show_changes

@@ -16,8 +16,8 @@ from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Failure
 from tui.core.sanitize import excerpt
 from tui.core.session_state import SessionState, SessionStates
-from tui.core.turn import Turn
 from tui.net.pacing import Slice
+from tui.ui.abort_key import AbortKey
 from tui.ui.backlog import Backlog, is_outcome
 from tui.ui.heading import heading_of, server_name
 from tui.ui.main_screen import MainScreen
@@ -52,6 +52,7 @@ class Presenter:
         client: "Client",
         main: MainScreen,
         writing: PromptController,
+        abort_key: AbortKey,
         *,
         soon: Callable[[Callable[[], None]], object],
         later: Callable[[float, Callable[[], None]], object],
@@ -69,7 +70,7 @@ class Presenter:
         self._changes = Backlog()
         self._up = self._ever_up = False
         self._end_notes = TurnEndNotes(client, main.transcript)
-        self._turn_line = TurnLine(client, main)
+        self._turn_line = TurnLine(client, main, abort_key)
         self.requests = RequestDisplay(client, main, notify)
         self.stopped = False
         self._standings = SessionStates(client.store, client.turn, client.turns.patience)
@@ -122,7 +123,7 @@ class Presenter:
         if not line.up:
             self._show_welcome(line)
         if self._main.turn_runs:
-            self._show_turn_line(line)
+            self.show_turn_line(line)
         self._end_notes.tick(line.up)
         self._writing.tick()
         self._main.tick()
@@ -164,11 +165,6 @@ class Presenter:
                 draw()
         self._main.refresh(layout=True)
 
-    def arm_abort(self, turn: Turn | None, until: float) -> None:
-        """Until this time of the client's clock, while the turn runs, show that one more Esc aborts it."""
-        self._turn_line.arm_abort(turn, until)
-        self._show_turn_line()
-
     @property
     def server(self) -> str:
         """Display name of the server's family, and its version; "" before the first connection."""
@@ -194,7 +190,7 @@ class Presenter:
             self._ever_up = True
             self._line_up()
         self._show_welcome(line)
-        self._show_turn_line(line)
+        self.show_turn_line(line)
         self._writing.show_queue()
 
     def _show_welcome(self, line: ConnectionStatus) -> None:
@@ -235,7 +231,7 @@ class Presenter:
         self._main.transcript.show_alive()
         self._end_notes.update_recorded()
         self._show_undone()
-        self._show_turn_line()
+        self.show_turn_line()
 
     def _show(self, change: c.Change) -> None:
         match change:
@@ -246,7 +242,7 @@ class Presenter:
                 self._end_notes.remove_resumed(session_id)
                 self._writing.known(session_id)
                 if session_id == self.session_id:
-                    self._draw_once(self._show_all_pending, self._show_turn_line)
+                    self._draw_once(self._show_all_pending, self.show_turn_line)
             case c.TurnEnded(session_id, prompt_id):
                 self._writing.known(session_id)
                 if session_id == self.session_id:
@@ -305,17 +301,17 @@ class Presenter:
                 transcript.drop_part(message_id, part_id)
             case c.MessageChanged(_, message_id):
                 transcript.show_message(message_id)
-                self._draw_once(self._end_notes.update_recorded, self.show_heading, self._show_turn_line)
+                self._draw_once(self._end_notes.update_recorded, self.show_heading, self.show_turn_line)
             case c.MessageRemoved(_, message_id):
                 transcript.drop_message(message_id)
-                self._draw_once(transcript.show_top, self._show_turn_line)
+                self._draw_once(transcript.show_top, self.show_turn_line)
             case c.TranscriptReset():
                 self._redraw_transcript()
             case c.OlderLoaded():
                 self._end_notes.recall(change.session_id)
                 self._show_loading()
                 transcript.older_loaded()
-                self._draw_once(self._show_turn_line)
+                self._draw_once(self.show_turn_line)
             case c.LoadingChanged():
                 self._draw_once(self._show_loading)
             case c.FailureSeen(session_id, failure):
@@ -331,7 +327,8 @@ class Presenter:
         loading = self._client.loadings.of(self.session_id or "")
         self._main.transcript.show_loading(loading.doing, loading.received, loading.failed, loading.failed_older)
 
-    def _show_turn_line(self, line: ConnectionStatus | None = None) -> None:
+    def show_turn_line(self, line: ConnectionStatus | None = None) -> None:
+        """Draw the turn of the session on the screen."""
         line = line or self._client.line()
         self._turn_line.show(self.session_id or "", line, takes_now=self._writing.takes_now)
 
@@ -349,7 +346,7 @@ class Presenter:
             self._end_notes.recall(self.session_id or "")
             self._show_all_pending()
             self.show_heading()
-            self._show_turn_line()
+            self.show_turn_line()
 
     def _show_all_pending(self) -> None:
         show_pending(self._client, self._main.transcript, self.session_id or "")

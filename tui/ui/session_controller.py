@@ -4,6 +4,7 @@ It stores no server state: the store has the sessions, the presenter the session
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tui.widgets.dialogs.session_picker import New, Open, SessionPicker
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 TYPING = 0.25
 """Seconds without a key before the typed search is sent to the server."""
@@ -77,16 +80,16 @@ class SessionController:
             self._presenter.standing_of,
             self._client.server_now,
             self._presenter.session_id,
+            self,
             edits=traits is not None and traits.edits_sessions,
             line_up=lambda: self._client.line().up,
             kept=self._gone_with_words,
             waited=self._presenter.requests.waited_in,
         )
-        picker.more = lambda search, cursor: self._work(self._list(picker, search, cursor), "list")
         self._picker = picker
         self._presenter.refresh_dialog = picker.draw
         self._app.push_screen(picker, self._chosen)
-        self._work(self._list(picker), "list")
+        self.fetch("", None)
 
     def inbox(self) -> None:
         """Show the inbox: the open requests of all sessions."""
@@ -182,8 +185,12 @@ class SessionController:
                 self._picker.dismiss(None)
             await self.open(copy.id)
 
-    async def _list(self, picker: "SessionPicker", search: str = "", cursor: str | None = None) -> None:
-        """Fetch sessions for the list; a later call cancels this one."""
+    def fetch(self, search: str, cursor: str | None) -> None:
+        """Fetch a page for the session list; a later call cancels this one."""
+        if self._picker is not None:
+            self._work(self._list(self._picker, search, cursor), "list")
+
+    async def _list(self, picker: "SessionPicker", search: str, cursor: str | None) -> None:
         if not self._client.line().up:
             picker.show_searching(False)
             return  # list and header show that it is not connected
@@ -196,6 +203,18 @@ class SessionController:
             picker.show_failure(error.message, cursor)
         else:
             picker.show_page(search, page.cursor, page.unreadable, first=cursor is None)
+
+    def load_older(self) -> None:
+        """Load older messages of the session on the screen."""
+        session_id = self._presenter.session_id
+        if session_id is not None:
+            self._app.run_worker(self._load_older(session_id), group="older")
+
+    async def _load_older(self, session_id: str) -> None:
+        try:
+            await self._client.load_older(session_id)
+        except NetError as error:
+            log.info("older messages: %s", error.message)  # also shown in the transcript
 
     def _chosen(self, choice: "Open | New | None") -> None:
         from tui.widgets.dialogs.session_picker import New, Open

@@ -16,6 +16,11 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any, NoReturn
 
+ENDING = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGABRT),
+    *(signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
+)
+"""Signals that end a program and by default leave the terminal in raw mode with mouse reports on."""
 ENDED_WITHIN = 5.0
 """Seconds from the signal to the end of the process. A normal exit takes at most half of that."""
 KEYS_FROM, DRAWN_ON = 0, 2

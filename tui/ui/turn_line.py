@@ -7,7 +7,7 @@ from textual.content import Content
 from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Idle, Session
 from tui.core.sanitize import single_line
-from tui.core.turn import Turn
+from tui.ui.abort_key import AbortKey
 from tui.ui.main_screen import MainScreen
 from tui.widgets.base.static_text import ALARM
 from tui.widgets.status.turn_status import missing_session_text, undone_text
@@ -22,17 +22,12 @@ SESSION_ID = 40
 
 
 class TurnLine:
-    """Draws from the client's state; only `arm_abort` is stored."""
+    """Draws from the client's state."""
 
-    def __init__(self, client: "Client", main: MainScreen) -> None:
+    def __init__(self, client: "Client", main: MainScreen, abort_key: AbortKey) -> None:
         self._client = client
         self._main = main
-        self._to_abort: Turn | None = None
-        self._abort_until = float("-inf")
-
-    def arm_abort(self, turn: Turn | None, until: float) -> None:
-        """Until this time of the client's clock, while the turn runs, show that one more Esc aborts it."""
-        self._to_abort, self._abort_until = turn, until
+        self._abort_key = abort_key
 
     def show(self, session_id: str, line: ConnectionStatus, *, takes_now: bool) -> None:
         """Draw the session's turn, or why none can run. `takes_now`: a prompt is accepted now."""
@@ -41,8 +36,7 @@ class TurnLine:
         self._main.show_running(runs, takes_now=takes_now)
         busy = not isinstance(store.status(session_id), Idle)
         self._main.plan.show_turn(turn if runs else OTHERS if busy else None)
-        now = self._client.now()
-        if runs and turn is self._to_abort and now < self._abort_until:
+        if runs and self._abort_key.awaits(turn):
             self._main.turn_line.show_text(Content.styled("Esc once more aborts the turn", ALARM))
             return
         transcript = store.transcript(session_id)
@@ -58,7 +52,7 @@ class TurnLine:
             return
         trouble = None if turn is None else self._client.turns.diagnose(turn)
         abort = self._client.aborts.progress(session_id)
-        self._main.turn_line.show_turn(turn, trouble, line, now, self._client.server_now(), abort)
+        self._main.turn_line.show_turn(turn, trouble, line, self._client.now(), self._client.server_now(), abort)
 
     def _never_seen(self, session_id: str) -> bool:
         """Whether a session that the server does not have was never listed by it."""

@@ -53,8 +53,17 @@ class Counting:
         return SessionState.IDLE
 
 
+class NoSessions:
+    """A server that lists no sessions and edits none."""
+
+    def fetch(self, search: str, cursor: str | None) -> None: ...
+    def rename(self, session: Session) -> None: ...
+    def fork(self, session: Session) -> None: ...
+    def delete(self, session: Session) -> None: ...
+
+
 def picker(store: Store, standing_of: Callable[[str], SessionState]) -> SessionPicker:
-    return SessionPicker(store, standing_of, lambda: 0.0, None, edits=False)
+    return SessionPicker(store, standing_of, lambda: 0.0, None, NoSessions(), edits=False)
 
 
 async def test_the_session_list_reads_only_the_listed_sessions() -> None:

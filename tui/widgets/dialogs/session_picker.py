@@ -1,17 +1,16 @@
 """Session list dialog: filter by typing; open, create, rename, copy or delete a session.
 
-It does not know the client: its result, or a message while it stays open, requests the action.
+It does not know the client: its result requests an action, or `SessionPort` takes it while the dialog stays open.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from textual import on
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -71,23 +70,21 @@ class New:
     """Create a new session."""
 
 
+class SessionPort(Protocol):
+    """Actions while the dialog stays open."""
+
+    def rename(self, session: Session) -> None: ...
+    def fork(self, session: Session) -> None: ...
+    def delete(self, session: Session) -> None: ...
+    def fetch(self, search: str, cursor: str | None) -> None:
+        """Request a page of the sessions whose title contains `search`, for the open dialog."""
+
+
 class SessionPicker(FilterDialog[Open | New | None]):
     """Dismissed with the user's choice. `standing_of` returns a session's state, `server_now` epoch seconds."""
 
     PART = "the sessions"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.SESSIONS)
-
-    @dataclass
-    class RenameWanted(Message):
-        session: Session
-
-    @dataclass
-    class ForkWanted(Message):
-        session: Session
-
-    @dataclass
-    class DeleteWanted(Message):
-        session: Session
 
     def __init__(
         self,
@@ -95,6 +92,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
         standing_of: Callable[[str], SessionState],
         server_now: Callable[[], float],
         current: str | None,
+        port: SessionPort,
         *,
         edits: bool,
         line_up: Callable[[], bool] = lambda: True,
@@ -110,7 +108,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
         super().__init__("Sessions", hints(Scope.SESSIONS, "submit", "new", *actions, "dismiss"))
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
         self._current, self._edits, self._line_up, self._kept = current, edits, line_up, kept
-        self._waited = waited
+        self._waited, self._port = waited, port
         self._listed: list[Session] = []
         self._most = LISTED_AT_MOST
         self._cursor: str | None = None
@@ -121,8 +119,6 @@ class SessionPicker(FilterDialog[Open | New | None]):
         self._searched = ""
         self._searching = False
         self._unreadable = 0
-        self.more: Callable[[str, str | None], None] = lambda search, cursor: None
-        """Requests a page of the sessions whose title contains `search`."""
 
     def draw(self) -> None:
         """List the sessions that match the filter, newest first, each above its children."""
@@ -220,18 +216,18 @@ class SessionPicker(FilterDialog[Open | New | None]):
             self.dismiss(Open(chosen.id))
 
     def action_rename(self) -> None:
-        self._want(self.RenameWanted)
+        self._edit(self._port.rename)
 
     def action_fork(self) -> None:
-        self._want(self.ForkWanted)
+        self._edit(self._port.fork)
 
     def action_delete(self) -> None:
-        self._want(self.DeleteWanted)
+        self._edit(self._port.delete)
 
-    def _want(self, wanted: Callable[[Session], Message]) -> None:
+    def _edit(self, edit: Callable[[Session], None]) -> None:
         chosen = self._chosen()
         if self._edits and chosen is not None and chosen.id in self._store.sessions:
-            self.post_message(wanted(chosen))
+            edit(chosen)
 
     def _chosen(self) -> Session | None:
         at = self._options.highlighted
@@ -257,7 +253,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
         if search != self._searched:
             self._searched, self._cursor = search, None
             self._searching = bool(search)
-            self.more(search, None)
+            self._port.fetch(search, None)
         self.draw()
         if not self._listed:
             self._want_more()
@@ -283,7 +279,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
         if self._cursor is not None and not self._searching and not self._failure:
             cursor, self._cursor = self._cursor, None
             self._searching = True
-            self.more(self._searched, cursor)
+            self._port.fetch(self._searched, cursor)
 
 
 def _tail(directory: str) -> str:
