@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("tui", "server_stub")
+LONGEST = 400
+"""Maximum lines of a module: a longer one holds two concerns."""
 OF_THE_WHOLE = (
     "tests/backends/test_any_json.py",
     "tests/cli/test_imports.py",
@@ -108,6 +110,15 @@ def test_every_module_has_a_docstring(package: str) -> None:
         if path.name != "__init__.py" and ast.get_docstring(ast.parse(path.read_text())) is None
     ]
     assert silent == []
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    lines = {
+        named(path): path.read_text().count("\n")
+        for path in TRACKED
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES
+    }
+    assert {name: count for name, count in lines.items() if count > LONGEST} == {}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

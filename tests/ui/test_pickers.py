@@ -157,7 +157,8 @@ async def test_completing_a_folder_lists_its_contents() -> None:
 
 async def test_recalled_prompts_open_no_completions() -> None:
     async with on_stage() as stage:
-        stage.main.prompt.past = lambda: ("see @src", "before that")
+        stage.client.journal.remember("before that")
+        stage.client.journal.remember("see @src")
         await stage.press("up")
         assert stage.main.prompt.text == "see @src"
         await stage.press("up")

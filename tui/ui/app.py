@@ -22,6 +22,7 @@ from tui.ui.clipboard import Clipboard
 from tui.ui.dialogs import Dialogs
 from tui.ui.error_boundary import ErrorBoundary
 from tui.ui.input_dispatcher import InputDispatcher
+from tui.ui.main_ports import MainPorts
 from tui.ui.main_screen import MainScreen
 from tui.ui.notifier import Notifier, TerminalEscapes
 from tui.ui.pickers import Pickers
@@ -76,7 +77,15 @@ class HoldfastApp(TerminalApp):
         """
         super().__init__(look, keep_theme)
         self.client = client
-        self.main = MainScreen(client.store, client.address, client.now)
+        ports = MainPorts(
+            older=lambda session_id: self.sessions.ask(client.load_older(session_id)),
+            submit=lambda text: self.sender.send(text, now=False),
+            past=client.journal.history,
+            keep_long=lambda text: self.writing.keep_long(text),
+            answer_draft=client.journal.answer_draft,
+            recorded_end=lambda session_id, prompt_id: self.presenter.end_notes.recorded_end(session_id, prompt_id),
+        )
+        self.main = MainScreen(client.store, client.address, client.now, ports)
         self.writing = PromptController(client, self.main, self.show_notice)
         self.boundary = ErrorBoundary(
             self,
@@ -100,7 +109,6 @@ class HoldfastApp(TerminalApp):
         self.sessions = SessionController(self, client, self.presenter, notify=self.show_notice)
         self.replies = RequestActions(self, client, self.presenter)
         self.choosing = Pickers(self, client, self.presenter, self.sessions, self.main.prompt, notify=self.show_notice)
-        self.main.older = lambda session_id: self.sessions.ask(client.load_older(session_id))
         self.sender = PromptSender(
             client,
             self.main,
@@ -112,17 +120,8 @@ class HoldfastApp(TerminalApp):
             opens_later=lambda: self.startup.opens_later,
             notify=self.show_notice,
         )
-        self.main.prompt.submit = partial(self.sender.send, now=False)
         self.startup = Startup(
-            client,
-            self.writing,
-            self.sessions,
-            self.sender,
-            session=session,
-            resume=resume,
-            demo=demo,
-            run_worker=self.run_worker,
-            later=self.set_timer,
+            self, client, self.writing, self.sessions, self.sender, session=session, resume=resume, demo=demo
         )
         self.dialogs = Dialogs(self, client, self.main, self.writing, demo=demo)
         self._warnings = warnings

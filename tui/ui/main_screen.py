@@ -6,7 +6,7 @@ It does not know the client: it posts messages for actions and is given what to 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
@@ -14,11 +14,12 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.config.key_lookup import key
 from tui.config.keymap import Scope
 from tui.core.changes import Notice
 from tui.core.store import Store
 from tui.ui import footer_hints
+from tui.ui.code_copy import CodeCopy
+from tui.ui.main_ports import MainPorts
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.replaced import Replaced
 from tui.widgets.base.static_text import SkipsCoveredBackground, StaticText
@@ -27,26 +28,21 @@ from tui.widgets.prompt.completions import CompletionList
 from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
 from tui.widgets.requests.panel import RequestPanel
+from tui.widgets.requests.request_ui_state import RequestUiState
 from tui.widgets.status.footer import HintBar
 from tui.widgets.status.header import HeaderBar
 from tui.widgets.status.notices import SMALL, Notices
 from tui.widgets.status.plan import Plan
 from tui.widgets.status.turn_status import TurnStatus
 from tui.widgets.status.welcome import Welcome
-from tui.widgets.text.blocks import Code
-from tui.widgets.text.copying import not_copied
 from tui.widgets.transcript.foldable import Foldable
 from tui.widgets.transcript.view import TranscriptView, Unread
 
 if TYPE_CHECKING:
     from tui.widgets.transcript.search_bar import SearchBar
-    from tui.widgets.transcript.transcript_search import Older, TranscriptSearch
 
 TYPING = 1.0
 """Seconds after a key during which the user counts as typing, so that focus does not move."""
-
-COPY_AGAIN = 4.0
-"""Seconds after copying a code block in which the same key copies the block above."""
 
 ENTER_IGNORED = Notice("The question has just appeared or closed: press Enter again to send.")
 PASSED_ON = Notice("The question has just appeared: what you typed went to the prompt. Tab returns to it.")
@@ -78,33 +74,34 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
     class AbortPressed(Message):
         """Esc was pressed in the prompt, to abort the turn."""
 
-    def __init__(self, store: Store, address: str, now: Callable[[], float]) -> None:
+    def __init__(self, store: Store, address: str, now: Callable[[], float], ports: MainPorts) -> None:
         super().__init__()
-        self.older: Older = _no_older
+        self._ports = ports
         self._store = store
         self._now = now
         self._typed_at = float("-inf")
         self._keys_wanted = False
         self._came = False
-        self._search: TranscriptSearch | None = None
-        self._copied: Code | None = None
-        self._copied_at = float("-inf")
+        self._search: SearchBar | None = None
         self.waiting = 0
         self.turn_runs = False
         self.takes_now = True
         self._completes = self._written = self._covered = False
         self.health = HeaderBar(address, id="health")
         self.notices = Notices(id="notices")
-        self.transcript = TranscriptView(store, id="transcript")
+        self.transcript = TranscriptView(store, ports.recorded_end, id="transcript")
         self.welcome = Welcome(id="welcome")
         self.unread = Unread(id="unread")
-        self.panel = RequestPanel(now, self._release_focus, id="request")
+        self.panel = RequestPanel(now, self._release_focus, RequestUiState(ports.answer_draft), id="request")
         self.plan = Plan(id="plan")
         self.turn_line = TurnStatus(id="turn")
         self.queue = QueueList(id="queue")
-        self.prompt = PromptBox(now, id="prompt")
+        self.prompt = PromptBox(now, submit=ports.submit, past=ports.past, save_long=ports.keep_long, id="prompt")
         self.key_hints = HintBar(id="keys")
         self._replaced: list[Replaced] = []
+        self._code = CodeCopy(
+            self.transcript, now, copy=lambda text: self.app.copy_to_clipboard(text), notify=self.notices.add
+        )
 
     def compose(self) -> ComposeResult:
         yield self.health
@@ -179,8 +176,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
     @property
     def searching(self) -> bool:
         """Whether the search bar has the focus."""
-        bar = self.focused.parent if self.focused is not None else None
-        return self._search is not None and bar is not None and bar.id == "search"
+        return self._search is not None and self._search.has_focus_within
 
     def refresh_hints(self) -> None:
         """Update the key hints. Under a dialog, which shows its own hints, only help is shown."""
@@ -252,67 +248,29 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     async def action_search(self) -> None:
         from tui.widgets.transcript.search_bar import SearchBar  # imported after the first frame
-        from tui.widgets.transcript.transcript_search import TranscriptSearch
 
         if self._search is not None:
             self.leave_search()
         elif self.transcript.display:
-            bar = SearchBar(id="search")
-            self._search = TranscriptSearch(self.transcript, self._store, bar, self.older)
-            await self.mount(bar, before=self.panel)
+            self._search = SearchBar(self.transcript, self._store, self._ports.older, id="search")
+            await self.mount(self._search, before=self.panel)
         else:
             self.notices.add(Notice("There is no transcript to search."))
 
-    def on_search_bar_wanted(self, event: "SearchBar.Wanted") -> None:
-        if self._search is not None:
-            self._search.look_for(event.words)
-            self._show_place()
-            self.on_search_bar_go_on()
-
-    def on_search_bar_go(self, event: "SearchBar.Go") -> None:
-        if self._search is not None:
-            self._search.go(event.by)
-            self._show_place()
-
-    def on_search_bar_go_on(self) -> None:
-        if self._search is not None:
-            self.app.run_worker(self._search.fetch(), group="search pages")
-
     def on_search_bar_left(self) -> None:
-        if self._search is not None and self._search.fetching:
-            self._search.stop()
-        else:
-            self.leave_search()
+        self.leave_search()
 
     def leave_search(self) -> None:
         """Close the search."""
         if self._search is not None:
             self._search.end()
+            self._search.remove()
             self._search = None
-            self.query("#search").remove()
             self.prompt.focus()
-
-    @work(group="search", exclusive=True)
-    async def _show_place(self) -> None:
-        if self._search is not None:
-            await self._search.show()
 
     def action_copy_code(self) -> None:
         """Copy the visible code block; if repeated within a few seconds, the block above it."""
-        from tui.widgets.transcript.search_targets import code_above
-
-        again = self._copied if self._now() - self._copied_at < COPY_AGAIN else None
-        code = code_above(self.transcript, again)
-        if code is None:
-            self.notices.add(Notice("No more code above." if again is not None else "No visible code."))
-            return
-        self._copied, self._copied_at = code, self._now()
-        self.app.copy_to_clipboard(code.text)
-        if not_copied(code.text):
-            return
-        lines = "1 line" if len(code.code) == 1 else f"{len(code.code)} lines"
-        sent = f"{lines} of code sent to the terminal's clipboard"
-        self.notices.add(Notice(f"{sent}. {key('copy_code')} again copies the block above."))
+        self._code.next()
 
     def action_attach(self) -> None:
         """List the files of the project, as `@` in the prompt."""
@@ -431,7 +389,3 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         if self.panel.active is None:
             self.prompt.grace.begin()  # an Enter right now is meant for the closed request
         self._lead_to_prompt()
-
-
-async def _no_older(session_id: str) -> bool:
-    return False

@@ -69,7 +69,7 @@ class Presenter:
         self._line_up = line_up
         self._changes = Backlog()
         self._up = self._ever_up = False
-        self._end_notes = TurnEndNotes(client, main.transcript)
+        self.end_notes = TurnEndNotes(client, main.transcript)
         self._turn_line = TurnLine(client, main, abort_key)
         self.requests = RequestDisplay(client, main, notify)
         self.stopped = False
@@ -84,7 +84,6 @@ class Presenter:
         """Parts to draw once after the current slice of changes."""
         self.session_id: str | None = None
         self._undone_from = ""
-        main.panel.kept = client.journal.answer_draft
 
     @property
     def panel(self) -> RequestPanel:
@@ -124,7 +123,7 @@ class Presenter:
             self._show_welcome(line)
         if self._main.turn_runs:
             self.show_turn_line(line)
-        self._end_notes.tick(line.up)
+        self.end_notes.tick(line.up)
         self._writing.tick()
         self._main.tick()
 
@@ -138,7 +137,7 @@ class Presenter:
         self._main.restore()
         self._show_loading()
         self._main.show_session(session_id)
-        self._end_notes.recall(session_id or "")
+        self.end_notes.recall(session_id or "")
         self._writing.open(session_id or "")
         self.show_heading()
         self._main.plan.open(self._client.store.todos(session_id or ""))
@@ -152,7 +151,7 @@ class Presenter:
             self._redraw_transcript.cancel()
             with self._guard():
                 self._main.show_session(self.session_id)
-                self._end_notes.recall(self.session_id or "")
+                self.end_notes.recall(self.session_id or "")
         for draw in (
             self.show_heading,
             self._show_plan,
@@ -229,7 +228,7 @@ class Presenter:
     def _show_session_state(self) -> None:
         """Update what depends on the session's entry in the session list."""
         self._main.transcript.show_alive()
-        self._end_notes.update_recorded()
+        self.end_notes.update_recorded()
         self._show_undone()
         self.show_turn_line()
 
@@ -239,14 +238,14 @@ class Presenter:
                 self.show_line()
                 self._draw_overlay()
             case c.TurnChanged(session_id):
-                self._end_notes.remove_resumed(session_id)
+                self.end_notes.remove_resumed(session_id)
                 self._writing.known(session_id)
                 if session_id == self.session_id:
                     self._draw_once(self._show_all_pending, self.show_turn_line)
             case c.TurnEnded(session_id, prompt_id):
                 self._writing.known(session_id)
                 if session_id == self.session_id:
-                    self._end_notes.show_end(session_id, prompt_id)
+                    self.end_notes.show_end(session_id, prompt_id)
             case c.SessionsChanged(session_id):
                 self._standings.refresh_session(session_id, self._client.now())
                 if session_id == self.session_id:
@@ -256,7 +255,7 @@ class Presenter:
                 self._draw_once(self._show_requests)
             case c.RequestClosed(request):
                 self._tell_outcome(change, self.outcomes.closed(change))
-                self._main.panel.forget(request.id)
+                self._main.panel.book.forget(request.id)
                 self._draw_once(self._show_requests)
             case c.ReplyStatusChanged(request):
                 self._tell_outcome(change, self.outcomes.changed(change))
@@ -301,14 +300,14 @@ class Presenter:
                 transcript.drop_part(message_id, part_id)
             case c.MessageChanged(_, message_id):
                 transcript.show_message(message_id)
-                self._draw_once(self._end_notes.update_recorded, self.show_heading, self.show_turn_line)
+                self._draw_once(self.end_notes.update_recorded, self.show_heading, self.show_turn_line)
             case c.MessageRemoved(_, message_id):
                 transcript.drop_message(message_id)
                 self._draw_once(transcript.show_top, self.show_turn_line)
             case c.TranscriptReset():
                 self._redraw_transcript()
             case c.OlderLoaded():
-                self._end_notes.recall(change.session_id)
+                self.end_notes.recall(change.session_id)
                 self._show_loading()
                 transcript.older_loaded()
                 self._draw_once(self.show_turn_line)
@@ -343,7 +342,7 @@ class Presenter:
     def _draw_transcript(self) -> None:
         with self._guard():
             self._main.transcript.draw()
-            self._end_notes.recall(self.session_id or "")
+            self.end_notes.recall(self.session_id or "")
             self._show_all_pending()
             self.show_heading()
             self.show_turn_line()

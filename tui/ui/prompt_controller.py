@@ -45,8 +45,6 @@ class PromptController:
         """Session of the draft in the prompt; "" for no session, None before `start`."""
         self._unsaved = False
         """Whether the queue is shown as waiting until it can be saved."""
-        main.prompt.past = client.journal.history
-        main.prompt.keep_long = self._keep_long
 
     @property
     def beginning(self) -> bool:
@@ -89,12 +87,12 @@ class PromptController:
     def _stored_draft(self, session_id: str) -> str:
         """Return the session's draft; "" if it is too long for the prompt and was moved to a file of its own."""
         draft = self._client.journal.draft(session_id)
-        if fits(draft) or not self._keep_long(draft):
+        if fits(draft) or not self.keep_long(draft):
             return draft
         self._client.journal.save_draft(session_id, "", *self._client.journal.change(session_id))
         return ""
 
-    def _keep_long(self, text: str) -> bool:
+    def keep_long(self, text: str) -> bool:
         """Save a text that is too long for the prompt to a file, and notify the user; return False on failure."""
         kept = self._client.journal.keep_apart(text)
         if kept is not None:
@@ -199,7 +197,7 @@ class PromptController:
         """Restore a queued prompt that was being edited when an earlier run ended."""
         waiting = self._client.prompts.waiting(self._session)
         queued = next((queued for queued in waiting if queued.id == queued_id), None)
-        if not fits(changed) and self._keep_long(changed):
+        if not fits(changed) and self.keep_long(changed):
             changed = ""
         if queued is not None and changed:
             self._client.prompts.hold(queued.session_id, EDITED)

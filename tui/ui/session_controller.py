@@ -101,7 +101,6 @@ class SessionController:
             self._client.store,
             panel.book,
             self._client.now,
-            kept=panel.kept,
             reject_with_reason=traits is None or traits.reject_with_reason,
         )
         self._presenter.refresh_dialog = inbox.draw

@@ -1,7 +1,6 @@
 """What the app shows first: the session to resume, what an earlier run left, or the tour of the demo."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui.net.errors import NetError
 from tui.ui.prompt_controller import PromptController
@@ -9,7 +8,7 @@ from tui.ui.prompt_sender import PromptSender
 from tui.ui.session_controller import SessionController
 
 if TYPE_CHECKING:
-    from textual.worker import Worker
+    from textual.app import App
 
     from tui.client.client import Client
 
@@ -19,13 +18,11 @@ TITLES_WITHIN = 3.0
 
 
 class Startup:
-    """`session` is opened once connected; `resume`: the last used one; `demo`: a tour is started.
-
-    `run_worker` starts a coroutine in a group; `later` calls a function after so many seconds.
-    """
+    """`session` is opened once connected; `resume`: the last used one; `demo`: a tour is started."""
 
     def __init__(
         self,
+        app: "App[Any]",
         client: "Client",
         writing: PromptController,
         sessions: SessionController,
@@ -34,15 +31,13 @@ class Startup:
         session: str | None,
         resume: bool,
         demo: bool,
-        run_worker: "Callable[..., Worker[None]]",
-        later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         self._client = client
         self._writing = writing
         self._sessions = sessions
         self._sender = sender
         self._wanted, self._resume, self._demo = session, resume, demo
-        self._run_worker, self._later = run_worker, later
+        self._app = app
         self._begun = False
 
     @property
@@ -57,15 +52,15 @@ class Startup:
             self._wanted = place
         self._writing.start(self._wanted or "")
         self._writing.notify_recovered(self._wanted or "")
-        self._later(TITLES_WITHIN, self._writing.tell_left_elsewhere)
+        self._app.set_timer(TITLES_WITHIN, self._writing.tell_left_elsewhere)
 
     def on_connected(self) -> None:
         """On the first connection, open the session."""
         if not self._begun:
             self._begun = True
-            self._run_worker(self._begin(), group="session", exclusive=True)
+            self._app.run_worker(self._begin(), group="session", exclusive=True)
             if self._writing.recovered_elsewhere:
-                self._run_worker(self._tell_left_elsewhere(), group="left")
+                self._app.run_worker(self._tell_left_elsewhere(), group="left")
 
     async def _begin(self) -> None:
         if self._demo:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from tui.core import recorded_end as record
 from tui.core.model import Idle
-from tui.core.recorded_end import recorded_end
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 from tui.widgets.status.turn_status import end_text, recorded_text
@@ -40,7 +40,6 @@ class TurnEndNotes:
         """When the session on the screen became idle; None while it works or if unknown."""
         self._due: float | None = None
         """When to check again a session that just became idle or has a new prompt."""
-        transcript.recorded_end = self._recorded_end
 
     def remove_resumed(self, session_id: str) -> None:
         """Remove the end notes of turns that run again."""
@@ -91,7 +90,7 @@ class TurnEndNotes:
         """Whether the session is known to be idle on the server."""
         return self._client.line().up and isinstance(self._client.store.status(session_id), Idle)
 
-    def _recorded_end(self, session_id: str, prompt_id: str) -> Content | None:
+    def recorded_end(self, session_id: str, prompt_id: str) -> Content | None:
         """Return the recorded end of a turn not followed in this run; None if it may still begin or continue."""
         store, now = self._client.store, self._client.now()
         transcript = store.transcript(session_id)
@@ -105,7 +104,7 @@ class TurnEndNotes:
         at_rest = self._at_rest_since is not None and session_id == self._session_id
         if at_rest and until > now:
             at_rest, self._due = False, until if self._due is None else min(until, self._due)
-        end = recorded_end(transcript, prompt, at_rest=at_rest)
+        end = record.recorded_end(transcript, prompt, at_rest=at_rest)
         return None if end is None else recorded_text(end)
 
     def _known_turns(self, session_id: str) -> list[Turn]:

@@ -146,7 +146,7 @@ async def test_a_match_only_in_older_pages_is_found() -> None:
         await stage.shows("1 of 1", "needle -2000/40")
 
 
-async def test_the_search_of_older_pages_can_be_stopped_and_resumed() -> None:
+async def test_the_search_of_older_pages_can_be_stopped_and_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage() as stage:
         await long_talk(stage)
         pages(stage, 2, 50)
@@ -158,7 +158,7 @@ async def test_the_search_of_older_pages_can_be_stopped_and_resumed() -> None:
             await gate.wait()
             return found
 
-        stage.main.older = slowly
+        monkeypatch.setattr(stage.client, "load_older", slowly)
         await stage.press("ctrl+f", *"zebra")
         await stage.shows("no matches yet", "messages, searching…", "Esc stops")
         await stage.press("escape")

@@ -37,7 +37,7 @@ class Page(App[None]):
         super().__init__()
         self.store = Store()
         self.store.open_transcript(talk.SESSION)
-        self.transcript = TranscriptView(self.store)
+        self.transcript = TranscriptView(self.store, lambda session_id, prompt_id: None)
         self.older_wanted = 0
 
     def compose(self) -> ComposeResult:

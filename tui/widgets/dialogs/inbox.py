@@ -66,10 +66,9 @@ class Inbox(Dialog[str | None]):
         book: RequestUiState,
         now: Callable[[], float],
         *,
-        kept: Callable[[str], bytes | None],
         reject_with_reason: bool,
     ) -> None:
-        """`book` and `kept` are the main panel's; `now` is the clock of `book.since`."""
+        """`book` is the main panel's; `now` is the clock of `book.since`."""
         super().__init__()
         self._store, self._book, self._now = store, book, now
         self._listed: list[Request] = []
@@ -77,7 +76,6 @@ class Inbox(Dialog[str | None]):
         self._options = OptionList(markup=False, compact=True)
         self._panel = InboxPanel(now, self._options.focus, book)
         self._keys = DialogKeys()
-        self._panel.kept = kept
         self._panel.reject_with_reason = reject_with_reason
 
     def compose(self) -> ComposeResult:
@@ -147,7 +145,7 @@ class Inbox(Dialog[str | None]):
         request = self._looked_at
         agents = {} if request is None else {request.session_id: self._agent(request)}
         self._panel.show_requests([] if request is None else [request], agents)
-        self._panel.show_fares()
+        self._panel.draw_fare()
 
     @property
     def _looked_at(self) -> Request | None:

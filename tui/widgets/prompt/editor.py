@@ -1,6 +1,5 @@
 """Multi-line text field: Enter submits, Ctrl-J inserts a newline. Pasted text is inserted unchanged, or refused."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual import events
@@ -48,8 +47,10 @@ class Editor(TextArea, Guarded):
         )  # fmt: skip
 
         self.cursor_blink = False
-        self.keep_long: Callable[[str], bool] = lambda text: False
-        """Saves a text that is too long for the field elsewhere; returns False on failure."""
+
+    def keep_long(self, text: str) -> bool:
+        """Save a text that is too long for the field elsewhere; return False on failure."""
+        return False
 
     def load_text(self, text: str) -> None:
         """Load `text`, which may be of any length, as it may come from a file of another program."""

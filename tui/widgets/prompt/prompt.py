@@ -61,11 +61,21 @@ class PromptBox(Editor):
 
         changed: str
 
-    def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:
-        """`past` returns earlier prompts, newest first; `submit` takes the text before the next key is handled."""
+    def __init__(
+        self,
+        now: Callable[[], float],
+        *,
+        submit: Callable[[str], None],
+        past: Callable[[], Sequence[str]],
+        save_long: Callable[[str], bool],
+        id: str | None = None,
+    ) -> None:
+        """`submit` takes the text before the next key is handled; `past` returns earlier prompts, newest first.
+
+        `save_long` saves a text that is too long for the field elsewhere; it returns False on failure.
+        """
         super().__init__(placeholder="Ask anything…", id=id)
-        self.past: Callable[[], Sequence[str]] = tuple
-        self.submit: Callable[[str], None] = lambda text: None
+        self._submit, self._past, self._save_long = submit, past, save_long
         self.edited: str | None = None
         self.grace = InputGuard(self, now, self._grace_changed)
         """While it is active, Enter submits nothing, until text is typed."""
@@ -80,6 +90,9 @@ class PromptBox(Editor):
         self._laid = ""
         self._changed: dict[str, str] = {}
         """Edited texts of earlier prompts, by the original text."""
+
+    def keep_long(self, text: str) -> bool:
+        return self._save_long(text)
 
     @property
     def unfinished(self) -> str:
@@ -267,7 +280,7 @@ class PromptBox(Editor):
             case "earlier" | "later" if listed.is_open:
                 listed.move(-1 if event.key == "up" else 1)
             case "send":
-                self.submit(self.text)
+                self._submit(self.text)
             case "page_up":
                 self.post_message(self.ScrollWanted("up"))
             case "page_down":
@@ -300,7 +313,7 @@ class PromptBox(Editor):
     def _recall(self, at: int) -> bool:
         """Show the `at`-th newest earlier prompt, or (0) the draft; return False if there is none."""
         if self._at == 0:
-            self._earlier = [text for text in self.past() if fits(text)]
+            self._earlier = [text for text in self._past() if fits(text)]
         if at > len(self._earlier):
             return False
         self._keep_changes()

@@ -1,13 +1,16 @@
 """A form with a text field that opens on demand."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from textual import events, on
 from textual.containers import VerticalScroll
+from textual.message import Message
 from textual.widget import Widget
 
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.prompt.editor import Editor
+from tui.widgets.requests.request_ui_state import RequestDraft
 
 
 class KeyOwner(Protocol):
@@ -46,6 +49,18 @@ class AnswerInput(Editor):
 
 class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
     """Opens and closes `editor`. Subclasses handle its text in `words_ready`."""
+
+    @dataclass
+    class Changed(Message):
+        """The draft changed."""
+
+        draft: RequestDraft
+
+    @dataclass
+    class Hint(Message):
+        """A hint for the user."""
+
+        text: str
 
     def __init__(self, editor: AnswerInput, keeper: KeyOwner) -> None:
         super().__init__()

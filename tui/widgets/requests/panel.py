@@ -18,17 +18,16 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.config.key_lookup import Keys, action_of, hints, key
+from tui.config.key_lookup import Keys, action_of, hints
 from tui.config.keymap import Scope
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
 from tui.core.changes import ReplyStatusChanged
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
-from tui.core.sanitize import single_line
-from tui.widgets.base.format import span
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.base.static_text import AS_LAST_KNOWN, MUTED, QUESTION, StaticText, spread
+from tui.widgets.base.static_text import StaticText
 from tui.widgets.focus.input_guard import InputGuard
 from tui.widgets.requests.custom_answer import CustomAnswerForm
+from tui.widgets.requests.head_text import head_text
 from tui.widgets.requests.outcome_text import progress_text
 from tui.widgets.requests.request_ui_state import RequestUiState
 
@@ -85,21 +84,17 @@ class RequestPanel(Vertical, Guarded):
         self,
         now: Callable[[], float],
         release_focus: Callable[[], object],
-        book: RequestUiState | None = None,
+        book: RequestUiState,
         *,
         id: str | None = None,
     ) -> None:
-        """`release_focus` moves the focus out of the panel. `book` is shared with other panels.
-
-        `kept` returns the body of the last `DraftChanged` of a request.
-        """
+        """`release_focus` moves the focus out of the panel. `book` is shared with other panels."""
         super().__init__(id=id)
-        self.kept: Callable[[str], bytes | None] = lambda request_id: None
         self._now = now
         self._release_focus = release_focus
         self._requests: dict[str, Request] = {}
         self._active: str | None = None
-        self.book = book or RequestUiState()
+        self.book = book
         self._form: QuestionForm | PermissionForm | None = None
         self.grace = InputGuard(self, now, lambda: self.post_message(self.KeysChanged()))
         self._seen_at = self._ignored_before = 0.0
@@ -155,14 +150,10 @@ class RequestPanel(Vertical, Guarded):
         self._draw_head()
         return bool(appeared)
 
-    def forget(self, request_id: str) -> None:
-        """Discard the state of a closed request."""
-        self.book.forget(request_id)
-
     def show_fare(self, change: ReplyStatusChanged) -> None:
         """Show the status of sending an answer."""
         self.book.fares[change.request.id] = change
-        self._draw_fare()
+        self.draw_fare()
         self.post_message(self.KeysChanged())
 
     def show_line(self, up: bool) -> None:
@@ -170,10 +161,6 @@ class RequestPanel(Vertical, Guarded):
         if up != self.book.line_up:
             self.book.line_up = up
             self._draw_head()
-
-    def show_fares(self) -> None:
-        """Redraw the answer's status, which is in `book`."""
-        self._draw_fare()
 
     def tick(self) -> None:
         """Update the age in the header."""
@@ -233,7 +220,7 @@ class RequestPanel(Vertical, Guarded):
             if had_keys and not self.folded:
                 self.screen.set_focus(self._form)
             self._draw_folding()
-            self._draw_fare()
+            self.draw_fare()
         if before is not None:
             before.remove()
         self.display = request is not None
@@ -246,21 +233,11 @@ class RequestPanel(Vertical, Guarded):
         from tui.widgets.requests.permission import PermissionForm  # imported after the first frame
         from tui.widgets.requests.question import QuestionForm
 
-        draft = self.book.drafts.get(request.id)
         match request:
             case QuestionRequest():
-                if not isinstance(draft, AnswerDraft) or draft.request != request:
-                    kept = self.kept(request.id)
-                    draft = AnswerDraft(request) if kept is None else AnswerDraft.from_bytes(request, kept)
-                    self._begin_draft(draft)
-                return QuestionForm(draft, self, self._answer)
+                return QuestionForm(self.book.question_draft(request), self, self._answer)
             case PermissionRequest():
-                if isinstance(draft, PermissionDraft):
-                    draft.request = request
-                else:
-                    kept = self.kept(request.id)
-                    draft = PermissionDraft(request) if kept is None else PermissionDraft.from_bytes(request, kept)
-                    self._begin_draft(draft)
+                draft = self.book.permission_draft(request)
                 return PermissionForm(draft, self, self._reply, reject_with_reason=self.reject_with_reason)
             case _:
                 assert_never(request)
@@ -270,10 +247,6 @@ class RequestPanel(Vertical, Guarded):
 
         if isinstance(self._form, PermissionForm):
             self._form.show_request(request)
-
-    def _begin_draft(self, draft: AnswerDraft | PermissionDraft) -> None:
-        self.book.drafts[draft.request.id] = draft
-        self.book.told[draft.request.id] = draft.to_bytes()
 
     def _draw_folding(self) -> None:
         self.set_class(self.folded, "-folded")
@@ -285,19 +258,14 @@ class RequestPanel(Vertical, Guarded):
         request = self.active
         if request is None or not self.is_mounted:
             return
-        waited = span(self._now() - self.book.since.get(request.id, self._now()))
-        what = "asks for permission" if isinstance(request, PermissionRequest) else "needs your answer"
-        agent = single_line(self._agents.get(request.session_id, "")) or "agent"
-        left = Content.assemble((f" ? {agent} {what}", QUESTION), (f" · {waited}", MUTED))
-        if not self.book.line_up:
-            left += Content.styled(AS_LAST_KNOWN, MUTED)
-        if self._hint:
-            left = Content.styled(f" ? {self._hint}", QUESTION)
-        if self.folded:
-            left += Content.assemble((f" · {key('fold')} answers it", MUTED))
-        self._head.show(spread(left, Content.styled(self._place, MUTED), self.size.width or 80), layout=False)
+        waited = self._now() - self.book.since.get(request.id, self._now())
+        agent, width = self._agents.get(request.session_id, ""), self.size.width or 80
+        state = {"up": self.book.line_up, "folded": self.folded}
+        words = head_text(request, agent, waited, self._place, width, **state, hint=self._hint)
+        self._head.show(words, layout=False)
 
-    def _draw_fare(self) -> None:
+    def draw_fare(self) -> None:
+        """Redraw the answer's status, which is in `book`."""
         fare = self.book.fares.get(self._active or "")
         words = Content("") if fare is None else progress_text(fare)
         self._fare.display = bool(words)
@@ -397,20 +365,12 @@ class RequestPanel(Vertical, Guarded):
     def on_resize(self) -> None:
         self._draw_head()
 
-    def on_question_form_changed(self, event: "QuestionForm.Changed") -> None:
-        self._draft_changed(event)
-
-    def on_permission_form_changed(self, event: "PermissionForm.Changed") -> None:
-        self._draft_changed(event)
-
-    def _draft_changed(self, event: "QuestionForm.Changed | PermissionForm.Changed") -> None:
+    def on_custom_answer_form_changed(self, event: CustomAnswerForm.Changed) -> None:
         event.stop()
-        request_id, body = event.draft.request.id, event.draft.to_bytes()
-        if request_id in self.book.drafts and self.book.told.get(request_id) != body:
+        body = self.book.unsaved(event.draft)
+        if body is not None:
             self._show_hint("")
-            self.book.told[request_id] = body
-            self._show_hint("")
-            self.post_message(self.DraftChanged(request_id, body))
+            self.post_message(self.DraftChanged(event.draft.request.id, body))
 
     def _answer(self, draft: AnswerDraft) -> None:
         """Send the draft as it is now: keys queued behind this one may change it."""
@@ -428,13 +388,7 @@ class RequestPanel(Vertical, Guarded):
         self.show_fare(ReplyStatusChanged(request, "sending"))
         return True
 
-    def on_question_form_hint(self, event: "QuestionForm.Hint") -> None:
-        self._take_hint(event)
-
-    def on_permission_form_hint(self, event: "PermissionForm.Hint") -> None:
-        self._take_hint(event)
-
-    def _take_hint(self, event: "QuestionForm.Hint | PermissionForm.Hint") -> None:
+    def on_custom_answer_form_hint(self, event: CustomAnswerForm.Hint) -> None:
         event.stop()
         self._show_hint(event.text)
 

@@ -1,14 +1,12 @@
 """Form for a permission request: the tool call and four answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 
 from tui.config.key_lookup import Keys, hints
 from tui.config.keymap import Scope
@@ -38,18 +36,6 @@ class PermissionForm(CustomAnswerForm):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.PERMISSION)
     REPLIES: ClassVar[tuple[PermissionReply, ...]] = ("once", "always", "reject", "reject")
     WITH_REASON = 3
-
-    @dataclass
-    class Changed(Message):
-        """The draft changed."""
-
-        draft: PermissionDraft
-
-    @dataclass
-    class Hint(Message):
-        """A hint for the user."""
-
-        text: str
 
     def __init__(
         self,

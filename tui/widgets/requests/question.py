@@ -64,20 +64,8 @@ class QuestionForm(CustomAnswerForm):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.QUESTION)
 
-    @dataclass
-    class Changed(Message):
-        """The draft changed."""
-
-        draft: AnswerDraft
-
     class KeysChanged(Message):
         """The tab changed, and with it the keys."""
-
-    @dataclass
-    class Hint(Message):
-        """A hint for the user."""
-
-        text: str
 
     def __init__(
         self,

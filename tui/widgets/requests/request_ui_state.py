@@ -1,26 +1,67 @@
 """UI state of the open requests, shared by all panels that show them."""
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
 
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
 from tui.core.changes import ReplyStatusChanged
+from tui.core.model import PermissionRequest, QuestionRequest
 
 RequestDraft: TypeAlias = AnswerDraft | PermissionDraft
+
+
+def _none_saved(request_id: str) -> bytes | None:
+    return None
 
 
 class RequestUiState(msgspec.Struct):
     """By request id: when it appeared (client's clock), the draft of its answer, the status of its answer.
 
-    `told`: the draft as last saved. `line_up`: whether connected; if not, requests may no longer be open.
+    `saved` returns the draft that an earlier run saved; `told`: the draft as last saved. `line_up`: whether connected;
+    if not, requests may no longer be open.
     """
 
+    saved: Callable[[str], bytes | None] = _none_saved
     since: dict[str, float] = {}
     drafts: dict[str, RequestDraft] = {}
     told: dict[str, bytes] = {}
     fares: dict[str, ReplyStatusChanged] = {}
     line_up: bool = True
+
+    def question_draft(self, request: QuestionRequest) -> AnswerDraft:
+        """Return the draft of the answer; a new one if the request changed."""
+        draft = self.drafts.get(request.id)
+        if isinstance(draft, AnswerDraft) and draft.request == request:
+            return draft
+        saved = self.saved(request.id)
+        draft = AnswerDraft(request) if saved is None else AnswerDraft.from_bytes(request, saved)
+        self._begin(draft)
+        return draft
+
+    def permission_draft(self, request: PermissionRequest) -> PermissionDraft:
+        """Return the draft of the reply, for the request as it is now."""
+        draft = self.drafts.get(request.id)
+        if isinstance(draft, PermissionDraft):
+            draft.request = request
+            return draft
+        saved = self.saved(request.id)
+        draft = PermissionDraft(request) if saved is None else PermissionDraft.from_bytes(request, saved)
+        self._begin(draft)
+        return draft
+
+    def _begin(self, draft: RequestDraft) -> None:
+        self.drafts[draft.request.id] = draft
+        self.told[draft.request.id] = draft.to_bytes()
+
+    def unsaved(self, draft: RequestDraft) -> bytes | None:
+        """Return the body to save if the draft of an open request changed, and count it as saved."""
+        body = draft.to_bytes()
+        if draft.request.id not in self.drafts or self.told.get(draft.request.id) == body:
+            return None
+        self.told[draft.request.id] = body
+        return body
 
     def forget(self, request_id: str) -> None:
         """Discard the state of a closed request."""

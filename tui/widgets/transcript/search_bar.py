@@ -1,9 +1,8 @@
-"""Search bar of the transcript: the input and the match count. It does not scroll the transcript."""
+"""Search bar of the transcript: the input and the match count. `TranscriptSearch` does the search."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
@@ -12,10 +11,13 @@ from textual.message import Message
 from textual.widgets import Input
 
 from tui.config.keymap import Scope
+from tui.core.store import Store
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import MUTED, PRIMARY, StaticText
 from tui.widgets.transcript.search_targets import SEARCHED_LINES
+from tui.widgets.transcript.transcript_search import Older, TranscriptSearch
+from tui.widgets.transcript.view import TranscriptView
 
 
 class SearchBar(Horizontal, Guarded):
@@ -28,26 +30,13 @@ class SearchBar(Horizontal, Guarded):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.SEARCH)
 
-    @dataclass
-    class Wanted(Message):
-        """The search text changed; "" ends the search."""
-
-        words: str
-
-    @dataclass
-    class Go(Message):
-        """Move by `by` matches."""
-
-        by: int
-
-    class GoOn(Message):
-        """Continue the search in older pages."""
-
     class Left(Message):
         """The search was closed."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, page: TranscriptView, store: Store, older: Older, *, id: str | None = None) -> None:
+        """Search the session that `page` shows, and the pages that `older` fetches."""
         super().__init__(id=id)
+        self._search = TranscriptSearch(page, store, self.show_place, older)
         self._input = Input(placeholder="search", compact=True)
         self._count = StaticText()
 
@@ -85,16 +74,32 @@ class SearchBar(Horizontal, Guarded):
                 leave = "^O search older · Esc"
         self._count.show(Content.styled(f" {words} · Enter ↑ ↓ · {leave} ", MUTED))
 
+    def end(self) -> None:
+        """End the search and remove all highlights."""
+        self._search.end()
+
     def action_go(self, by: int) -> None:
-        self.post_message(self.Go(by))
+        self._search.go(by)
+        self._show_match()
 
     def action_go_on(self) -> None:
-        self.post_message(self.GoOn())
+        """Continue the search in older pages."""
+        self.app.run_worker(self._search.fetch(), group="search pages")
 
     def action_leave(self) -> None:
-        self.post_message(self.Left())
+        """Stop fetching pages; if none are fetched, close the search."""
+        if self._search.fetching:
+            self._search.stop()
+        else:
+            self.post_message(self.Left())
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Wanted(event.value))
+        self._search.look_for(event.value)
+        self._show_match()
+        self.action_go_on()
+
+    @work(group="search", exclusive=True)
+    async def _show_match(self) -> None:
+        await self._search.show()

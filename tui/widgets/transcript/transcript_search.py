@@ -27,7 +27,6 @@ from tui.widgets.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
     from tui.core.model import Part
-    from tui.widgets.transcript.search_bar import SearchBar
 
 Older = Callable[[str], Awaitable[bool | None]]
 """Fetches the page before the oldest message of a session; false if there is none or it cannot be fetched."""
@@ -38,10 +37,10 @@ TEXTS_KEPT = 8_000_000
 
 
 class TranscriptSearch:
-    """One search of the session that `page` shows; progress is shown on `bar`."""
+    """One search of the session that `page` shows; `progress` shows the current match and the number of matches."""
 
-    def __init__(self, page: TranscriptView, store: Store, bar: "SearchBar", older: Older) -> None:
-        self._page, self._store, self._bar, self._older = page, store, bar, older
+    def __init__(self, page: TranscriptView, store: Store, progress: Callable[..., None], older: Older) -> None:
+        self._page, self._store, self._progress, self._older = page, store, progress, older
         self._session = page.session_id or ""
         self._words = ""
         self._pattern: re.Pattern[str] | None = None
@@ -254,4 +253,4 @@ class TranscriptSearch:
         transcript = self._store.transcript(self._session)
         looked = 0 if transcript is None else len(transcript.messages)
         further = "" if not self._has_older else "searching" if self.fetching else "stopped"
-        self._bar.show_place(at, total, looked, further, busy=bool(self._to_look), cut=self._cut)
+        self._progress(at, total, looked, further, busy=bool(self._to_look), cut=self._cut)

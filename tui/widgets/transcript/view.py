@@ -4,7 +4,7 @@ It reads the given store; the caller reports what changed.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.binding import BindingType
 from textual.content import Content
@@ -34,6 +34,10 @@ MESSAGES_KEPT = 60
 """Messages that stay mounted while following the end; older ones are mounted again on scrolling up."""
 
 
+RecordedEnd: TypeAlias = Callable[[str, str], Content | None]
+"""Returns the end of a prompt's turn from the server's record, by session and prompt id."""
+
+
 class TranscriptView(ReadingScroll, can_focus=True):
     """The messages of one session."""
 
@@ -42,7 +46,8 @@ class TranscriptView(ReadingScroll, can_focus=True):
     class OlderWanted(TextualMessage):
         """The user reached the top of the loaded messages."""
 
-    def __init__(self, store: Store, *, id: str | None = None) -> None:
+    def __init__(self, store: Store, recorded_end: RecordedEnd, *, id: str | None = None) -> None:
+        """`recorded_end` is used for the end of a turn if nothing else is known of it."""
         super().__init__(id=id)
         self._store = store
         self.session_id: str | None = None
@@ -52,8 +57,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         self._pending: dict[str, LinesView] = {}
         self._top = Top()
         self._loading = Loading()
-        self.recorded_end: Callable[[str, str], Content | None] = lambda session_id, prompt_id: None
-        """Returns the end of a prompt's turn from the server's record, used if nothing else is known."""
+        self._recorded_end = recorded_end
 
     @property
     def text(self) -> str:
@@ -220,7 +224,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         notes = self._session_notes()
         if notes.answer_or_prompt(prompt_id) != message.id or notes.end_of(prompt_id) is not None:
             return None
-        return self.recorded_end(self.session_id or "", prompt_id)
+        return self._recorded_end(self.session_id or "", prompt_id)
 
     def _session_notes(self) -> SessionNotes:
         session_id = self.session_id or ""
