@@ -16,7 +16,7 @@ from tui.api.values import Event, ReplyEvent, RequestEvent, TextEvent
 from tui.cli.exit_codes import ExitCode
 from tui.cli.line_reader import LineReader
 from tui.cli.plain_requests import PlainRequests
-from tui.cli.plain_texts import HELP, REPLY_STATES, returned_text
+from tui.cli.plain_texts import HELP, REPLY_STATES, returned_text, turn_without_client
 from tui.cli.printing import Printer, seconds_text, turn_state, with_reason
 from tui.client.client import Client
 from tui.core import changes as c
@@ -106,14 +106,7 @@ class PlainApp:
         if waiting:
             self._say(f"{len(waiting)} queued, saved for the next start")
         if self.session and client.turns.running_in(self.session):
-            traits = client.traits
-            leaves = "may end" if traits is None or traits.cancels_on_disconnect is None else "ends"
-            goes_on = traits is not None and traits.cancels_on_disconnect is False
-            self._say(
-                "the turn continues on the server"
-                if goes_on
-                else f"this server {leaves} the turn when the client disconnects"
-            )
+            self._say(turn_without_client(client.traits))
         if self._requests.open:
             self._say(f"{len(self._requests.open)} open: {', '.join(self._requests.open)}")
         return ExitCode.WAITING if self._requests.open and not self._reader.interactive else ExitCode.FINISHED

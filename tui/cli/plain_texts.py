@@ -1,5 +1,6 @@
 """Longer texts of the plain client."""
 
+from tui.backends.base import Traits
 from tui.core.changes import DraftReturned
 from tui.core.sanitize import single_line
 
@@ -29,3 +30,11 @@ def returned_text(change: DraftReturned) -> str:
     if change.may_have_arrived:
         return f"unknown whether the server has it: {change.reason}: {quoted}; /draft sends it again and may double it"
     return f"not sent: {change.reason}: {quoted}; /draft sends it"
+
+
+def turn_without_client(traits: Traits | None) -> str:
+    """What becomes of a running turn when the client exits."""
+    ends = None if traits is None else traits.cancels_on_disconnect
+    if ends is False:
+        return "the turn continues on the server"
+    return f"this server {'ends' if ends else 'may end'} the turn when the client disconnects"
