@@ -1,6 +1,12 @@
 import pytest
 
-from tui.core.connection_status import SHORTEST_LIMIT, UNLEARNED_LIMIT, ConnectionMonitor, ConnectionState
+from tui.core.connection_status import (
+    SHORTEST_LIMIT,
+    UNLEARNED_LIMIT,
+    ConnectionMonitor,
+    ConnectionState,
+    ConnectionStatus,
+)
 
 
 def beating(interval: float, beats: int = 4) -> tuple[ConnectionMonitor, float]:
@@ -177,3 +183,7 @@ def test_silence_counts_from_the_opening_of_this_stream() -> None:
     assert health.silence(last + 5) is None
     health.opened(last + 100)
     assert health.silence(last + 104) == 4.0
+
+
+def test_before_the_first_connection_there_is_nothing_to_show_but_its_state() -> None:
+    assert ConnectionMonitor().view(0.0) == ConnectionStatus(ConnectionState.CONNECTING)

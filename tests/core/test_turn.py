@@ -155,6 +155,15 @@ def test_a_held_post_with_a_stored_prompt_is_never_closed() -> None:
     assert turn.post.held
 
 
+def test_a_restored_turn_is_unwatched_until_a_poll_shows_that_it_runs() -> None:
+    restored, watched = Turn.recover(PROMPT, 0.0), running()
+    run(restored, (1, BUSY))
+    run(watched, (1, BUSY))
+    assert (restored.unwatched, watched.unwatched) == (True, False)
+    run(restored, (2, asked(BUSY)))
+    assert not restored.unwatched
+
+
 def test_it_is_not_posted_again_when_a_later_turn_exists() -> None:
     turn = sending()
     run(turn, (0, PostFailed("reset")), (0.1, not_there()), (5.1, replace(not_there(), has_later_prompt=True)))
