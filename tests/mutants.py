@@ -47,6 +47,7 @@ COPIED = ("tui", "server_stub", "tests", "docs", "pyproject.toml", ".mypy_cache"
 VERDICTS = ("killed", "timeout", "mypy", "survived", "equivalent")
 CODE = ("tests", "tui", "server_stub")
 LIBRARIES = (
+    "anyio.pytest_plugin",
     "asyncio",
     "hypothesis",
     "httpx",
@@ -54,12 +55,15 @@ LIBRARIES = (
     "msgspec",
     "pexpect",
     "pyte",
+    "pytest_asyncio.plugin",
+    "pytest_textual_snapshot",
     "sqlite3",
+    "starlette.routing",
     "textual.app",
     "textual.pilot",
     "textual.widgets",
-    "starlette.routing",
     "uvicorn.protocols.http.h11_impl",
+    "xdist.plugin",
 )
 TIMEOUT = 60
 """Seconds for one test."""

@@ -225,8 +225,20 @@ async def test_sessions_past_the_first_hundred_are_found_by_paging_and_search(ha
 async def test_an_unreadable_status_list_is_reported_once(harness: ClientHarness) -> None:
     for _ in range(2):
         harness.client._apply(Resynced({}, (), frozenset(), problem="/session/status is no object"))
-    said = [one.text for one in harness.changes if isinstance(one, c.Notice)]
-    assert len([one for one in said if "/session/status is no object" in one]) == 1
+    assert [one.text for one in harness.changes if isinstance(one, c.Notice)] == [
+        "The server's list of what runs and waits cannot be read: /session/status is no object. "
+        "Sessions are shown as last known, updated by events."
+    ]
+
+
+@on_virtual_time()
+async def test_requests_that_cannot_be_shown_are_reported_when_there_are_more(harness: ClientHarness) -> None:
+    for count in (1, 1, 2, 0):
+        harness.client._apply(Resynced({}, (), frozenset(), unreadable=count))
+    assert [one.text for one in harness.changes if isinstance(one, c.Notice)] == [
+        "1 request that waits for an answer cannot be shown. Answer in another client.",
+        "2 requests that wait for an answer cannot be shown. Answer in another client.",
+    ]
 
 
 @pytest.mark.parametrize("kept_by", ["opened", "a draft"])

@@ -164,6 +164,14 @@ def test_a_restored_turn_is_unwatched_until_a_poll_shows_that_it_runs() -> None:
     assert not restored.unwatched
 
 
+def test_the_end_of_a_turn_that_was_not_watched_has_no_time() -> None:
+    restored, watched = Turn.recover(PROMPT, 0.0), running()
+    for turn in (restored, watched):
+        run(turn, (1, PostFailed("reset")), (5, asked(replace(IDLE, answer=ANSWER))))
+    assert (restored.state, restored.ended) == (TurnState.FINISHED, None)
+    assert (watched.state, watched.ended) == (TurnState.FINISHED, 5)
+
+
 def test_it_is_not_posted_again_when_a_later_turn_exists() -> None:
     turn = sending()
     run(turn, (0, PostFailed("reset")), (0.1, not_there()), (5.1, replace(not_there(), has_later_prompt=True)))

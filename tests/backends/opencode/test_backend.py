@@ -58,10 +58,16 @@ async def test_a_web_page_instead_of_capabilities_means_no_features() -> None:
         assert not backend.traits.client_heartbeat
 
 
-@pytest.mark.parametrize("health", [{"healthy": False}, {"healthy": "yes"}, {}, [], None])
-async def test_handshake_refuses_a_server_that_is_not_healthy(health: object) -> None:
+UNHEALTHY = "it does not report that it is healthy"
+
+
+@pytest.mark.parametrize(
+    ("health", "problem"),
+    [({"healthy": False}, UNHEALTHY), ({"healthy": "yes"}, UNHEALTHY), ({}, UNHEALTHY), ([], ""), (None, "")],
+)
+async def test_handshake_refuses_a_server_that_is_not_healthy(health: object, problem: str) -> None:
     async with server({**GREETED, "GET /global/health": health}) as (_, backend):
-        with pytest.raises(SchemaMismatch):
+        with pytest.raises(SchemaMismatch, match=f"/global/health answered in an unknown format: {problem}"):
             await backend.handshake()
 
 
