@@ -710,3 +710,11 @@ def test_of_an_earlier_run_it_is_unknown_whether_a_deleted_session_had_the_promp
     turn.receive(Snapshot(Idle(), stored=False, gone=True, polled=True), 1.0)
     assert turn.state is TurnState.NOT_SENT
     assert turn.reason == f"the session no longer exists on the server{more}"
+
+
+@pytest.mark.parametrize(("ended", "at"), [(7.0, 7.0), (None, 5.0)])
+def test_the_servers_record_dates_the_end_of_a_turn(ended: float | None, at: float) -> None:
+    turn = running()
+    run(turn, (1, PostFailed("reset")), (5, asked(replace(IDLE, answer=ANSWER))))
+    turn.set_end(3.0, ended)
+    assert (turn.took, turn.ended) == (3.0, at)
