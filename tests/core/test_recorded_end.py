@@ -112,6 +112,12 @@ def test_a_turn_continues_after_a_prompt_of_the_server() -> None:
     done = stored(PROMPT, STEP, replace(LATER, created=20.5), LATER_ANSWER, synthetic=LATER.id)
     assert recorded_end(done, PROMPT, at_rest=False) == RecordedEnd("finished", 20.0)
     assert recorded_end(done, LATER, at_rest=True) is None
+    after = (
+        replace(LATER, id="msg_5", created=40.0),
+        replace(LATER_ANSWER, id="msg_6", parent_id="msg_5", created=41.0),
+    )
+    stopped = stored(PROMPT, STEP, replace(LATER, created=20.5), *after, synthetic=LATER.id)
+    assert recorded_end(stopped, PROMPT, at_rest=False) == RecordedEnd("between steps")
 
 
 def test_a_turn_ended_by_a_rejection_is_recorded_as_rejected() -> None:

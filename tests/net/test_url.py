@@ -131,5 +131,10 @@ def test_an_id_cannot_traverse_the_path(name: str) -> None:
     assert "/" not in once
 
 
+@pytest.mark.parametrize("name", ["X", "X.", "ses_1"])
+def test_letters_digits_and_dots_stay_as_they_are(name: str) -> None:
+    assert path_segment(name) == name
+
+
 def test_a_lone_surrogate_in_an_id_is_encoded() -> None:
     assert path_segment("ses_\ud83d") == "ses_%3F"
