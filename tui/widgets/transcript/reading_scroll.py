@@ -1,6 +1,7 @@
 """Scrolling in a transcript of which a part is mounted: it follows the end, or keeps the reading position."""
 
 import asyncio
+from typing import Any
 
 from textual import events
 from textual.containers import VerticalScroll
@@ -128,6 +129,14 @@ class ReadingScroll(VerticalScroll, SkipsCoveredBackground):
         self._placing = True
         self.scroll_to(y=view.virtual_region.y - distance, animate=False, immediate=True, force=True)
         self._placing = False
+
+    def _scroll_to(self, x: float | None = None, y: float | None = None, **options: Any) -> bool:
+        """Scroll without animation, whatever asks for one.
+
+        Reaching the end anchors the view, which stops a running animation; within its last step Textual's animator
+        then raises KeyError.
+        """
+        return super()._scroll_to(x, y, **{**options, "animate": False})
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
