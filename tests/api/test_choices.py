@@ -59,6 +59,7 @@ def test_choices_and_texts_become_answers(
     [
         ((DATABASE,), ("3",), (), "there is no option '3'"),
         ((DATABASE,), ("0",), (), "there is no option '0'"),
+        ((DATABASE,), ("1" * 5000,), (), "there is no option '111"),
         ((DATABASE,), ("",), (), "there is no option ''"),
         ((DATABASE,), ("1,2",), (), "takes one answer"),
         ((DATABASE,), ("1",), ("MariaDB",), "takes one answer"),

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from click.testing import CliRunner
 
 from server_stub.domain.profiles import PROFILES
 from tests.cli.shell import HOLDFAST, Done, Shell, ended, until_line
 from tests.end_to_end.stub import Stub, running_stub
 from tests.waiting import PATIENCE, block_until
 from tui.api.values import AnswerOutcome, AnswerState, PendingRequest, Reply
-from tui.cli.answer import print_outcome
+from tui.cli.answer import EVENT_AT_MOST, command, print_outcome
 
 
 @pytest.fixture
@@ -79,6 +80,13 @@ def test_reason_of_a_denial_is_sent_only_if_the_server_supports_it(shell: Shell,
         assert (done.code, "this request takes no reason" in done.err) == (2, True)
     else:
         assert (done.code, done.out) == (0, f"permission {permission} denied: use make\n")
+
+
+@pytest.mark.parametrize("event", ["{}", "no JSON", '{"a":' + "[" * 100_000, "\0" * (EVENT_AT_MOST + 1)], ids=len)
+def test_standard_input_that_is_no_event_is_refused(event: str) -> None:
+    result = CliRunner().invoke(command, ["-", "1"], input=event)
+    assert result.exit_code == 2
+    assert "standard input is not an event of watch" in result.output
 
 
 def test_second_answer_ends_with_9_and_names_the_first(shell: Shell) -> None:

@@ -1,9 +1,11 @@
 """`holdfast --plain` on stub servers: in a terminal with TERM=dumb, whose bytes are checked, and in a pipe."""
 
 import re
+import readline
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pexpect
@@ -13,6 +15,7 @@ from server_stub.domain.profiles import PROFILES
 from tests.end_to_end.stub import Stub, running_stub
 from tests.processes import clean_environment
 from tests.waiting import PATIENCE
+from tui.cli.line_reader import LineReader
 
 TOP = Path(__file__).parents[2]
 NO_TEXT = re.compile(rb"[^\n\r\t\x20-\x7e\x80-\xff\x07]")
@@ -43,15 +46,17 @@ class Plain:
     def until(self, words: str) -> None:
         self._child.expect_exact(words)
 
+    def send(self, data: bytes) -> None:
+        self._child.send(data)
+
     def type(self, text: str) -> None:
         self._child.sendline(text)
 
     def answer(self, text: str) -> None:
-        """Answer a request; again if it had just appeared, since the first line then counts as typed before."""
+        """Answer a request; again while it has just appeared, since the line then counts as typed before."""
         self.type(text)
-        if self._child.expect_exact(["answered", "p: send it as a prompt"]):
+        while self._child.expect_exact(["answered", "p: send it as a prompt"]):
             self.type(text)
-            self.until("answered")
 
     def interrupt(self) -> None:
         self._child.sendintr()
@@ -205,3 +210,35 @@ def test_a_mistyped_command_is_not_sent(opencode: Stub, tmp_path: Path) -> None:
     plain.until("no sessions")
     plain.type("\x04")
     assert plain.end() == 0
+
+
+def test_numbers_of_any_length_and_control_characters_are_survived(opencode: Stub, tmp_path: Path) -> None:
+    done = piped(opencode, tmp_path / "home", f"/open {'1' * 5000}\n/remove {'1' * 5000}\na\0b\x1b[31mc\n")
+    assert done.returncode == 0, done
+    assert f"no session {'1' * 199}…; /sessions lists them" in done.stdout
+    assert "which of 0? /queue lists them" in done.stdout
+    assert "turn finished" in done.stdout
+    (session,) = opencode.http.get("/session").json()
+    prompt, _ = opencode.http.get(f"/session/{session['id']}/message").json()
+    assert prompt["parts"][0]["text"] == "abc"
+
+
+def test_a_pasted_escape_sequence_is_never_repeated_raw(opencode: Stub, tmp_path: Path) -> None:
+    """Each line that is printed repeats what is being typed."""
+    plain = Plain(opencode, tmp_path / "home", "--plain", term="xterm")
+    plain.until("connected to")
+    plain.type("SLOW")
+    plain.until("turn running")
+    plain.send(b"\x1b[200~abc\x1b]0;EVIL\x07d\xff\xe2\x80\xaeef\x1b[201~")
+    plain.until("turn finished")
+    plain.until("ef")
+    assert b"\x1b]0;" not in plain.received
+
+
+async def test_history_that_cannot_be_edited_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", StringIO())
+    reader, before = LineReader(), readline.get_current_history_length()
+    monkeypatch.setattr(reader, "_editor", readline)
+    reader.start(["a\0b", "c\ud800\nd", "e"])
+    added = [readline.get_history_item(before + place) for place in (1, 2, 3)]
+    assert added == ["ab", "c\ufffd d", "e"]

@@ -57,6 +57,15 @@ def test_an_invalid_answer_is_named_and_answers_nothing(question: PendingQuestio
     assert asked.take("1") == Reply(answers=((question.choices[0].label,),))
 
 
+def test_a_number_of_any_length_is_no_option() -> None:
+    assert isinstance(dialog(ONE).take("1" * 5000), Invalid)
+
+
+def test_a_dialog_can_be_answered_again_after_a_reply() -> None:
+    asked = dialog(ONE)
+    assert [asked.take(line) for line in ("1", "2")] == [Reply(answers=((name,),)) for name in ("Postgres", "SQLite")]
+
+
 @pytest.mark.parametrize("line", ["use the second one", "2nd", "1 and 2", "once"])
 def test_other_text_is_no_answer_to_a_question(line: str) -> None:
     assert dialog(ONE).take(line) is Step.NOT_AN_ANSWER

@@ -102,6 +102,8 @@ def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
         ("build.example:4097", "http://build.example:4096", False),
         ("[fd12::1]:4096", "http://[fd12::1]:4096", True),
         ("fd12::1", "http://[fd12::1]:4096", True),
+        ("build.example:\u00b2", "http://build.example:2", False),
+        (f"build.example:{'1' * 5000}", "http://build.example:1", False),
         (".example", "http://build.example", True),
         ("example", "http://build.example", True),
         ("ample", "http://build.example", False),

@@ -80,7 +80,7 @@ def labels(options: Sequence[Choice], word: str, *, several: bool = False) -> tu
     by_label = [one.label for one in options if one.label == word] or [
         one.label for one in options if word and one.label.casefold() == word.casefold()
     ]
-    by_number = [one.label for one in options if word.isdecimal() and one.number == int(word)]
+    by_number = [one.label for one in options if str(one.number) == word]
     found = tuple(dict.fromkeys(by_label + by_number))
     if len(found) > 1:
         raise InvalidChoice(f"{single_line(word)} names more than one option", _options(options))

@@ -20,12 +20,16 @@ from tui.cli.options import HELP, exit_with, server_of, server_options
 from tui.cli.printing import Printer, reply_line, with_reason
 from tui.cli.request_dialog import LineInput, ask_until_closed
 from tui.config.settings import Settings
+from tui.core import stored_json
+from tui.net.errors import byte_count
 
 if TYPE_CHECKING:
     from tui.net.http_client import Http
 
 FROM_INPUT = "-"
 """In place of an id: the request of the event on standard input."""
+EVENT_AT_MOST = 64 * 1024 * 1024
+"""Bytes of an event on standard input. A server's longest answer, which holds the request, is shorter."""
 
 Choose = Callable[[PendingRequest], Reply]
 """The reply that the command line names. Raises `InvalidChoice`."""
@@ -91,8 +95,11 @@ def command(
 
 def _read_event() -> tuple[str, str]:
     """The server and request of the event on standard input. Raises `UsageError`; exits with 10 if it is another."""
+    body = sys.stdin.buffer.read(EVENT_AT_MOST + 1)
+    if len(body) > EVENT_AT_MOST:
+        raise click.UsageError(f"standard input is not an event of watch: more than {byte_count(EVENT_AT_MOST)}")
     try:
-        alert = msgspec.json.decode(sys.stdin.buffer.read(), type=Alert)
+        alert = stored_json.decode(body, Alert)
     except msgspec.DecodeError as error:
         raise click.UsageError(f"standard input is not an event of watch: {error}") from None
     if not isinstance(alert.event, RequestEvent):

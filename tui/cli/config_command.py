@@ -58,7 +58,7 @@ def configuration(found: ResolvedSettings) -> Configuration:
     state = user_state_path("holdfast")
     paths = (("settings", settings_file()), ("state", state), ("journal", state / FILE))
     return Configuration(
-        paths=tuple(ListedPath(name, str(path), os.path.exists(path)) for name, path in paths),
+        paths=tuple(ListedPath(name, sanitize(str(path)), os.path.exists(path)) for name, path in paths),
         settings=tuple(_listed(found, state)),
         errors=found.errors,
         warnings=found.settings.warnings,
@@ -72,7 +72,7 @@ def _listed(found: ResolvedSettings, state: Path) -> Iterator[ListedSetting]:
     if settings.user is None and settings.server_user is not None:
         values["user"], sources["user"] = settings.server_user, sources["server_user"]
     values["password"] = DOTS if settings.password is not None else None
-    values["ca_file"] = None if settings.ca_file is None else str(settings.ca_file)
+    values["ca_file"] = None if settings.ca_file is None else sanitize(str(settings.ca_file))
     theme = ChosenTheme(state, settings.look.theme).name
     if theme != settings.look.theme:
         sources["theme"] = CHOSEN

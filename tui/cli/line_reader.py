@@ -13,6 +13,8 @@ from contextlib import suppress
 from io import TextIOWrapper
 from types import ModuleType
 
+from tui.core.sanitize import sanitize
+
 BURST = 0.1
 """Seconds within which a further line belongs to the same text."""
 HISTORY_AT_MOST = 1000
@@ -31,7 +33,8 @@ class LineReader:
         """Start to read. `history`: what Up finds, oldest first."""
         if self._editor is not None:
             for text in history[-HISTORY_AT_MOST:]:
-                self._editor.add_history(" ".join(text.splitlines()))
+                with suppress(UnicodeEncodeError):  # characters that the locale lacks
+                    self._editor.add_history(" ".join(sanitize(text).splitlines()))
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(errors="replace")
         loop = asyncio.get_running_loop()
@@ -76,7 +79,7 @@ class LineReader:
                 line = None
             if line == "" and not self.interactive:
                 line = None
-            deliver(None if line is None else line.rstrip("\n"))
+            deliver(None if line is None else sanitize(line).rstrip("\n"))
             if line is None:
                 return
 

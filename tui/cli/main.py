@@ -5,6 +5,7 @@ import errno
 import gc
 import logging
 import os
+import re
 import shlex
 import sys
 import time
@@ -34,6 +35,8 @@ from tui.storage.journal import Journal
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python makes of a byte of the command line that is not UTF-8."""
 CANNOT_BE_SAID = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 LIBRARY_VARIABLES = {
@@ -71,6 +74,7 @@ class SubcommandGroup(click.Command):
         return other.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
+        refuse_invalid_utf8(ctx)
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
     def main(self, *args: Any, **options: Any) -> Any:
@@ -87,6 +91,15 @@ class SubcommandGroup(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, short_help) for name, (_, short_help) in self.others.items()])
+
+
+def refuse_invalid_utf8(ctx: click.Context) -> None:
+    """Raise `UsageError` for an argument that cannot be sent or saved. Paths may have any bytes."""
+    for parameter in ctx.command.params:
+        value = ctx.params.get(parameter.name or "")
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and SURROGATE.search(text):
+                raise click.UsageError(f"{parameter.get_error_hint(ctx)} is not UTF-8", ctx)
 
 
 def subcommands(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem[str]]":
@@ -224,7 +237,7 @@ def run_plain(settings: Settings) -> int:
         finally:
             await client.close()
         if app.session is not None and not settings.demo:
-            click.echo(f"To resume: {session_command(settings, app.session, plain=True)}")
+            say_how_to_resume(session_command(settings, app.session, plain=True))
         return code
 
     return asyncio.run(work())
@@ -279,10 +292,14 @@ def run_screen(settings: Settings) -> int:
     for error in app.boundary.errors:
         click.echo(f"A part of the screen failed: {error}. --log FILE records the details.", err=True)
     if app.open_session is not None and not settings.demo:
-        command = session_command(settings, app.open_session)
-        if command == single_line(command, COMMAND_AT_MOST):  # else it cannot be copied safely
-            click.echo(f"To resume: {command}")
+        say_how_to_resume(session_command(settings, app.open_session))
     return app.return_code or 0
+
+
+def say_how_to_resume(command: str) -> None:
+    """Print the command, unless it cannot be copied safely."""
+    if command == single_line(command, COMMAND_AT_MOST):
+        click.echo(f"To resume: {command}")
 
 
 def session_command(settings: Settings, session_id: str, *, plain: bool = False) -> str:

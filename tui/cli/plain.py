@@ -16,12 +16,12 @@ from tui.api.values import Event, ReplyEvent, RequestEvent, TextEvent
 from tui.cli.exit_codes import ExitCode
 from tui.cli.line_reader import LineReader
 from tui.cli.plain_requests import PlainRequests
-from tui.cli.plain_texts import HELP, REPLY_STATES, returned_text, turn_without_client
+from tui.cli.plain_texts import HELP, REPLY_STATES, numbered, returned_text, turn_without_client
 from tui.cli.printing import Printer, seconds_text, turn_state, with_reason
 from tui.client.client import Client
 from tui.core import changes as c
 from tui.core.model import Session, TextPart
-from tui.core.sanitize import excerpt, sanitize, single_line
+from tui.core.sanitize import excerpt, sanitize, single_line, visible
 from tui.net.errors import NetError
 
 SESSIONS_LISTED = 20
@@ -88,6 +88,8 @@ class PlainApp:
         leaving = asyncio.create_task(self._left.wait())
         try:
             await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()  # an error in it is not the end of the input
             if not self._left.is_set():
                 await self._until_at_rest()
         finally:
@@ -196,10 +198,10 @@ class PlainApp:
 
     def _open_session(self, which: str) -> None:
         if which.isdecimal():
-            if not 1 <= int(which) <= len(self._listed):
-                self._say(f"no session {which}; /sessions lists them")
+            if (listed := numbered(self._listed, which)) is None:
+                self._say(f"no session {single_line(which)}; /sessions lists them")
                 return
-            which = self._listed[int(which) - 1].id
+            which = listed.id
         if not which:
             self._say("which one? /sessions lists them")
             return
@@ -265,10 +267,10 @@ class PlainApp:
 
     def _remove(self, number: str) -> None:
         waiting = self._client.prompts.waiting(self.session) if self.session else ()
-        if not number.isdecimal() or not 1 <= int(number) <= len(waiting):
+        if (queued := numbered(waiting, number)) is None:
             self._say(f"which of {len(waiting)}? /queue lists them")
             return
-        removed = self._client.prompts.cancel(waiting[int(number) - 1].id)
+        removed = self._client.prompts.cancel(queued.id)
         self._say("it was sent meanwhile" if removed is None else f"removed: {single_line(removed.text, 200)}")
 
     def _send_draft(self) -> None:
@@ -330,10 +332,8 @@ class PlainApp:
     def _follow(self) -> None:
         """Report the session's newest turn, whoever began it."""
         turn = self._client.turn(self.session) if self.session else None
-        if turn is None or turn.over or turn.prompt_id in self._turns:
-            return
-        known = next((one for one in self._turns.values() if one.prompt == turn.prompt_id), None)
-        if known is not None:
+        reported = {*self._turns, *(one.prompt for one in self._turns.values())}
+        if turn is None or turn.over or turn.prompt_id in reported:
             return
         self._turns.clear()
         if turn.prompt is None:
@@ -358,7 +358,7 @@ class PlainApp:
     def _on_event(self, event: Event) -> None:
         self._printer.event(event)
         if isinstance(event, TextEvent):
-            self._print(sanitize(event.text))
+            self._print(visible(sanitize(event.text)))
 
     def _say(self, *lines: str) -> None:
         for line in lines:
@@ -366,7 +366,7 @@ class PlainApp:
 
     def _print(self, text: str) -> None:
         """Write lines above what is being typed."""
-        typed = self._reader.typed()
+        typed = visible(sanitize(self._reader.typed()))
         self._write(f"\n{text}{typed}" if typed else text)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -385,10 +385,8 @@ class PlainApp:
         def at_rest() -> bool:
             if self._left.is_set() or self._requests.open:
                 return True
-            if self._unsent or self._reporting or not self._client.synced:
-                return False
-            if self.session is None:
-                return True
+            if self.session is None or self._unsent or self._reporting or not self._client.synced:
+                return self.session is None and not self._unsent and not self._reporting
             waiting = self._client.prompts.waiting(self.session)
             return not self._client.turns.running_in(self.session) and (
                 not waiting or bool(self._client.prompts.held(self.session))

@@ -12,7 +12,7 @@ from tui.core import changes as c
 from tui.core.sanitize import single_line
 
 NOT_MEANT = 0.5
-"""Seconds after a request appears in which a line is not taken as its answer: it was typed before."""
+"""Seconds after a request became the current one in which a line is not its answer: it was typed before."""
 
 
 class PlainRequests:
@@ -28,11 +28,16 @@ class PlainRequests:
         self._send = send
         self._typed = typed
         self._decisions: dict[str, Decision] = {}
+        """The replies that are being delivered, by request id."""
         self._feed = EventFeed(client, self._on_event, decided=self._decisions.get)
-        self.open: dict[str, tuple[RequestDialog, float]] = {}
-        """The open requests by id, and when each appeared."""
-        self._asked: str | None = None
-        """A text of which the user is asked whether it is an answer or a prompt."""
+        self.open: dict[str, RequestDialog] = {}
+        """The open requests by id."""
+        self._current = ""
+        """The id of the request that lines answer: the first that has no reply yet; "" if there is none."""
+        self._since = float("-inf")
+        """When it became the current one."""
+        self._asked: tuple[str, str] | None = None
+        """A text of which the user is asked whether it is an answer or a prompt, and the request it is for."""
 
     @property
     def wants_line(self) -> bool:
@@ -44,54 +49,82 @@ class PlainRequests:
         self._feed.on_change(change)
         for request_id in [one for one in self.open if one not in self._client.store.requests]:
             del self.open[request_id]
+        if isinstance(change, c.ReplyStatusChanged) and change.state == "refused":
+            self._decisions.pop(change.request.id, None)
+        self._move_on()
 
     def show(self) -> None:
         """Print the open requests and what can be typed."""
-        for dialog, _ in self.open.values():
+        for dialog in self.open.values():
             self._say(*request_lines(dialog.request), *dialog.lines())
 
     def take(self, line: str) -> None:
         """Take a line while a request is open, or a text waits for a decision."""
         if self._asked is not None:
-            self._decide(self._asked, line)
+            self._decide(*self._asked, line)
             return
-        dialog, since = next(iter(self.open.values()))
-        early = self._typed and self._client.now() - since < NOT_MEANT
-        taken = Step.NOT_AN_ANSWER if early else dialog.take(line)
+        taken = self._taken(line)
         if taken is not Step.NOT_AN_ANSWER:
-            self._take(dialog, taken)
+            self._take(self.open[self._current], taken)
             return
-        self._asked = line
+        self._asked = line, self._current
         self._client.journal.remember(line)
-        self._ask(line, dialog)
+        self._ask()
 
     def reject(self, reason: str) -> None:
-        """Reject the first open request."""
-        if not self.open:
-            self._say("no request is open")
-            return
-        pending = next(iter(self.open.values()))[0].request
-        permission = pending.kind == "permission"
-        self._reply(pending, Reply(permission="reject" if permission else None, message=reason))
+        """Reject the current request."""
+        if not self._current:
+            self._say("no request needs an answer")
+        elif self._is_early:
+            self._say("not rejected: the request appeared only just now")
+        else:
+            pending = self.open[self._current].request
+            permission = pending.kind == "permission"
+            self._reply(pending, Reply(permission="reject" if permission else None, message=reason))
 
-    def _decide(self, text: str, line: str) -> None:
+    @property
+    def _is_early(self) -> bool:
+        """Whether what is typed now may have been meant for what was shown before the current request."""
+        return self._typed and self._client.now() - self._since < NOT_MEANT
+
+    def _taken(self, line: str) -> Taken:
+        """What the line is to the current request."""
+        return Step.NOT_AN_ANSWER if not self._current or self._is_early else self.open[self._current].take(line)
+
+    def _move_on(self) -> None:
+        """Choose the current request, and show it if it is another one than before."""
+        current = next((one for one in self.open if one not in self._decisions), "")
+        if current == self._current:
+            return
+        self._current, self._since = current, self._client.now()
+        if current:
+            dialog = self.open[current] = RequestDialog(self.open[current].request)
+            self._say(*request_lines(dialog.request), *dialog.lines())
+
+    def _decide(self, text: str, asked_for: str, line: str) -> None:
         """What to do with the text that was neither a number nor a label."""
-        choice, dialog = line.strip().casefold(), next((dialog for dialog, _ in self.open.values()), None)
+        choice = line.strip().casefold()
         self._asked = None
-        if choice == "a" and dialog is not None and dialog.takes_text:
+        if choice == "a" and self._may_answer(asked_for):
+            dialog = self.open[self._current]
             self._take(dialog, dialog.take_text(text.strip()))
         elif choice == "p":
             self._send(text)
         elif choice == "n":
             self._say("discarded (still in the history)")
-        elif dialog is not None and (taken := dialog.take(line)) is not Step.NOT_AN_ANSWER:
-            self._take(dialog, taken)
+        elif (taken := self._taken(line)) is not Step.NOT_AN_ANSWER:
+            self._take(self.open[self._current], taken)
         else:
-            self._asked = text
-            self._ask(text, dialog)
+            self._asked = text, asked_for
+            self._ask()
 
-    def _ask(self, text: str, dialog: RequestDialog | None) -> None:
-        answer = "a: answer the question with it, " if dialog is not None and dialog.takes_text else ""
+    def _may_answer(self, request_id: str) -> bool:
+        """Whether text that was typed for this request can answer it now."""
+        return request_id != "" and request_id == self._current and self.open[request_id].takes_text
+
+    def _ask(self) -> None:
+        text, asked_for = self._asked or ("", "")
+        answer = "a: answer the question with it, " if self._may_answer(asked_for) else ""
         self._say(f"{single_line(text, 60)!r}: type {answer}p: send it as a prompt, n: neither")
 
     def _take(self, dialog: RequestDialog, taken: Taken) -> None:
@@ -106,26 +139,24 @@ class PlainRequests:
     def _reply(self, pending: PendingRequest, reply: Reply) -> None:
         request = self._client.store.requests.get(pending.id)
         if request is None:
-            self._say(f"{pending.kind} {pending.id} is not open any more")
+            self._say(f"{pending.kind} {single_line(pending.id)} is not open any more")
             return
         self._decisions[pending.id] = Decision(reply=reply)
         send_reply(self._client, request, reply)
+        self._move_on()
 
     def _on_event(self, event: Event) -> None:
         match event:
             case RequestEvent(request=request):
-                self._printer.event(event)
-                self.open[request.id] = RequestDialog(request), self._client.now()
-                if len(self.open) == 1:
-                    self._say(*self.open[request.id][0].lines())
+                first = not self._current
+                self.open[request.id] = RequestDialog(request)
+                if not first:
+                    self._printer.event(event)
             case ReplyEvent(record=record):
                 self._printer.event(event)
-                was_first = next(iter(self.open), None) == record.request.id
                 self.open.pop(record.request.id, None)
                 self._decisions.pop(record.request.id, None)
-                if was_first and self.open:
-                    dialog = next(iter(self.open.values()))[0]
-                    self._say(*request_lines(dialog.request), *dialog.lines())
+        self._move_on()
 
     def _say(self, *lines: str) -> None:
         for line in lines:

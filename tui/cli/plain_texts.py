@@ -1,8 +1,13 @@
-"""Longer texts of the plain client."""
+"""Longer texts of the plain client, and the numbers of its lists."""
+
+from collections.abc import Sequence
+from typing import TypeVar
 
 from tui.backends.base import Traits
 from tui.core.changes import DraftReturned
 from tui.core.sanitize import single_line
+
+Item = TypeVar("Item")
 
 HELP = """\
 A line is sent as a prompt, after the running turn. A \\ at its end continues it on the next line.
@@ -38,3 +43,8 @@ def turn_without_client(traits: Traits | None) -> str:
     if ends is False:
         return "the turn continues on the server"
     return f"this server {'ends' if ends else 'may end'} the turn when the client disconnects"
+
+
+def numbered(items: Sequence[Item], number: str) -> Item | None:
+    """The item that a list shows under `number`, as it was typed; None if there is none."""
+    return next((item for place, item in enumerate(items, 1) if str(place) == number), None)

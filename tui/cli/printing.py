@@ -28,6 +28,7 @@ from tui.core.sanitize import excerpt, sanitize, single_line, visible
 from tui.core.turn_state import TERMINAL_STATES
 
 ENDED = frozenset(state.value for state in TERMINAL_STATES)
+SPACES = str.maketrans("\n\t", "  ")
 LIVE_STATES = frozenset({"live", "quiet"})
 
 
@@ -68,7 +69,7 @@ class Printer:
         """Print one line above the status line. `text` is made safe for a terminal, and stays one line."""
         shown, self._status = self._status, ""
         cleared = f"\r{' ' * len(shown)}\r" if shown else ""
-        self._write(f"{cleared}{visible(sanitize(text)).rstrip().replace(chr(10), ' ')}\n")
+        self._write(f"{cleared}{visible(sanitize(text)).rstrip().translate(SPACES)}\n")
         if shown:
             self.status(shown)
 

@@ -112,11 +112,14 @@ def run(
     except NetError as error:
         if as_json:
             trouble = {"address": settings.url, "error": error.message, "remedy": error.hint}
-            say(msgspec.json.encode(trouble).decode())
+            click.echo(msgspec.json.encode(trouble))
         else:
             say(f"■ {single_line(error.message)}\n  {single_line(error.hint)}")
         return CANNOT_CONNECT
-    say(msgspec.json.encode(report).decode() if as_json else "\n".join(lines(report)))
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+    else:
+        say("\n".join(lines(report)))
     return report.exit_status
 
 

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from tui.api.values import EndEvent, Event, Result, TextEvent
+from tui.core.sanitize import single_line
 
 
 class Format(Enum):
@@ -49,7 +50,7 @@ class TurnOutput:
     def detached(self, session: str, prompt: str) -> None:
         """Write the ids of a turn that continues, if the format is text."""
         if self._form in (Format.TEXT, Format.FINAL):
-            self._write(f"{session} {prompt}\n".encode())
+            self._write(f"{single_line(session)} {single_line(prompt)}\n".encode())
 
     def _write_json(self, value: Event | Result) -> None:
         self._write(msgspec.json.encode(value) + b"\n")

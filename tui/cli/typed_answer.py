@@ -29,7 +29,7 @@ Taken: TypeAlias = Reply | Invalid | Step
 
 @dataclass(slots=True)
 class RequestDialog:
-    """The answer to one request, question by question."""
+    """The answer to one request, question by question. After a complete reply it begins again."""
 
     request: PendingRequest
     _answers: list[tuple[str, ...]] = field(default_factory=list)
@@ -86,5 +86,7 @@ class RequestDialog:
 
     def _next(self, answer: tuple[str, ...]) -> Reply | Step:
         self._answers.append(answer)
-        complete = len(self._answers) == len(self.request.questions)
-        return Reply(answers=tuple(self._answers)) if complete else Step.NEXT_QUESTION
+        if len(self._answers) < len(self.request.questions):
+            return Step.NEXT_QUESTION
+        answers, self._answers = tuple(self._answers), []
+        return Reply(answers=answers)

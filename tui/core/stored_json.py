@@ -1,4 +1,4 @@
-"""Decodes JSON that this program stored, which may be damaged."""
+"""Decodes JSON that this program wrote, which may be damaged since."""
 
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def decode(body: bytes, shape: type[T]) -> T:
-    """The stored value. Raises `msgspec.DecodeError` for anything else."""
+    """The value. Raises `msgspec.DecodeError` for anything else."""
     try:
         return msgspec.json.decode(body, type=shape)
     except RecursionError as error:

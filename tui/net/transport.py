@@ -55,8 +55,8 @@ def _exempts(entry: str, host: str, port: int) -> bool:
         except ValueError:
             return False
     name, colon, digits = entry.rpartition(":")
-    if colon and digits.isdigit() and (":" not in name or name.endswith("]")):
-        if int(digits) != port:
+    if colon and digits.isdecimal() and (":" not in name or name.endswith("]")):
+        if digits.lstrip("0") != str(port):
             return False
         entry = name
     name = entry.strip("[]")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from tui.net.local_file import read_small
+from tui.storage.state_folder import Unsafe, prepare
 
 FILE = "theme.json"
 AT_MOST = 4096
@@ -36,9 +37,11 @@ class ChosenTheme:
         if self._file is None:
             return
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            prepare(self._file.parent)
             written = self._file.with_name(f"{FILE}.{os.getpid()}")
-            written.write_text(json.dumps({"chosen": chosen, "set": self._set_theme}), encoding="utf-8")
+            written.unlink(missing_ok=True)
+            with open(written, "x", encoding="utf-8") as file:  # fails for a symbolic link
+                json.dump({"chosen": chosen, "set": self._set_theme}, file)
             written.replace(self._file)
-        except OSError as error:
+        except (OSError, Unsafe) as error:
             logger.warning("the theme is not saved: %s", error)

@@ -5,7 +5,7 @@ Shapes as measured on opencode 1.18.33. Raises as `schema` does.
 
 import re
 import time
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -47,7 +47,7 @@ class _Caller(msgspec.Struct):
 class _QuestionRequest(msgspec.Struct):
     id: Id
     sessionID: Id
-    questions: list[_Question]
+    questions: Annotated[list[_Question], msgspec.Meta(min_length=1)]
     tool: _Caller | None = None
 
 

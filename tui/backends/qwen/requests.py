@@ -6,7 +6,7 @@ does not name the waiting tool call.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -69,6 +69,9 @@ class _Asked(msgspec.Struct, rename="camel"):
     options: list[_Option] = []
 
 
+_Questions = Annotated[list[_Question], msgspec.Meta(min_length=1)]
+
+
 class _Action(msgspec.Struct):
     type: str = ""
     title: str = ""
@@ -80,7 +83,7 @@ class _Interaction(msgspec.Struct, rename="camel"):
     request_id: Id
     kind: str = ""
     action: _Action = msgspec.field(default_factory=_Action)
-    questions: list[_Question] = []
+    questions: RawJSON = None
     options: list[_Option] = []
     created_at: RawJSON = None
 
@@ -138,7 +141,7 @@ def parse_request(session_id: str, message_id: str, data: RawJSON, at: float = 0
     }
     request: Request
     if meta.get("qwenInteractionKind") == "user_question":
-        given = read(meta.get("qwenQuestions") or [], list[_Question])
+        given = read(meta.get("qwenQuestions"), _Questions)
         request = QuestionRequest(raw.request_id, session_id, _questions(given), **place)
     else:
         request = PermissionRequest(
@@ -160,7 +163,8 @@ def pending(session_id: str, value: RawJSON) -> StreamedRequest:
     at = (epoch(raw.created_at) if isinstance(raw.created_at, str) else 0.0) or None
     request: Request
     if raw.kind == "user_question":
-        request = QuestionRequest(raw.request_id, session_id, _questions(raw.questions), asked=at)
+        given = read(raw.questions, _Questions)
+        request = QuestionRequest(raw.request_id, session_id, _questions(given), asked=at)
     else:
         request = PermissionRequest(
             raw.request_id,
