@@ -96,7 +96,7 @@ class AlertFeed:
                 self._requests.on_change(change)
             case c.TurnEnded(session_id, prompt_id):
                 self._turn_ended(session_id, prompt_id)
-            case c.SessionsChanged(session_id) if session_id is not None:
+            case c.SessionsChanged(session_id):
                 self._session_changed(session_id)
             case c.ConnectionChanged():
                 self._connection_changed()

@@ -8,9 +8,9 @@ from tui.core.model import Answers, Failure, PermissionReply, Request
 
 
 class SessionsChanged(msgspec.Struct, frozen=True):
-    """The list of sessions, a title or a status changed."""
+    """A session was added, changed or deleted, or its status changed."""
 
-    session_id: str | None = None
+    session_id: str
 
 
 class TranscriptReset(msgspec.Struct, frozen=True):

@@ -90,10 +90,8 @@ class SessionStates:
         for session_id in tuple(self._busy):
             self.refresh_session(session_id, now)
 
-    def refresh_session(self, session_id: str | None, now: float) -> None:
+    def refresh_session(self, session_id: str, now: float) -> None:
         """Update one session after a change."""
-        if session_id is None:
-            return
         listed, was_busy = session_id in self._store.sessions, session_id in self._busy
         if listed and not isinstance(self._store.status(session_id), Idle):
             if not was_busy:

@@ -108,7 +108,7 @@ class Notifier:
                 pass  # checked in `_look_now`
             case c.TurnEnded(session_id, prompt_id):
                 self._look_at_end(session_id, prompt_id)
-            case c.SessionsChanged(session_id) if session_id is not None:
+            case c.SessionsChanged(session_id):
                 self._look_at_session(session_id)
             case c.ConnectionChanged():
                 self._look_at_line()

@@ -1,7 +1,7 @@
 """UI state of the open requests, shared by all panels that show them."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -10,10 +10,7 @@ from tui.core.changes import ReplyStatusChanged
 from tui.core.model import PermissionRequest, QuestionRequest
 
 RequestDraft: TypeAlias = AnswerDraft | PermissionDraft
-
-
-def _none_saved(request_id: str) -> bytes | None:
-    return None
+Draft = TypeVar("Draft", AnswerDraft, PermissionDraft)
 
 
 class RequestUiState(msgspec.Struct):
@@ -23,7 +20,7 @@ class RequestUiState(msgspec.Struct):
     if not, requests may no longer be open.
     """
 
-    saved: Callable[[str], bytes | None] = _none_saved
+    saved: Callable[[str], bytes | None]
     since: dict[str, float] = {}
     drafts: dict[str, RequestDraft] = {}
     told: dict[str, bytes] = {}
@@ -36,9 +33,7 @@ class RequestUiState(msgspec.Struct):
         if isinstance(draft, AnswerDraft) and draft.request == request:
             return draft
         saved = self.saved(request.id)
-        draft = AnswerDraft(request) if saved is None else AnswerDraft.from_bytes(request, saved)
-        self._begin(draft)
-        return draft
+        return self._begin(AnswerDraft(request) if saved is None else AnswerDraft.from_bytes(request, saved))
 
     def permission_draft(self, request: PermissionRequest) -> PermissionDraft:
         """Return the draft of the reply, for the request as it is now."""
@@ -47,13 +42,12 @@ class RequestUiState(msgspec.Struct):
             draft.request = request
             return draft
         saved = self.saved(request.id)
-        draft = PermissionDraft(request) if saved is None else PermissionDraft.from_bytes(request, saved)
-        self._begin(draft)
-        return draft
+        return self._begin(PermissionDraft(request) if saved is None else PermissionDraft.from_bytes(request, saved))
 
-    def _begin(self, draft: RequestDraft) -> None:
+    def _begin(self, draft: Draft) -> Draft:
         self.drafts[draft.request.id] = draft
         self.told[draft.request.id] = draft.to_bytes()
+        return draft
 
     def unsaved(self, draft: RequestDraft) -> bytes | None:
         """Return the body to save if the draft of an open request changed, and count it as saved."""
