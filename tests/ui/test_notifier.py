@@ -244,7 +244,6 @@ async def test_copied_text_is_passed_through_tmux(
         stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("```\ncode\n```\n"))
         await stage.until(lambda: "code" in stage.main.transcript.text)  # the header names opencode
         out: list[str] = []
-        monkeypatch.setattr(stage.app, "_write", out.append)
         monkeypatch.setattr(stage.app.terminal, "_write", out.append)
         await stage.press("f7")
         await stage.until(lambda: stage.app.clipboard == "code\n")
