@@ -105,12 +105,14 @@ class Slow:
         self.rate, self.each, self.tells_size = rate, each, tells_size
         self.now = 0.0
         self.limits: list[int] = []
+        self.begun: list[float] = []
 
     def time(self) -> float:
         return self.now
 
     async def __call__(self, limit: int, progress: Progress) -> Response:
         self.limits.append(limit)
+        self.begun.append(self.now)
         size, received = limit * self.each, 0
         while received < size:
             received = min(size, received + self.each // 4)
@@ -156,3 +158,10 @@ async def test_the_newest_page_without_a_prompt_is_bounded_by_its_bytes(monkeypa
         page = await OpenCode(http).messages("ses_1", limit=20)
         await http.close()
     assert (len(page.messages), page.cursor) == (4, "16")
+
+
+async def test_a_page_whose_size_shows_that_it_is_too_slow_is_aborted_within_three_seconds() -> None:
+    fetch = Slow(rate=1_000, each=4_000)
+    await Paging(50, fetch.time).ask(fetch, 50)
+    assert fetch.limits == [50, 1]
+    assert fetch.begun[1] <= 3
