@@ -59,3 +59,19 @@ async def test_a_small_screen_shows_the_selected_queued_prompt() -> None:
         stage.main.queue.focus()
         await stage.press("down")
         await stage.shows("2 prompt 1")
+
+
+async def test_a_tiny_screen_does_not_wrap_a_long_text_to_its_width() -> None:
+    """Which would take seconds for a long paste, each time a window manager makes the terminal tiny for a moment."""
+    async with on_stage() as stage:
+        stage.client.feed(*talk.prompt("lorem ipsum " * 500))
+        await stage.press(*"draft")
+        await stage.settled()
+        height = stage.main.transcript.virtual_size.height
+        await stage.pilot.resize_terminal(3, 2)
+        await stage.settled()
+        assert stage.main.transcript.size.width >= 20
+        assert stage.main.transcript.virtual_size.height < 6000 / 4
+        await stage.pilot.resize_terminal(120, 40)
+        await stage.shows("lorem ipsum", "› draft", "F1 help")
+        assert stage.main.transcript.virtual_size.height == height

@@ -35,6 +35,7 @@ class Dialog(ModalScreen[T], Guarded):
 
     Dialog > .dialog {
         width: 64;
+        min-width: 20;
         max-width: 92%;
         height: auto;
         max-height: 90%;
