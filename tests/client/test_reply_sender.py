@@ -94,7 +94,7 @@ class SenderHarness:
         self.sender = ReplySender(
             self.store,
             journal,
-            cast(Resync, SimpleNamespace(messages=self._messages)),
+            cast(Resync, SimpleNamespace(fetch_messages=self._messages)),
             fake_ports(server, self.time, emit=self._tell, apply=self.deliver),
         )
 
