@@ -116,6 +116,9 @@ async def test_request_is_found_by_unique_prefix_only(harness: ClientHarness) ->
     with pytest.raises(RequestNotFound):
         connection.find_request("que_")
     assert connection.find_request("") is None
+    (request, _) = harness.client.store.requests.values()
+    assert connection.find_request(request.id[:-1]) == connection.find_request(request.id, exact=True) == request
+    assert connection.find_request(request.id[:-1], exact=True) is None
     assert {turn.session for turn in turns} == {one.session for one in await connection.pending()}
 
 

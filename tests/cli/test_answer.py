@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pexpect
 import pytest
 from click.testing import CliRunner
@@ -13,7 +14,8 @@ from server_stub.domain.profiles import PROFILES
 from tests.cli.shell import HOLDFAST, Done, Shell, ended, until_line
 from tests.end_to_end.stub import Stub, running_stub
 from tests.waiting import PATIENCE, block_until
-from tui.api.values import AnswerOutcome, AnswerState, PendingRequest, Reply
+from tui.api.alerts import Alert
+from tui.api.values import AnswerOutcome, AnswerState, PendingRequest, Reply, RequestEvent
 from tui.cli.answer import EVENT_AT_MOST, command, print_outcome
 
 
@@ -87,6 +89,15 @@ def test_standard_input_that_is_no_event_is_refused(event: str) -> None:
     result = CliRunner().invoke(command, ["-", "1"], input=event)
     assert result.exit_code == 2
     assert "standard input is not an event of watch" in result.output
+
+
+def test_a_request_that_changed_since_its_event_is_not_answered(shell: Shell) -> None:
+    question = shell.raised("ASK1")
+    asked = PendingRequest(id=question, kind="question", session="ses_1")
+    alert = Alert(server=shell.stub.address, event=RequestEvent(time=0.0, request=asked), summary="")
+    done = shell.run("answer", "-", "1", stdin=msgspec.json.encode(alert))
+    assert (done.code, done.err) == (10, f"request {question} has changed since the event\n")
+    assert shell.pending() == [question]
 
 
 def test_second_answer_ends_with_9_and_names_the_first(shell: Shell) -> None:

@@ -14,6 +14,14 @@ FEATURES = PendingQuestion("Feat", "Which features?", (Choice(1, "auth"), Choice
 DEPLOY = PendingQuestion("Deploy", "Deploy?", (Choice(1, "Yes"), Choice(2, "No")), custom=False)
 
 
+@pytest.mark.parametrize("rule", ['{"header":"DB","a\\ud800":1}', '{"header":"DB","answer":"x\\ud800"}'])
+def test_half_of_a_surrogate_pair_is_refused(rule: str, tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    path.write_text(f'{{"rule":[{rule}]}}')
+    with pytest.raises(InvalidRules, match=r"has half of a surrogate pair: \\ud800"):
+        read_rules(path)
+
+
 def question(*questions: PendingQuestion) -> PendingRequest:
     return PendingRequest(id="que_1", kind="question", session="ses_1", questions=questions)
 

@@ -1,18 +1,21 @@
 """`holdfast doctor` on a healthy server, on faulty ones, and without a server."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
 
 from tests.end_to_end.stub import running_stub
 from tests.hostile.runs import attack_server
-from tui.backends.base import ServerInfo
+from tui.backends.base import Backend, ServerInfo
 from tui.backends.opencode.backend import OpenCode
 from tui.cli import main as command
 from tui.cli import time_limit
-from tui.cli.doctor import greeted
+from tui.cli.doctor import PROBE, create_test_session, greeted
 from tui.cli.finding import CheckResult
+from tui.core.model import Session
+from tui.net.errors import NetError
 from tui.net.http_client import Http
 
 
@@ -75,6 +78,21 @@ def test_a_failed_cleanup_is_reported(tmp_path: Path) -> None:
         [left] = stub.http.get("/session").json()
     assert f"✗ cleanup        the test session ({left['id']}) could not be deleted" in result.output
     assert left["title"] == "holdfast doctor"
+
+
+@pytest.mark.parametrize(("existing", "title"), [("ses_1", PROBE), ("ses_2", "important work")])
+async def test_a_session_that_the_test_did_not_create_is_not_deleted(existing: str, title: str) -> None:
+    """As a cache or proxy in between may answer."""
+
+    class Cached:
+        async def sessions(self) -> list[Session]:
+            return [Session("ses_1", title)]
+
+        async def create_session(self, wanted: str) -> Session:
+            return Session(existing, title)
+
+    with pytest.raises(NetError, match="answered the creation of a session with another one"):
+        await create_test_session(cast(Backend, Cached()))
 
 
 def test_a_session_is_created_where_streams_are_per_session(tmp_path: Path) -> None:

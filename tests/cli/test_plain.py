@@ -201,6 +201,13 @@ def test_a_prompt_for_a_server_that_is_down_is_kept_as_a_draft(tmp_path: Path) -
     assert plain.end() == 0
 
 
+def test_the_input_ends_while_the_server_refuses_the_password(tmp_path: Path) -> None:
+    with running_stub(tmp_path / "home", env={"HOLDFAST_STUB_PASSWORD": "right"}) as refusing:
+        done = piped(refusing, tmp_path / "home", "PLAIN kept\n")
+    assert done.returncode == 7, done
+    assert "not sent, saved as a draft: PLAIN kept" in done.stdout
+
+
 def test_a_mistyped_command_is_not_sent(opencode: Stub, tmp_path: Path) -> None:
     plain = Plain(opencode, tmp_path / "home", "--plain")
     plain.until("connected to")

@@ -204,12 +204,15 @@ class Connection:
             self.client.unsubscribe(hear)
         return ended[-1]
 
-    def find_request(self, prefix: str) -> Request | None:
-        """The open request whose id is, or alone begins with, `prefix`; None: none. Raises `RequestNotFound`."""
+    def find_request(self, prefix: str, *, exact: bool = False) -> Request | None:
+        """The open request whose id is, or alone begins with, `prefix`; None: none. Raises `RequestNotFound`.
+
+        `exact`: `prefix` is a whole id.
+        """
         requests, more = self.client.store.requests, self.client.store.requests_not_loaded
         if prefix in requests:
             return requests[prefix]
-        found = [one for one in requests if one.startswith(prefix)] if prefix else []
+        found = [one for one in requests if one.startswith(prefix)] if prefix and not exact else []
         if len(found) > 1:
             raise RequestNotFound(
                 f"{len(found)} open requests begin with {prefix}", f"Give more of the id: {', '.join(found[:5])}"

@@ -87,13 +87,14 @@ def command(
             raise InvalidChoice(f"--once and --always are for a permission, and {asked.id} is a question")
         return reply_for(asked, ("once",) if once else ("always",) if always else choices, texts)
 
+    event = None
     if request == FROM_INPUT:
-        server, request = _read_event()
-        url = url or server
-    exit_with(_answer(request, choose if any(ways) else None, *server_of(url, directory, family, ca_file)))
+        server, event = _read_event()
+        url, request = url or server, event.id
+    exit_with(_answer(request, event, choose if any(ways) else None, *server_of(url, directory, family, ca_file)))
 
 
-def _read_event() -> tuple[str, str]:
+def _read_event() -> tuple[str, PendingRequest]:
     """The server and request of the event on standard input. Raises `UsageError`; exits with 10 if it is another."""
     body = sys.stdin.buffer.read(EVENT_AT_MOST + 1)
     if len(body) > EVENT_AT_MOST:
@@ -105,11 +106,12 @@ def _read_event() -> tuple[str, str]:
     if not isinstance(alert.event, RequestEvent):
         errors.line(f"not an open request: {alert.summary}")
         sys.exit(ExitCode.EXPIRED)
-    return alert.server, alert.event.request.id
+    return alert.server, alert.event.request
 
 
 async def _answer(
     prefix: str,
+    event: PendingRequest | None,
     choose: Choose | None,
     settings: Settings,
     open_http: "Callable[[str], Http]",
@@ -121,7 +123,7 @@ async def _answer(
 
     try:
         async with connection_for(settings, open_http, users, on_event=show) as connection:
-            return await _reply(connection, prefix, choose)
+            return await _reply(connection, prefix, event, choose)
     except CannotConnect as error:
         _print_error(error)
         return ExitCode.CANNOT_CONNECT
@@ -130,13 +132,16 @@ async def _answer(
         return ExitCode.USAGE
 
 
-async def _reply(connection: Connection, prefix: str, choose: Choose | None) -> ExitCode:
-    """Find the request, and reply to it. Raises `RunError`."""
-    found = connection.find_request(prefix)
+async def _reply(connection: Connection, prefix: str, event: PendingRequest | None, choose: Choose | None) -> ExitCode:
+    """Find the request, which is as it was in the `event` if there is one, and reply to it. Raises `RunError`."""
+    found = connection.find_request(prefix, exact=event is not None)
     if found is None:
         errors.line(f"request {prefix} is not open any more, or unknown")
         return ExitCode.EXPIRED
     request = pending_request(found, connection.client.store)
+    if event is not None and _content(event) != _content(request):
+        errors.line(f"request {prefix} has changed since the event")
+        return ExitCode.EXPIRED
     traits = connection.client.traits
     takes_reason = request.kind == "permission" and traits is not None and traits.reject_with_reason
     if choose is None:
@@ -155,6 +160,11 @@ async def _reply(connection: Connection, prefix: str, choose: Choose | None) -> 
         raise InvalidChoice("this request takes no reason", "Use --deny alone.")
     outcome = await connection.answer(found.id, reply)
     return print_outcome(request, reply, outcome, saved=not connection.client.journal.in_memory_only)
+
+
+def _content(request: PendingRequest) -> tuple[object, ...]:
+    """What the user decides about."""
+    return request.kind, request.session, request.questions, request.action, request.patterns, request.always
 
 
 def print_outcome(request: PendingRequest, reply: Reply, outcome: AnswerOutcome, *, saved: bool) -> ExitCode:

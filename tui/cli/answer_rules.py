@@ -168,8 +168,11 @@ def _parse_toml(shown: str, text: str) -> dict[str, Any]:
 def _parse_json(shown: str, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # fails for half of a surrogate pair
     except json.JSONDecodeError as error:
         raise InvalidRules(f"{shown}: line {error.lineno}: not JSON: {single_line(error.msg)}") from error
+    except UnicodeEncodeError as error:
+        raise InvalidRules(f"{shown} has half of a surrogate pair: \\u{ord(error.object[error.start]):04x}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidRules(f"{shown} is not JSON: a number or nesting is too large") from error
     return value if isinstance(value, dict) else {}

@@ -111,7 +111,7 @@ async def delivered(backend: Backend, heartbeats: HeartbeatMonitor, now: Callabl
         return []
     began = now()
     try:
-        session = await backend.create_session(PROBE)
+        session = await create_test_session(backend)
     except NetError as error:
         return [
             CheckResult(
@@ -120,6 +120,18 @@ async def delivered(backend: Backend, heartbeats: HeartbeatMonitor, now: Callabl
         ]
     found = await arrives(heartbeats, session.id, "session was created", "new session", began, now)
     return [found, *await tidied(backend, session)]
+
+
+async def create_test_session(backend: Backend) -> Session:
+    """Create the session that is deleted afterwards. Raises `NetError`, also if the server names an existing one."""
+    before = {session.id for session in await backend.sessions()}
+    made = await backend.create_session(PROBE)
+    if made.id in before or made.title != PROBE:
+        raise NetError(
+            f"the server answered the creation of a session with another one, “{made.title}”; nothing was deleted",
+            "Look for a cache or proxy that answers in the server's place.",
+        )
+    return made
 
 
 async def renamed(
@@ -169,7 +181,7 @@ async def watch(backend: Backend, seconds: float, now: Callable[[], float] = tim
             return await _watch(backend, seconds, now, lambda heartbeats: delivered(backend, heartbeats, now))
         if not isinstance(backend, SessionEditing):
             return [NO_STREAM]
-        made = await backend.create_session(PROBE)
+        made = await create_test_session(backend)
         try:
             await backend.messages(made.id, limit=1)
             found = await _watch(backend, seconds, now, lambda heartbeats: renamed(backend, made, heartbeats, now))

@@ -20,6 +20,7 @@ from tui.cli.plain_texts import HELP, REPLY_STATES, numbered, returned_text, tur
 from tui.cli.printing import Printer, seconds_text, turn_state, with_reason
 from tui.client.client import Client
 from tui.core import changes as c
+from tui.core.connection_status import ConnectionState
 from tui.core.model import Session, TextPart
 from tui.core.sanitize import excerpt, sanitize, single_line, visible
 from tui.net.errors import NetError
@@ -84,16 +85,14 @@ class PlainApp:
         client.start()
         self._connection.report()
         self._reader.start(client.journal.history())
-        reading = asyncio.create_task(self._read())
         leaving = asyncio.create_task(self._left.wait())
+        resting = asyncio.create_task(self._read_and_rest())
         try:
-            await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                reading.result()  # an error in it is not the end of the input
-            if not self._left.is_set():
-                await self._until_at_rest()
+            await asyncio.wait({resting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if resting.done():
+                resting.result()
         finally:
-            for task in (reading, leaving, *self._tasks):
+            for task in (leaving, resting, *self._tasks):
                 task.cancel()
             self._reader.restore()
         return self._end()
@@ -111,7 +110,13 @@ class PlainApp:
             self._say(turn_without_client(client.traits))
         if self._requests.open:
             self._say(f"{len(self._requests.open)} open: {', '.join(self._requests.open)}")
-        return ExitCode.WAITING if self._requests.open and not self._reader.interactive else ExitCode.FINISHED
+        if self._reader.interactive:
+            return ExitCode.FINISHED
+        return ExitCode.NOT_SENT if self._unsent else ExitCode.WAITING if self._requests.open else ExitCode.FINISHED
+
+    async def _read_and_rest(self) -> None:
+        await self._read()
+        await self._until_at_rest()
 
     async def _read(self) -> None:
         continued: list[str] = []
@@ -383,7 +388,7 @@ class PlainApp:
         """Wait until nothing is queued, nothing runs, or a request needs an answer that nobody can type."""
 
         def at_rest() -> bool:
-            if self._left.is_set() or self._requests.open:
+            if self._requests.open or self._client.line().state is ConnectionState.STOPPED:
                 return True
             if self.session is None or self._unsent or self._reporting or not self._client.synced:
                 return self.session is None and not self._unsent and not self._reporting
