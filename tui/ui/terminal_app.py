@@ -15,7 +15,6 @@ from tui.config.key_lookup import set_keymap
 from tui.core.changes import Notice
 from tui.ui.error_boundary import ErrorBoundary
 from tui.ui.filters.text_filters import filters_of
-from tui.ui.job_control import watch_stops
 from tui.ui.terminal_input import InputDriver
 from tui.ui.termination import ENDING, end_on
 from tui.ui.theme import HOLDFAST
@@ -54,7 +53,6 @@ class TerminalApp(App[None]):
             loop = asyncio.get_running_loop()
             modes = self._driver.attrs_before if isinstance(self._driver, InputDriver) else None
             end_on(ENDING, lambda: loop.call_soon_threadsafe(self.exit), modes)
-            watch_stops(lambda: loop.call_soon_threadsafe(self.on_resumed))
 
     def restore_focus(self) -> None:
         """Restore the focus if the focused widget was removed while the terminal was not focused."""

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from textual import constants, events
 from textual._parser import ParseError, ParseTimeout
 from textual._xterm_parser import XTermParser
-from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from tui.ui.escape_sequences import (
@@ -32,6 +31,7 @@ from tui.ui.escape_sequences import (
     understood,
     without_controls,
 )
+from tui.ui.job_control import JobControlDriver
 from tui.widgets.prompt.text_limit import CHARACTERS_AT_MOST
 
 AFTER_ENTER = 0.01
@@ -345,7 +345,7 @@ def _bytes_to_read(terminal: int) -> int:
     return int.from_bytes(count, sys.byteorder)
 
 
-class InputDriver(LinuxDriver):
+class InputDriver(JobControlDriver):
     """Textual's driver with `InputParser` and `Burst`. Invalid UTF-8 is replaced.
 
     Input typed before raw mode passed the terminal's line discipline, which converts Enter to a newline: in that input
