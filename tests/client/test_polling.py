@@ -49,11 +49,16 @@ class Answering:
 
     traits = Traits("opencode")
 
-    def __init__(self) -> None:
+    def __init__(self, time: FakeTime) -> None:
+        self._time = time
+        self.takes = 0.0
+        """Seconds until a ping is answered."""
         self.pings = self.checks = self.retries = 0
 
     async def ping(self) -> float:
         self.pings += 1
+        if self.takes:
+            await self._time.sleep(self.takes)
         return 0.01
 
     async def check_missed_changes(self) -> None:
@@ -64,7 +69,8 @@ class Answering:
 
 
 async def test_periodic_requests_stop_in_an_outage_and_resume_after_it() -> None:
-    time, server = FakeTime(), Answering()
+    time = FakeTime()
+    server = Answering(time)
     connection = FakeServer(server, time)
     ports = fake_ports(connection, time)
     poller = Poller(Store(), ConnectionMonitor(), cast(Resync, server), ResponsivenessTracker(), ports)
@@ -80,6 +86,24 @@ async def test_periodic_requests_stop_in_an_outage_and_resume_after_it() -> None
     for one in running:
         one.cancel()
     await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_checks_that_are_asked_for_during_a_check_make_one_more() -> None:
+    time = FakeTime()
+    server = Answering(time)
+    server.takes = 5.0
+    ports = fake_ports(FakeServer(server, time), time)
+    poller = Poller(Store(), ConnectionMonitor(), cast(Resync, server), ResponsivenessTracker(), ports)
+    asked = [asyncio.create_task(poller.check_now()) for _ in range(50)]
+    await time.advance(1.0)
+    assert (server.pings, server.checks) == (1, 0)
+    await time.advance(100.0)
+    assert (server.pings, server.checks, server.retries) == (2, 2, 2)
+    await asyncio.gather(*asked)
+    last = asyncio.create_task(poller.check_now())
+    await time.advance(100.0)
+    assert last.done()
+    assert server.checks == 3
 
 
 def start_heartbeats(poller: Poller) -> "asyncio.Task[None]":

@@ -227,8 +227,9 @@ class Client:
 
     def verify_now(self) -> None:
         """Check the connection and the server's state at once, because this process was suspended."""
-        self.retry_now()
+        self._connection.retry_now()
         if self._connection.up.is_set():
+            self._handler.send_blocked()
             self._spawn(self._poller.check_now())
 
     async def list_sessions(self, search: str = "", cursor: str | None = None) -> Rows[Session]:

@@ -48,16 +48,33 @@ class Poller:
         self._server = ports.server
         self._emit = ports.emit
         self._clocks = ports.clocks
+        self._checking = self._check_again = False
 
     def tasks(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """The endless coroutines to run during the client's lifetime."""
         return self._ping(), self._check(), self._load_again(), self._send_heartbeats()
 
     async def check_now(self) -> None:
-        """Ping and check for missed changes at once, because this process was suspended."""
+        """Ping, check for missed changes and retry failed fetches at once, because this process was suspended.
+
+        During a check, any number of further calls makes one more check after it: live events wait for each.
+        """
+        self._check_again = True
+        if self._checking:
+            return
+        self._checking = True
+        try:
+            while self._check_again:
+                self._check_again = False
+                await self._verify()
+        finally:
+            self._checking = False
+
+    async def _verify(self) -> None:
         try:
             self._health.answered(await self._server.backend().ping())
             await self._resync.check_missed_changes()
+            await self._resync.failed()
         except NetError as error:
             log.info("verify: %s", error.message)
         self._emit(ConnectionChanged())
