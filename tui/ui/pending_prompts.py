@@ -7,8 +7,19 @@ if TYPE_CHECKING:
     from tui.widgets.transcript.view import TranscriptView
 
 
-def show_pending(client: "Client", transcript: "TranscriptView", session_id: str) -> None:
-    """Show each prompt of a running turn that is not stored yet, under the id that the server will use for it."""
+HELD = "held"
+"""Stands for the id of a prompt that waits for its session to be created."""
+
+
+def show_pending(client: "Client", transcript: "TranscriptView", session_id: str, held: str) -> None:
+    """Show each prompt of a running turn that is not stored yet, under the id that the server will use for it.
+
+    `held`: the prompt that waits for its session; "" if none does.
+    """
+    if held:
+        transcript.show_pending(HELD, held)
+    else:
+        transcript.drop_pending(HELD)
     for turn in client.turns.of(session_id):
         if turn.prompt is None or turn.over:
             continue

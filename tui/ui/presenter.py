@@ -30,7 +30,7 @@ from tui.ui.turn_line import TurnLine
 from tui.widgets.base.static_text import ERROR
 from tui.widgets.requests.outcome_text import Outcomes
 from tui.widgets.requests.panel import RequestPanel
-from tui.widgets.status.welcome import welcome_text
+from tui.widgets.status.welcome import sending_text, welcome_text
 from tui.widgets.transcript.notes import NOTES_KEPT
 
 if TYPE_CHECKING:
@@ -193,9 +193,13 @@ class Presenter:
         self._writing.show_queue()
 
     def _show_welcome(self, line: ConnectionStatus) -> None:
-        if self.session_id is None:
+        if self.session_id is not None:
+            return
+        if held := self._writing.held_in(""):
+            words = sending_text(held)
+        else:
             words = welcome_text(line, self._client.address, ever_up=self._ever_up, serve=SERVE, server=self.server)
-            self._main.welcome.show(words)
+        self._main.welcome.show(words)
 
     def _show_changes(self) -> None:
         self._showing = True
@@ -348,7 +352,13 @@ class Presenter:
             self.show_turn_line()
 
     def _show_all_pending(self) -> None:
-        show_pending(self._client, self._main.transcript, self.session_id or "")
+        shown = self.session_id or ""
+        show_pending(self._client, self._main.transcript, shown, self._writing.held_in(shown))
+
+    def show_held(self) -> None:
+        """Show the prompt that waits for its session, or no longer show it."""
+        self._show_all_pending()
+        self._show_welcome(self._client.line())
 
     def _tell_outcome(self, closed: c.RequestClosed | c.ReplyStatusChanged, words: Content | None) -> None:
         if words is not None and not self._is_outdated(closed):

@@ -114,6 +114,10 @@ class PromptController:
         self._main.prompt.clear_sent(text)
         self.save()
 
+    def held_in(self, session_id: str) -> str:
+        """Return the held text if it was sent in this session, or is to be sent there; "" if not."""
+        return self._begun if session_id == self._begun_in else ""
+
     def session_made(self, session_id: str) -> None:
         """Move the held text to the draft of the session created for it."""
         before, self._begun_in, self._made = self._begun_in, session_id, True

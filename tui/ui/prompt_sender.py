@@ -116,6 +116,7 @@ class PromptSender:
         finally:
             if not self._presenter.stopped:
                 self._writing.release_held(sent=sent)
+                self._presenter.show_held()
 
     async def keep_first_prompt(self) -> str | None:
         """At the exit, wait for a session that is being created, and save the held prompt as its draft.
@@ -143,6 +144,7 @@ class PromptSender:
         else:
             self._main.notices.drop(NOT_SENT)
             self._writing.hold_for_new_session(text)
+            self._presenter.show_held()
             self._choosing.look_up_names(text)
             self._work(self.send_in_new_session(text))
 

@@ -35,6 +35,11 @@ def welcome_text(line: ConnectionStatus, address: str, *, ever_up: bool, serve: 
             assert_never(line.state)
 
 
+def sending_text(prompt: str) -> Content:
+    """Return the body while the session of the first prompt is created. The server has not confirmed it yet."""
+    return Content.assemble(("sending… the server creates the session\n\n", MUTED), (f"› {excerpt(prompt)}", PLAIN))
+
+
 def _first_page(line: ConnectionStatus, address: str, serve: str) -> Content:
     """Return what to do without a server. If the address responds with an error, the reason comes first."""
     if line.answers:
