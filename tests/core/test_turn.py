@@ -88,7 +88,7 @@ def test_unknown_polls_over_five_seconds_and_then_at_intervals() -> None:
     turn.receive(PostFailed("reset"), 0)
     times = [now / 10 for now in range(1, 300) if turn.receive(Tick(), now / 10)]
     assert times[: len(POLL_DELAYS) - 1] == list(POLL_DELAYS[1:])
-    assert times[len(POLL_DELAYS) - 1 :] == [10.0, 15.0, 20.0, 25.0]
+    assert times[len(POLL_DELAYS) - 1 :] == [10.0, 15.0, 22.5]
 
 
 def test_a_prompt_found_by_a_poll_is_followed() -> None:

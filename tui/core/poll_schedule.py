@@ -10,6 +10,8 @@ IDLE_CONFIRM_DELAY = 2.0
 """Seconds after which "idle, but not complete" is believed: updates follow the first idle of an abort."""
 IDLE_POLL_MAX = 30.0
 """Seconds between two polls of a session that stays idle under a held POST, at most."""
+UNKNOWN_POLL_MAX = 10.0
+"""Seconds between two polls for a prompt whose POST failed, at most."""
 STILL_AFTER = 15.0
 STILL_EVERY = 30.0
 """Seconds without a change after which a running turn is polled, and between two such polls. An event stream may
@@ -27,7 +29,8 @@ class PollSchedule(msgspec.Struct):
     missing: int = 0
     idle_since: float | None = None
     next_poll: float = 0.0
-    _polls: int = 0
+    _after_failure: float = 0.0
+    """Seconds after the POST failed at which the next poll is due."""
     _last_still: float = -STILL_EVERY
 
     def posted(self, now: float) -> None:
@@ -36,7 +39,7 @@ class PollSchedule(msgspec.Struct):
 
     def post_failed(self, now: float) -> None:
         """The POST failed: the first poll is made now, `due` schedules the others."""
-        self.failed_at, self._polls, self.missing = now, 1, 0
+        self.failed_at, self._after_failure, self.missing = now, POLL_DELAYS[1], 0
 
     def idle(self, now: float) -> float:
         """The session is idle. Returns for how many seconds it has been."""
@@ -51,7 +54,7 @@ class PollSchedule(msgspec.Struct):
         if self.idle_since is not None:
             if now < self.next_poll:
                 return False
-            self.next_poll = now + min(max(IDLE_CONFIRM_DELAY, (now - self.idle_since) / 2), IDLE_POLL_MAX)
+            self.next_poll = now + _growing(IDLE_CONFIRM_DELAY, now - self.idle_since, IDLE_POLL_MAX)
             return True
         if sending:
             if now < self.next_poll:
@@ -64,10 +67,17 @@ class PollSchedule(msgspec.Struct):
         return True
 
     def _due_after_failure(self, elapsed: float) -> bool:
-        """At `POLL_DELAYS`, then, while the server does not answer, at intervals of the last delay."""
-        extra = self._polls - len(POLL_DELAYS)
-        delay = POLL_DELAYS[self._polls] if extra < 0 else POLL_DELAYS[-1] * (extra + 2)
-        if elapsed < delay:
+        """At `POLL_DELAYS`, then, while the server does not show the prompt, at growing intervals.
+
+        Times that have passed, as while the process was suspended, are not made up for.
+        """
+        if elapsed < self._after_failure:
             return False
-        self._polls += 1
+        later = next((delay for delay in POLL_DELAYS if delay > elapsed), None)
+        self._after_failure = elapsed + _growing(POLL_DELAYS[-1], elapsed, UNKNOWN_POLL_MAX) if later is None else later
         return True
+
+
+def _growing(least: float, elapsed: float, most: float) -> float:
+    """Seconds until the next poll of what has not changed for so many seconds."""
+    return min(max(least, elapsed / 2), most)
