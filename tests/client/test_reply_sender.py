@@ -39,6 +39,7 @@ from tui.net.errors import (
     ConnectionLost,
     HttpStatusError,
     NetError,
+    NotSent,
     UnexpectedContentType,
 )
 from tui.storage.journal import Journal
@@ -177,6 +178,11 @@ async def test_an_accepted_reply_is_acknowledged_and_closes_the_request(
     assert harness.posted == [posted(reply)]
     assert harness.closed == [closed]
     assert harness.looked_up == 0
+
+
+async def test_a_reply_that_the_backend_does_not_send_is_refused(harness: SenderHarness) -> None:
+    assert await harness.send(ONCE, NotSent("not offered", "Allow it once.")) == ("refused", "not offered")
+    assert PERMISSION.id in harness.store.requests
 
 
 async def test_an_answer_is_retried_until_the_server_has_it(harness: SenderHarness) -> None:

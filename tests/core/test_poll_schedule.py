@@ -23,4 +23,4 @@ def test_polls_for_a_prompt_that_is_never_shown_become_rare() -> None:
 def test_polls_that_were_due_while_the_process_was_suspended_are_not_made_up_for() -> None:
     schedule = PollSchedule()
     schedule.post_failed(100.0)
-    assert polls(schedule, 3_700.0, 3_720.0) == [3_700.0]
+    assert polls(schedule, 3_700.0, 3_720.0) == [3_700.0, 3_710.0]

@@ -19,7 +19,7 @@ from tui.core import events as e
 from tui.core.changes import ReplyStatusChanged, RequestClosed
 from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Request, ToolPart
 from tui.core.store import ENDED, Store
-from tui.net.errors import CertificateError, ConnectFailed, HttpStatusError, NetError, Unsendable
+from tui.net.errors import CertificateError, ConnectFailed, HttpStatusError, NetError, NotSent, Unsendable
 from tui.storage.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ class ReplySender:
             status = error.status if isinstance(error, HttpStatusError) else None
             if status in NOT_OPEN or (error.permanent and self._is_over(reply.request.id)):
                 return await self._resolve_outcome(reply)
-            if error.permanent and status not in (None, 401):
+            if isinstance(error, NotSent) or (error.permanent and status not in (None, 401)):
                 return "refused", error.message
             if not isinstance(error, ConnectFailed | CertificateError | Unsendable):
                 self._may_have_arrived.add(reply.request.id)

@@ -9,6 +9,7 @@ Errors of the libraries below leave `tui.net` as one of these:
     ├── ReadTimeout      the connection is open, and no byte arrives
     ├── Trickled         bytes arrive, but too slowly to complete anything
     ├── Unsendable       the request cannot be encoded as HTTP, for example with a very long id
+    ├── NotSent          the request was refused here
     ├── ProtocolError    the response is not HTTP
     ├── HttpStatusError  an HTTP status other than 2xx
     │   └── NotFound     404
@@ -127,6 +128,13 @@ class Unsendable(NetError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the request cannot be sent: {reason}", "Check the server's log.")
+
+
+class NotSent(NetError):
+    """The request was refused here, before a byte was sent."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint, final=True)
 
 
 class ProtocolError(NetError):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.backends.recording_qwen import recording
 from tui.backends.qwen import requests as requests
+from tui.backends.qwen.requests import StreamedRequest
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest
 
 
@@ -52,12 +53,15 @@ def test_each_reply_has_its_option(reply: PermissionReply, option: str) -> None:
     assert requests.option(of_stream("shell"), reply) == option
 
 
-@pytest.mark.parametrize(
-    ("reply", "option"), [("once", "proceed_once"), ("always", "proceed_once"), ("reject", "cancel")]
-)
+@pytest.mark.parametrize(("reply", "option"), [("once", "proceed_once"), ("reject", "cancel")])
 def test_an_unknown_request_gets_the_default_option(reply: PermissionReply, option: str) -> None:
-    """Never more than requested: without known options nothing is allowed permanently."""
     assert requests.option(None, reply) == option
+
+
+def test_always_is_never_sent_as_another_reply() -> None:
+    for asked in (None, StreamedRequest(of_stream("shell").request, {"allow_once": "proceed_once"})):
+        with pytest.raises(requests.NoSuchOption):
+            requests.option(asked, "always")
 
 
 def test_an_edit_shows_its_diff_before_it_is_allowed() -> None:

@@ -26,6 +26,7 @@ from tui.core.model import (
 from tui.core.open_requests import KEPT
 from tui.core.recorded_end import ended
 from tui.core.weight import weight
+from tui.net.errors import NotSent
 from tui.net.json_input import JSON
 
 ONCE = "proceed_once"
@@ -97,6 +98,13 @@ class _Resolved(msgspec.Struct, rename="camel"):
     request_id: Id
     outcome: _Outcome = msgspec.field(default_factory=_Outcome)
     voter_client_id: str = ""
+
+
+class NoSuchOption(NotSent):
+    """A reply that the request does not offer, as far as is known here."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is not known to offer “always allow” for it", "Allow it once, or deny it.")
 
 
 COMMAS_MAX = 20
@@ -180,10 +188,15 @@ def pending(session_id: str, value: RawJSON) -> StreamedRequest:
 
 
 def option(asked: StreamedRequest | None, reply: PermissionReply) -> str:
-    """The option id for `reply`; of several "always" options the first, which has the smallest scope."""
+    """The option id for `reply`; of several "always" options the first, which has the smallest scope.
+
+    Raises `NoSuchOption` where "always" is not offered, or what is offered is not known: it is never sent as "once".
+    """
     kinds = {"once": "allow_once", "always": "allow_always", "reject": "reject_once"}
-    default = CANCEL if reply == "reject" else ONCE
-    return default if asked is None else asked.options.get(kinds[reply], default)
+    known = None if asked is None else asked.options.get(kinds[reply])
+    if known is None and reply == "always":
+        raise NoSuchOption
+    return known or (CANCEL if reply == "reject" else ONCE)
 
 
 def resolution(data: RawJSON) -> Resolution:
