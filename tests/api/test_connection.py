@@ -11,6 +11,7 @@ from tui.api import (
     CannotConnect,
     Connection,
     Event,
+    NoticeEvent,
     Reply,
     ReplyEvent,
     RequestEvent,
@@ -150,3 +151,18 @@ async def test_events_report_each_open_request_once(harness: ClientHarness) -> N
     watching.cancel()
     assert len(listed(RequestEvent, seen)) == 1
     assert [one.record.state for one in seen if isinstance(one, ReplyEvent)] == ["answered"]
+
+
+@pytest.mark.parametrize("fault", ["401", "garbled"])
+@on_virtual_time(connected=False)
+async def test_session_that_cannot_be_read_is_an_error(harness: ClientHarness, fault: str) -> None:
+    connection, events = await connected(harness), list[Event]()
+    session = await connection.client.new_session("")
+    harness.arm(f"{fault}=/session/{session.id},times=99")
+    with pytest.raises(CannotConnect) as caught:
+        await asyncio.wait_for(connection.take_up(session.id, on_event=events.append), timeout=120)
+    if fault == "garbled":
+        assert caught.value.message.startswith("The session cannot be read: ")
+        [notice] = events
+        assert isinstance(notice, NoticeEvent)
+        assert notice.text.endswith("; retried for 60 s")

@@ -10,10 +10,12 @@ import pytest
 
 from server_stub.domain.profiles import PROFILES
 from tests.client_harness import ClientHarness, on_virtual_time
-from tui.api import Connection, KeyInUse, KeyNotKept, Result
+from tui.api import Connection, KeyInUse, KeyNotKept, PromptNotSent, Result
 from tui.client.client import Client
+from tui.core.model import Session
 from tui.net.clocks import Clocks
 from tui.net.credentials import BasicAuth
+from tui.net.errors import SchemaMismatch
 from tui.net.http_client import Http
 from tui.storage.journal import Journal
 
@@ -173,3 +175,40 @@ async def test_key_that_cannot_be_saved_sends_nothing_and_makes_no_session(
             await connection.run("PLAIN", key="job")
     async with Jobs(harness, folder).connected() as connection:
         assert not connection.client.store.sessions
+
+
+@all_profiles
+@on_virtual_time(connected=False)
+async def test_disk_that_is_full_after_the_session_was_made_leaves_no_session(
+    harness: ClientHarness, profile: str, folder: Path
+) -> None:
+    async with Jobs(harness, folder).connected() as connection:
+        client = connection.client
+        create = client.new_session
+
+        async def create_on_a_full_disk(title: str = "") -> Session:
+            session = await create(title)
+            client.journal._file.connection.execute("PRAGMA query_only = ON")
+            return session
+
+        client.new_session = create_on_a_full_disk  # type: ignore[method-assign]
+        with pytest.raises(KeyNotKept):
+            await connection.run("PLAIN", key="job")
+    async with Jobs(harness, folder).connected() as connection:
+        assert not connection.client.store.sessions
+
+
+@on_virtual_time(connected=False)
+async def test_session_whose_creation_cannot_be_read_is_not_created_again(harness: ClientHarness, folder: Path) -> None:
+    created = 0
+
+    async def create(title: str = "") -> Session:
+        nonlocal created
+        created += 1
+        raise SchemaMismatch("/session", "no id")
+
+    async with Jobs(harness, folder).connected() as connection:
+        connection.client.new_session = create  # type: ignore[method-assign]
+        with pytest.raises(PromptNotSent, match="no id"):
+            await connection.run("PLAIN")
+    assert created == 1

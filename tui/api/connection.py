@@ -19,6 +19,7 @@ from tui.api.job_sender import Job, JobSender
 from tui.api.pending import pending_request
 from tui.api.request_policy import OnRequest, send_reply
 from tui.api.running_turn import RunningTurn
+from tui.api.session_opening import open_session, until_read
 from tui.api.values import AnswerOutcome, AnswerState, Event, PendingRequest, Reply, Result, UnlistedRequests
 from tui.client.client import Client
 from tui.client.recorded_turn import is_persons
@@ -37,8 +38,6 @@ CONNECT_WITHIN = 10.0
 """Seconds for which the first connection is tried."""
 SEND_WITHIN = 30.0
 """Seconds for which sending waits for another program that has locked the journal."""
-TRY_AGAIN = 2.0
-"""Seconds between two tries of what must be done before the prompt is sent."""
 
 ENDS: dict[str, AnswerState] = {
     "acknowledged": "taken",
@@ -133,8 +132,15 @@ class Connection:
 
         Raises `SessionNotFound` if the server has no such session, or no such prompt in it, or `CannotConnect`.
         """
-        await self.client.open_session(session)
-        await self._until(lambda: session in self._deleted or self._is_loaded(session))
+        await open_session(self.client, session, self._pause)
+        await until_read(
+            self.client,
+            session,
+            lambda: session in self._deleted or self._is_loaded(session),
+            until=self._until,
+            pause=self._pause,
+            on_event=on_event,
+        )
         if session in self._deleted:
             raise SessionNotFound(f"session {session} does not exist on the server")
         if prompt is None:

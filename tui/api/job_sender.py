@@ -1,24 +1,26 @@
 """Sends the prompt of a job to its session, once that is idle, and once per idempotency key."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
 
 from tui.api.errors import FileNotInProject, KeyInUse, KeyNotKept, PromptNotSent, SessionNotFound
+from tui.api.session_opening import TRY_AGAIN, open_session
 from tui.client.client import Client
 from tui.client.prompt_dispatcher import NotFetched, NotSaved
 from tui.core.mentions import mention
 from tui.core.model import Session
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
-from tui.net.errors import NetError
+from tui.net.errors import InvalidBody, NetError
 from tui.storage.job_prompts import BoundPrompt, KeyTaken, KeyUnreadable
+
+log = logging.getLogger(__name__)
 
 SEND_WITHIN = 30.0
 """Seconds for which sending waits for another program that has locked the journal."""
-TRY_AGAIN = 2.0
-"""Seconds between two tries of what must be done before the prompt is sent."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,8 @@ class JobSender:
         self._client = client
         self._until = until
         self._pause = pause
+        self._created_new = False
+        """Whether the server had no session of the id that it gave to the job's new one."""
 
     async def send(self, job: Job) -> Turn:
         """The turn of the job's prompt, which was sent now or before with the same key.
@@ -57,12 +61,18 @@ class JobSender:
         turn = await self._join(job, text) if job.key else None
         if turn is not None:
             return turn
-        session_id = await self._session(job)
+        session_id, is_new = await self._session(job)
         self._client.choices.choose(session_id, agent=job.agent, model=job.model)
         try:
             return await self._when_idle(session_id, partial(self._client.prompts.send_job, session_id, text, job.key))
         except KeyTaken:  # by another process, just now
+            if is_new:
+                await self._delete_unused(session_id)
             turn = await self._join(job, text)
+        except (KeyNotKept, PromptNotSent):
+            if is_new:
+                await self._delete_unused(session_id)
+            raise
         if turn is None:
             raise KeyNotKept(f"key {job.key} cannot be read from the journal")
         return turn
@@ -82,7 +92,7 @@ class JobSender:
                 raise KeyInUse(f"key {job.key} is bound to another prompt", "Use another key for another prompt.")
             if job.session not in (None, first.session_id):
                 raise KeyInUse(f"key {job.key} is bound to a prompt of session {first.session_id}")
-            await self._client.open_session(first.session_id)
+            await open_session(self._client, first.session_id, self._pause)
             turn = self._client.turns.recover(first)
             await self._until(partial(_is_known, turn))
             if turn.state is not TurnState.NOT_SENT or first.session_id in self._client.store.deleted:
@@ -126,8 +136,8 @@ class JobSender:
                     raise PromptNotSent(error.message, error.hint) from error
                 await self._pause(TRY_AGAIN)
 
-    async def _session(self, job: Job) -> str:
-        """The id of the job's session, opened."""
+    async def _session(self, job: Job) -> tuple[str, bool]:
+        """The id of the job's session, opened, and whether it was created for the job."""
         session_id = job.session
         if session_id is None and job.resume:
             session_id = self._client.journal.last_session() or self._newest()
@@ -136,8 +146,18 @@ class JobSender:
         is_new = session_id is None
         if session_id is None:
             session_id = (await self._new_session(job.title)).id
-        await self._client.open_session(session_id, is_new=is_new)
-        return session_id
+        await open_session(self._client, session_id, self._pause, is_new=is_new)
+        return session_id, is_new
+
+    async def _delete_unused(self, session_id: str) -> None:
+        """Delete the session that was created for a prompt which was not sent, if nothing is in it."""
+        transcript = self._client.store.transcript(session_id)
+        if not self._created_new or transcript is None or transcript.messages:
+            return
+        try:
+            await self._client.editing.delete(session_id)
+        except NetError as error:
+            log.info("the unused session %s stays: %s", session_id, error.message)
 
     def _newest(self) -> str | None:
         """The session that changed last, among those that were listed at the connection."""
@@ -148,10 +168,13 @@ class JobSender:
     async def _new_session(self, title: str) -> Session:
         while True:
             await self._until(lambda: self._client.synced)
+            known = set(self._client.store.sessions)
             try:
-                return await self._client.new_session(title)
+                session = await self._client.new_session(title)
+                self._created_new = session.id not in known
+                return session
             except NetError as error:
-                if error.permanent:
+                if error.permanent or isinstance(error, InvalidBody):  # after the latter it may have been created
                     raise PromptNotSent(error.message, error.hint) from error
                 await self._pause(TRY_AGAIN)
 
