@@ -1,10 +1,15 @@
 """A turn whose beginning the server dropped: marked while it runs, complete once it has ended."""
 
+import pytest
+
 from tests.backends.daemon import LOAD, daemon, echo, ended, loaded, said, update
 from tests.backends.feeding import feeding, greeted
 from tests.waiting import wait_until
 from tui.backends.base import PromptLookup
-from tui.core.model import NotePart
+from tui.backends.qwen import running_turn as module
+from tui.backends.qwen.running_turn import MISSING_START
+from tui.core import events as e
+from tui.core.model import NotePart, TextPart
 
 DROPPED = {
     "v": 1,
@@ -107,3 +112,14 @@ async def test_a_prompt_is_unknown_while_the_server_drops_earlier_events() -> No
         assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=None)
         server.answers[LOAD] = loaded(echo(3, "do it", "p2"), said(12, "the end of it", "p2"), ended(13, "p2"), last=13)
         assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=True, server_id="p2")
+
+
+def test_a_text_without_end_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TEXT_KEPT", 100_000)
+    turn = module.RunningTurn("ses_1", "prompt", 1.0)
+    for _ in range(500):
+        turn.append_text("text", "w" * 1_000, alone=False)
+    [event] = turn.end_text()
+    assert isinstance(event, e.PartUpserted)
+    assert isinstance(event.part, TextPart)
+    assert event.part.text == "w" * 100_000 + f"\n\n{module.TEXT_NOT_KEPT}"

@@ -25,6 +25,9 @@ CALLS_KEPT = 16 << 20
 LARGE = 16 << 10
 """Bytes of a call from which on its input and output are dropped where there is no room."""
 NOT_KEPT = "… not kept in memory while the turn runs: open the session again to read it"
+TEXT_KEPT = 16_000_000
+"""Characters of one growing text."""
+TEXT_NOT_KEPT = "… the rest of this text is not kept in memory"
 MISSING_START = "the server dropped the beginning of this answer; it is complete once the turn has ended"
 
 Kind = Literal["text", "thought"]
@@ -39,6 +42,7 @@ class _Segment:
     pieces: list[str] = field(default_factory=list)
     length: int = 0
     half: str = ""
+    is_full: bool = False
 
 
 @dataclass(slots=True)
@@ -223,6 +227,10 @@ class RunningTurn:
         if not ready:
             return []
         at = segment.length
+        if at >= TEXT_KEPT:
+            if segment.is_full:
+                return []
+            segment.is_full, ready = True, f"\n\n{TEXT_NOT_KEPT}"
         segment.pieces.append(ready)
         segment.length += len(ready)
         return [e.TextDelta(self.session_id, self.answer_id, segment.part_id, ready, at)]
