@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -10,6 +12,8 @@ from tests.client_harness import ClientHarness, on_virtual_time
 from tui.api.alerts import LOST_AFTER, Alert, AlertFeed
 from tui.api.request_policy import send_reply
 from tui.api.values import ConnectionEvent, EndEvent, Reply, ReplyEvent, RequestEvent
+from tui.client.client import Client
+from tui.core.model import FullMessage, Idle
 
 all_profiles = pytest.mark.parametrize("profile", list(PROFILES))
 
@@ -154,3 +158,27 @@ async def test_failure_and_rejection_have_their_outcome(harness: ClientHarness, 
     outcomes = [one.event.result.outcome for one in watching.alerts if isinstance(one.event, EndEvent)]
     assert outcomes == ["failed", "denied"]
     watching.feed.close()
+
+
+async def test_ends_of_many_sessions_are_fetched_one_after_the_other() -> None:
+    under_way, most, fetched = 0, 0, list[str]()
+
+    async def newest_messages(session_id: str) -> tuple[FullMessage, ...]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        fetched.append(session_id)
+        return ()
+
+    store = SimpleNamespace(status=lambda session_id: Idle())
+    client = cast(Client, SimpleNamespace(newest_messages=newest_messages, store=store))
+    feed = AlertFeed(client, lambda alert: None)
+    for _ in range(3):
+        for number in range(50):
+            feed._look_for_end(f"ses_{number}", was_busy=False)
+    assert feed._fetching is not None
+    await feed._fetching
+    assert (most, len(fetched)) == (1, 50)
+    feed.close()

@@ -154,3 +154,12 @@ async def test_few_run_at_once_and_what_is_too_much_is_skipped(tmp_path: Path, m
         assert len(failures) == 10 - 3
         assert "alert queue full (3), alert skipped: event 9" in failures[-1]
     assert not any(map(is_alive, started))
+
+
+async def test_large_alerts_beyond_a_size_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hook_runner, "AT_ONCE", 1)
+    async with running(*python("import time; time.sleep(600)")) as (runner, failures):
+        for _ in range(20):
+            runner.submit(Alert(server=SERVER, summary="x" * (1 << 20), event=ConnectionEvent(time=1, state="lost")))
+        assert len(failures) == 20 - 8
+        assert "alert queue full (8)" in failures[0]

@@ -80,14 +80,16 @@ class AlertFeed:
         """When the client was first synchronized (server's time): what ended before is not told."""
         self._timer: asyncio.TimerHandle | None = None
         self._lost = False
-        self._fetches: set[asyncio.Task[None]] = set()
+        self._to_fetch: dict[str, bool] = {}
+        """The sessions whose messages are to be fetched, and whether each was seen at work."""
+        self._fetching: asyncio.Task[None] | None = None
 
     def close(self) -> None:
         """Deliver nothing more."""
         if self._timer is not None:
             self._timer.cancel()
-        for fetch in self._fetches:
-            fetch.cancel()
+        if self._fetching is not None:
+            self._fetching.cancel()
 
     def on_change(self, change: c.Change) -> None:
         """The listener for `Client.subscribe`."""
@@ -167,24 +169,36 @@ class AlertFeed:
             self._busy.discard(session_id)
             self._updated[session_id] = session.updated
             if store.transcript(session_id) is None:  # else the client follows its turns
-                fetch = asyncio.create_task(self._fetch_end(session_id, was_busy=was_busy))
-                self._fetches.add(fetch)
-                fetch.add_done_callback(self._fetches.discard)
+                self._look_for_end(session_id, was_busy=was_busy)
 
-    async def _fetch_end(self, session_id: str, *, was_busy: bool) -> None:
-        """Fetch how the newest answered prompt of an idle session ended, and tell it unless that was told.
+    def _look_for_end(self, session_id: str, *, was_busy: bool) -> None:
+        """Fetch the session in its turn; a session that waits already is not fetched twice."""
+        self._to_fetch[session_id] = was_busy or self._to_fetch.get(session_id, False)
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(self._fetch_ends())
+
+    async def _fetch_ends(self) -> None:
+        """Fetch one session after the other, those whose fetch failed again after a pause."""
+        while self._to_fetch:
+            again: dict[str, bool] = {}
+            while self._to_fetch:
+                session_id = next(iter(self._to_fetch))
+                was_busy = self._to_fetch.pop(session_id)
+                try:
+                    self._tell_end(session_id, await self._client.newest_messages(session_id), was_busy=was_busy)
+                except NetError as error:
+                    log.info("how the turn in %s ended: %s", session_id, error.message)
+                    if not error.permanent:
+                        again[session_id] = was_busy
+            if again:
+                await asyncio.sleep(FETCH_EVERY)
+                self._to_fetch = again | self._to_fetch
+
+    def _tell_end(self, session_id: str, messages: Sequence[FullMessage], *, was_busy: bool) -> None:
+        """Tell how the newest answered prompt of an idle session ended, unless that was told.
 
         An answer that is not complete counts only if the session was seen at work, and is idle now.
         """
-        messages: Sequence[FullMessage] | None = None
-        while messages is None:
-            try:
-                messages = await self._client.newest_messages(session_id)
-            except NetError as error:
-                log.info("how the turn in %s ended: %s", session_id, error.message)
-                if error.permanent:
-                    return
-                await asyncio.sleep(FETCH_EVERY)
         at_rest = was_busy and isinstance(self._client.store.status(session_id), Idle)
         answers = [full for full in messages if full.message.role == "assistant" and (full.message.ended or at_rest)]
         if not answers or answers[-1].message.created < (self._since or 0.0):

@@ -96,7 +96,9 @@ class EventFeed:
                 self._transcript_reset(session_id)
             case c.RequestClosed():
                 self._closed(change)
-        self._look_at_requests()
+                self._look_at_requests()
+            case c.RequestsChanged():
+                self._look_at_requests()
 
     def _look_at_requests(self) -> None:
         """Report the requests that are open and were not reported yet."""

@@ -14,6 +14,7 @@ import msgspec
 from tui.api.alerts import Alert
 from tui.api.values import ConnectionEvent, EndEvent, ReplyEvent, RequestEvent
 from tui.core.sanitize import single_line
+from tui.core.weight import weight
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ AT_ONCE = 4
 """How many programs run at the same time."""
 WAITING = 100
 """How many alerts wait for a program to end; further ones are skipped."""
+WAITING_BYTES = 8 << 20
+"""Bytes of alerts from which on further ones are skipped."""
 SECONDS = 30.0
 """Seconds until a program is killed, with all that it started."""
 PIPES_WITHIN = 1.0
@@ -37,16 +40,19 @@ class HookRunner:
         self._on_failure = on_failure
         self._seconds = seconds
         self._alerts: asyncio.Queue[Alert] = asyncio.Queue(WAITING)
+        self._bytes = 0
+        """About the bytes of what waits and of what programs are given."""
         self._workers: list[asyncio.Task[None]] = []
 
     def submit(self, alert: Alert) -> None:
         """Run the program for an alert, as soon as fewer than `AT_ONCE` run."""
         if len(self._workers) < AT_ONCE:
             self._workers.append(asyncio.create_task(self._work()))
-        try:
-            self._alerts.put_nowait(alert)
-        except asyncio.QueueFull:
-            self._failed(f"alert queue full ({WAITING}), alert skipped: {alert.summary}")
+        if self._alerts.full() or self._bytes > WAITING_BYTES:
+            self._failed(f"alert queue full ({self._alerts.qsize()}), alert skipped: {alert.summary}")
+            return
+        self._bytes += weight(alert)
+        self._alerts.put_nowait(alert)
 
     async def close(self) -> None:
         """Kill what runs; what waits is not run."""
@@ -64,6 +70,7 @@ class HookRunner:
             try:
                 await self._run(alert)
             finally:
+                self._bytes -= weight(alert)
                 self._alerts.task_done()
 
     async def _run(self, alert: Alert) -> None:

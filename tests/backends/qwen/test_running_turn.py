@@ -7,7 +7,6 @@ from tests.backends.feeding import feeding, greeted
 from tests.waiting import wait_until
 from tui.backends.base import PromptLookup
 from tui.backends.qwen import running_turn as module
-from tui.backends.qwen.running_turn import MISSING_START
 from tui.core import events as e
 from tui.core.model import NotePart, TextPart
 
