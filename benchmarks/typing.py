@@ -29,7 +29,7 @@ SETTLE = 3.0
 LINE = "a line of a long paste, as of a log file\n"
 
 
-def rows(count: int = 2000, kilobytes: int = 100, settle: float = SETTLE) -> list[Row]:
+def rows(count: int = 1000, kilobytes: int = 100, settle: float = SETTLE) -> list[Row]:
     """The table rows. `count`: of characters typed and deleted; `kilobytes`: size of the paste."""
     measured = {
         "a character typed": ["a", "b", "c", "d", " "] * (count // 5),

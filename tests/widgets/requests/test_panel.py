@@ -852,6 +852,16 @@ async def test_a_letter_typed_long_after_the_key_for_reject_is_kept_alone() -> N
         await stage.until(lambda: stage.main.prompt.text == "z")
 
 
+async def test_keys_behind_a_paste_at_a_dialog_are_inserted_behind_it() -> None:
+    async with on_stage() as stage:
+        await asked(stage, talk.ONE_CHOICE)
+        await stage.press("x")
+        await stage.shows("Reject the question?")
+        stage.app.post_message(events.Paste("a paste"))
+        stage.burst(*" and on")
+        await stage.until(lambda: stage.main.prompt.text == "a paste and on")
+
+
 async def test_text_typed_at_a_dialog_does_not_answer_it() -> None:
     async with on_stage() as stage:
         await asked(stage, talk.ONE_CHOICE)

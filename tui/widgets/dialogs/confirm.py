@@ -17,6 +17,7 @@ from tui.config.keymap import Scope
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, StaticText
 from tui.widgets.dialogs.dialog import Dialog
+from tui.widgets.focus.unused_input import UnusedInput
 from tui.widgets.status.footer import DialogKeys
 
 TYPING = 0.5
@@ -53,9 +54,8 @@ class Confirm(Dialog[bool]):
         """Cancel and pass the paste to the screen below."""
         event.stop()
         event.prevent_default()  # Textual would call the base class's handler too
-        below = self.app.screen_stack[-2] if self.is_current else self.app.screen
-        (below.focused or below)._forward_event(events.Paste(event.text))
         self.dismiss(False)
+        self.app.post_message(UnusedInput(event))
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._drawn)
