@@ -89,14 +89,14 @@ def test_sending_again_replaces_the_returned_draft(start: Start) -> None:
     assert journal.jobs.claim("job") == BoundPrompt(PROMPT, owned_here=True)
 
 
-@pytest.mark.parametrize("column", ["prompt", "owner", "name", "the file"])
+@pytest.mark.parametrize("column", ["prompt", "owner", "name", "the file", "all of it"])
 def test_key_is_not_free_after_damage(start: Start, tmp_path: Path, column: str) -> None:
     journal = start()
     journal.jobs.mark_in_flight(PROMPT, "job")
     journal.close()
     file = tmp_path / "state" / FILE
-    if column == "the file":
-        file.write_bytes(b"damaged" * 1000)
+    if column in ("the file", "all of it"):
+        file.write_bytes(b"damaged" * 1000 if column == "the file" else b"")
     else:
         with closing(sqlite3.connect(file, isolation_level=None)) as database:
             database.execute(f"UPDATE prompt_keys SET {column} = x'ff00'")

@@ -193,8 +193,11 @@ class JournalFile:
         if repaired is not None:
             self._say(repaired)
         path = self._folder / FILE
+        _create_file(path)
         place = state_folder.own_file(path)
         try:
+            if not path.stat().st_size:
+                raise sqlite3.DatabaseError("it is empty")  # as after a power cut: keys may be lost
             database = self._checked(path)
         except sqlite3.OperationalError:
             raise  # locked, read-only or full: the file may be intact
@@ -205,6 +208,7 @@ class JournalFile:
                 if part.exists():
                     part.rename(aside.with_name(aside.name + ending))
             self._say(f"the journal was damaged ({error}); it is kept as {aside.name}, and a new one was created.")
+            _create_file(path)
             place = state_folder.own_file(path)
             database = self._checked(path)
             self.keys_lost = True
@@ -328,6 +332,28 @@ class JournalFile:
         with database:
             database.execute("BEGIN IMMEDIATE")
             work(database)
+
+
+def _create_file(path: Path) -> None:
+    """Create the file, if it does not exist, so that it is never seen empty. Raises as `connect`, and `OSError`."""
+    if os.path.lexists(path):
+        return
+    new = path.with_name(f"{FILE}.{os.getpid()}.new")
+    parts = [new.with_name(new.name + ending) for ending in ("", *state_folder.WITH_THE_JOURNAL)]
+    try:
+        for part in parts:
+            part.unlink(missing_ok=True)
+        state_folder.own_file(new)
+        connect(new).close()
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            pass  # another client was faster
+        except OSError:  # a file system without hard links
+            new.rename(path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 def copy(source: sqlite3.Connection, target: sqlite3.Connection, owner: str | None) -> None:
