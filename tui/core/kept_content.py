@@ -57,8 +57,10 @@ class KeptContent:
 
     def put(self, part: Part, *, may_be_cut: bool) -> Part:
         """Count a part, or its new state; returns what is to be kept of it: less where it has too many values."""
-        part = fitting(part)
         size = weight(part)
+        if size > PART_KEPT:
+            part = fitting(part)
+            size = weight(part)
         key = part.message_id, part.id
         self._count(key, size)
         if may_be_cut and size >= LARGE:
