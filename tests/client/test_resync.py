@@ -87,6 +87,16 @@ async def test_the_bytes_of_a_fetch_are_shown_while_it_runs() -> None:
     assert backend.loadings.of("ses_1").received == 0
 
 
+def test_the_newest_page_says_nothing_about_a_failed_older_one() -> None:
+    loadings = LoadingTracker(ignore)
+    with pytest.raises(ReadTimeout), loadings.fetching("ses_1", "older"):
+        raise ReadTimeout(1.0)
+    with loadings.fetching("ses_1", "newest"):
+        pass
+    found = loadings.of("ses_1")
+    assert (found.failed, found.failed_older) == ("", "no data for 1 s")
+
+
 class OneFails(Fetched):
     """A backend that fails to return the messages of one session."""
 

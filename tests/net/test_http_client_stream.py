@@ -122,8 +122,9 @@ class TestStream:
     @pytest.mark.parametrize("kind", ["application/json", "text/html", "text/event-stream-not", ""])
     async def test_an_unexpected_content_type(self, server: Server, http: Http, kind: str) -> None:
         server.play(answer(b"{}", kind=kind))
-        with pytest.raises(UnexpectedContentType):
+        with pytest.raises(UnexpectedContentType) as caught:
             await read(http)
+        assert caught.value.content_type == kind
 
     async def test_204_is_a_stream_without_bytes(self, server: Server, http: Http) -> None:
         server.play(b"HTTP/1.1 204 No Content\r\n\r\n")
