@@ -43,7 +43,7 @@ async def end_turn(stage: Stage, state: TurnState = TurnState.FINISHED, reason: 
     [turn] = stage.client.turns.running()
     turn.state, turn.reason, turn.ended = state, reason, stage.client.now()
     stage.client.turn_moved(turn)
-    await stage.pilot.pause()
+    await stage.settled()
 
 
 # The queue
