@@ -69,6 +69,8 @@ class EventDecoder:
         self._line = bytearray()
         self._event_bytes = 0
         self._dropping = 0
+        self._counted = 0
+        """Bytes of `_line` that are counted in `_dropping`."""
         self._retry: float | None = None
         self.ended = 0
 
@@ -97,6 +99,7 @@ class EventDecoder:
         if self._line[:1] != b":" and self._too_large(len(self._line)):
             self._drop(len(self._line))
             del self._line[1:]  # so that its rest is not read as another line
+            self._counted = len(self._line)
         elif len(self._line) > self._limit:
             raise TooLarge(self._limit)
 
@@ -145,7 +148,8 @@ class EventDecoder:
         return bool(self._dropping) or self._event_bytes + more > self._limit
 
     def _drop(self, count: int) -> None:
-        self._dropping += count
+        self._dropping += count - self._counted
+        self._counted = 0
         if self._dropping > ENDLESS * self._limit:
             raise TooLarge(self._limit)
 
