@@ -18,7 +18,7 @@ import pyte
 
 from tests.end_to_end.terminal import KEYS, Drawing
 from tests.processes import end_group
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 COLUMNS, LINES = 120, 40
 LOOK_EVERY = 0.02
@@ -70,12 +70,12 @@ class Recording:
             self._drawn += 1
         return "\n".join(self._drawing.lines())
 
-    def wait_for(self, wanted: str | re.Pattern[str], *, within: float = PATIENCE) -> float:
+    def wait_for(self, wanted: str | re.Pattern[str], *, within: float = MAX_WAIT) -> float:
         """The time when the screen showed `wanted`; draws output as it arrives. Raises `NeverShown`."""
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         return self._wait(lambda _: pattern.search("\n".join(self._drawing.lines())) is not None, within, 0.0)
 
-    def moment(self, shown: Shown, *, within: float = PATIENCE, quiet: float = 0.3) -> float:
+    def moment(self, shown: Shown, *, within: float = MAX_WAIT, quiet: float = 0.3) -> float:
         """The time when `shown` became true; draws only after `quiet` seconds without output. Raises `NeverShown`."""
         return self._wait(shown, within, quiet)
 

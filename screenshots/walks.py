@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from tests.end_to_end.steps import connect, face_request, insist, send
+from tests.end_to_end.steps import connect, press_until, send, wait_for_request
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
 
@@ -57,14 +57,14 @@ def tour(terminal: Terminal, stub: Stub, take: Take) -> None:
     take("review", WAITING)
     terminal.press("enter")
 
-    face_request(terminal, "May I change them?", within=60)
+    wait_for_request(terminal, "May I change them?", within=60)
     terminal.press("1", "enter")
-    face_request(terminal, "pytest -q tests", within=60)
+    wait_for_request(terminal, "pytest -q tests", within=60)
     terminal.wait_for("1 of 2")
     take("permission", WAITING)
     terminal.press("1", "enter")
     terminal.wait_until_gone("1 of 2")
-    insist(terminal, "enter", "✓ finished")
+    press_until(terminal, "enter", "✓ finished")
     take("finished", re.compile(CALM + ".*✓ finished", re.DOTALL))
 
     send(terminal, "LONG now train the model")
@@ -142,7 +142,7 @@ def _settle(terminal: Terminal) -> None:
 
 
 def _first_question(terminal: Terminal) -> None:
-    face_request(terminal, "Where shall the sessions live?", within=60)
+    wait_for_request(terminal, "Where shall the sessions live?", within=60)
     terminal.press("1", "enter")
     terminal.wait_for("What shall come with it?")
     terminal.press("1", "down", "down")

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
-from tests import sample_events as talk
+from tests import sample_events as sample
 from tests.fake_client import FakeClient
 from tests.waiting import wait_until
 from tui.client.client import Client
@@ -24,7 +24,7 @@ IDLE_WITHIN = 100.0
 """Seconds of processor time. Widgets that keep sending each other messages reach this limit."""
 
 
-class Stage:
+class AppHarness:
     """What a test uses: the app, its fake client, and methods to press keys."""
 
     def __init__(self, client: FakeClient, app: HoldfastApp, pilot: Pilot[None]) -> None:
@@ -104,7 +104,7 @@ class Stage:
     def run_turn(self, state: TurnState = TurnState.RUNNING, **fields: Any) -> Turn:
         """Add one of our turns, running for 12:04."""
         now = self.client.now()
-        turn = Turn.begin(Prompt(talk.SESSION, "words", talk.PROMPT, "prt_1"), now - 724)
+        turn = Turn.begin(Prompt(sample.SESSION, "words", sample.PROMPT, "prt_1"), now - 724)
         turn.state, turn.post.padding_bytes, turn.post.last_padding, turn.last_activity = state, 72, now - 4, now
         for name, value in fields.items():
             setattr(turn, name, value)
@@ -112,21 +112,21 @@ class Stage:
         return turn
 
 
-def open_app(client: FakeClient, *, session: str | None = talk.SESSION, **options: Any) -> HoldfastApp:
+def open_app(client: FakeClient, *, session: str | None = sample.SESSION, **options: Any) -> HoldfastApp:
     """The app with `client`, which knows the session of `tests.sample_events`."""
-    client.feed(e.SessionUpserted(talk.session()))
+    client.feed(e.SessionUpserted(sample.session()))
     return HoldfastApp(cast(Client, client), session=session, **options)
 
 
 @asynccontextmanager
-async def on_stage(
+async def app_harness(
     *,
     client: FakeClient | None = None,
     size: tuple[int, int] = (120, 40),
-    session: str | None = talk.SESSION,
+    session: str | None = sample.SESSION,
     fails: bool = False,
     **options: Any,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[AppHarness]:
     """Run the app, by default with the empty session of `tests.sample_events` open.
 
     `fails`: the test makes a part of the screen raise; otherwise any exception fails the test.
@@ -134,10 +134,10 @@ async def on_stage(
     client = client or FakeClient()
     app = open_app(client, session=session, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
-        stage = Stage(client, app, pilot)
+        harness = AppHarness(client, app, pilot)
         if session is not None and client.line().up:
-            await stage.until(lambda: client.store.transcript(session) is not None, "the session is open")
-        yield stage
+            await harness.until(lambda: client.store.transcript(session) is not None, "the session is open")
+        yield harness
     assert fails or not app.boundary.errors, app.boundary.errors
 
 

@@ -15,7 +15,7 @@ from server_stub.domain.profiles import PROFILES
 from server_stub.faults.kinds import parse
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import MAX_WAIT, wait_until
 from tui.backends.opencode.messages import full_message
 from tui.client.client import Client
 from tui.core import changes as c
@@ -37,7 +37,7 @@ class ClientHarness:
         self.session_id = ""
         loop = asyncio.get_running_loop()
         address = f"http://127.0.0.1:{server.port}"
-        self.http = httpx.AsyncClient(base_url=address, trust_env=False, timeout=PATIENCE)
+        self.http = httpx.AsyncClient(base_url=address, trust_env=False, timeout=MAX_WAIT)
 
         def open_http(user: str) -> Http:
             self.requests_sent.append(("OPEN", user))
@@ -130,12 +130,12 @@ class ClientHarness:
 
     async def matches_server(self) -> bool:
         """Whether the client's transcript equals the server's."""
-        theirs = Transcript()
+        server_transcript = Transcript()
         for full in map(full_message, await self.stored()):
-            theirs.messages[full.message.id] = full.message
+            server_transcript.messages[full.message.id] = full.message
             for part in full.parts:
-                theirs.put_part(part)
-        return self.transcript().same_as(theirs)
+                server_transcript.put_part(part)
+        return self.transcript().same_as(server_transcript)
 
     async def lists(self, kind: str) -> list[Any]:
         found = (await self.http.get(f"/{kind}")).json()

@@ -28,11 +28,11 @@ ContractFunction: TypeAlias = Callable[[ContractHarness, Clocks | None], Awaitab
 class ContractTest:
     """`alone`: it leaves the server in a state that others do not expect."""
 
-    play: ContractFunction
+    run_scenario: ContractFunction
     alone: bool = False
 
     def __str__(self) -> str:
-        return self.play.__name__
+        return self.run_scenario.__name__
 
 
 CONTRACT: list[ContractTest] = []
@@ -174,7 +174,7 @@ async def a_refused_command_does_not_run(harness: ContractHarness, clocks: Clock
 @contract_test
 async def a_turn_is_cancelled(harness: ContractHarness, clocks: Clocks | None) -> None:
     harness.prompt("SLOW")
-    await harness.said("word2")
+    await harness.wait_for_word("word2")
     harness.client.abort(harness.session_id)
     turn = await harness.over("SLOW")
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "")
@@ -212,7 +212,7 @@ async def a_model_error_ends_the_turn_with_its_reason(harness: ContractHarness, 
 async def a_gap_in_the_stream_loses_and_duplicates_nothing(harness: ContractHarness, clocks: Clocks | None) -> None:
     harness.prompt("SLOW")
     for word in ("word3", "word12", "word25"):
-        await harness.said(word)
+        await harness.wait_for_word(word)
         harness.relay.sever("reset", "events")
         await harness.until(lambda: harness.client.line().state.name != "LIVE", "the loss")
         await harness.live()
@@ -226,7 +226,7 @@ async def cutting_all_connections_ends_the_turn_only_by_the_trait(
     harness: ContractHarness, clocks: Clocks | None
 ) -> None:
     harness.prompt("SLOW")
-    await harness.said("word3")
+    await harness.wait_for_word("word3")
     await harness.cut()
     turn = await harness.over("SLOW")
     ends = turn.state is TurnState.CANCELLED
@@ -270,7 +270,7 @@ async def killing_the_server_interrupts_its_turn(harness: ContractHarness, clock
     harness.prompt("hello")
     await harness.over("hello")
     harness.prompt("SLOW")
-    await harness.said("word3")
+    await harness.wait_for_word("word3")
     harness.server.crash()
     await harness.lost()
     await harness.server.restart()
@@ -312,8 +312,8 @@ async def sessions_are_listed_renamed_copied_and_deleted(harness: ContractHarnes
         assert (await backend.rename(harness.session_id, "a talk")).title == "a talk"
         assert [one.title for one in await backend.sessions(search="talk")] == ["a talk"]
         copy = await backend.fork(harness.session_id)
-        theirs = (await backend.messages(copy.id)).messages
-        assert [full.message.role for full in theirs] == [full.message.role for full in harness.held()]
+        server_messages = (await backend.messages(copy.id)).messages
+        assert [full.message.role for full in server_messages] == [full.message.role for full in harness.held()]
         await backend.delete(copy.id)
         assert copy.id not in [one.id for one in await backend.sessions()]
         with pytest.raises(HttpStatusError) as refused:
@@ -363,7 +363,7 @@ async def a_restarted_client_finds_the_result_of_its_turn(harness: ContractHarne
         folder = Path(name)
         async with connected_harness(harness.server, journal(), harness.session_id, clocks) as first:
             first.prompt("SLOW")
-            await first.said("word3")
+            await first.wait_for_word("word3")
         async with connected_harness(harness.server, journal(), harness.session_id, clocks) as second:
             turn = await second.over("SLOW")
             if turn.state is TurnState.CANCELLED:
@@ -389,7 +389,7 @@ async def a_denial_has_a_reason_if_the_family_supports_it(harness: ContractHarne
 @contract_test
 async def a_second_prompt_is_queued_if_the_family_has_a_queue(harness: ContractHarness, clocks: Clocks | None) -> None:
     harness.prompt("SLOW")
-    await harness.said("word2")
+    await harness.wait_for_word("word2")
     harness.client.prompts.send_now(harness.session_id, "and then this")
     if harness.traits.queues_prompts:
         second = await harness.over("and then this")

@@ -87,7 +87,7 @@ class ContractHarness:
         await self.until(ended, f"the end of {text}")
         return self.turns(text)[-1]
 
-    async def said(self, word: str) -> None:
+    async def wait_for_word(self, word: str) -> None:
         await self.until(lambda: f"{word} " in self.words(), word)
 
     async def open_request(self) -> Request:
@@ -112,13 +112,13 @@ class ContractHarness:
     async def matches_server(self) -> None:
         """Wait until the client has the same session as a newly started one."""
         async with new_backend(self.server) as backend:
-            theirs: tuple[FullMessage, ...] = ()
+            server_messages: tuple[FullMessage, ...] = ()
             for _ in range(int(WITHIN)):
-                theirs = await _whole(backend, self.session_id)
-                if _known_of(self.held(), theirs) == theirs:
+                server_messages = await _whole(backend, self.session_id)
+                if _known_of(self.held(), server_messages) == server_messages:
                     return
                 await asyncio.sleep(1)  # between two comparisons; equality ends the wait
-            assert _known_of(self.held(), theirs) == theirs
+            assert _known_of(self.held(), server_messages) == server_messages
 
 
 @asynccontextmanager
@@ -175,9 +175,11 @@ async def _whole(backend: Backend, session_id: str) -> tuple[FullMessage, ...]:
     return _messages_in(store, session_id)
 
 
-def _known_of(ours: tuple[FullMessage, ...], theirs: tuple[FullMessage, ...]) -> tuple[FullMessage, ...]:
+def _known_of(
+    client_messages: tuple[FullMessage, ...], server_messages: tuple[FullMessage, ...]
+) -> tuple[FullMessage, ...]:
     """Our state, without text that the server lost with its process: we saw it, and mark it as partial."""
-    stored = {part.id: part for full in theirs for part in full.parts}
+    stored = {part.id: part for full in server_messages for part in full.parts}
 
     def known(part: Part) -> Part:
         there = stored.get(part.id)
@@ -186,7 +188,7 @@ def _known_of(ours: tuple[FullMessage, ...], theirs: tuple[FullMessage, ...]) ->
             return there if part.text.startswith(there.text) else part
         return part
 
-    return tuple(FullMessage(full.message, tuple(map(known, full.parts))) for full in ours)
+    return tuple(FullMessage(full.message, tuple(map(known, full.parts))) for full in client_messages)
 
 
 def _messages_in(store: Store, session_id: str) -> tuple[FullMessage, ...]:

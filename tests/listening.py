@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 
 @dataclass(slots=True)
@@ -50,4 +50,4 @@ async def listening(app: ASGIApp, *, port: int = 0, date: float | None = None) -
         server.close()
         found.cut()
         if state.tasks:
-            await asyncio.wait(state.tasks, timeout=PATIENCE)
+            await asyncio.wait(state.tasks, timeout=MAX_WAIT)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -69,7 +69,7 @@ def end_group(leader: int) -> None:
         pass  # all of them have exited by themselves
 
 
-def read_line(process: subprocess.Popen[bytes], *, within: float = PATIENCE, beginning: bytes = b"") -> str:
+def read_line(process: subprocess.Popen[bytes], *, within: float = MAX_WAIT, beginning: bytes = b"") -> str:
     """The first complete line of the process's stdout with this prefix; AssertionError after `within` seconds."""
     assert process.stdout is not None
     deadline = time.monotonic() + within

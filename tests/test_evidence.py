@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 from textual.content import Content
 
-from tests import sample_events as talk
-from tests.chaos.evidence import ROWS, Case, unfounded
-from tests.chaos.truth import Call, Piece, Stored
+from tests import sample_events as sample
+from tests.chaos.evidence import ROWS, Case, unsupported_claim
+from tests.chaos.server_record import Call, Piece, Stored
 from tui.core.changes import AbortProgress, AbortState, ReplyStatusChanged, RequestClosed
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import PermissionReply, Request, Retrying
@@ -78,7 +78,7 @@ HOLD: dict[str, Case] = {
         NOTHING.turn, True, (ABORTED,), (), False, False, False
     ),
     "! interrupted: …": Case(NOTHING.turn, True, (TOLD,), (), False, False, False),
-    "! cancelled: …": Case(NOTHING.turn, True, (ABORTED,), (), False, False, False, dies_with_its_post=True),
+    "! cancelled: …": Case(NOTHING.turn, True, (ABORTED,), (), False, False, False, ends_on_disconnect=True),
     "↩ not sent: the server does not have it, but has a later prompt": Case(
         NOTHING.turn, False, (), (), True, False, False
     ),
@@ -86,12 +86,12 @@ HOLD: dict[str, Case] = {
 }
 """By row: a record that supports it."""
 
-BELIES = {
+CONTRADICTIONS = {
     TurnState.FINISHED: Case(NOTHING.turn, True, (ABORTED,), (ABORTED,), True, False, False),
     TurnState.FAILED: Case(NOTHING.turn, True, (WHOLE,), (), False, False, False),
     TurnState.NOT_SENT: Case(NOTHING.turn, True, (), (), True, False, False),
 }
-FINISHED_ANYWAY = Case(NOTHING.turn, True, (WHOLE,), (), False, True, True, dies_with_its_post=True)
+FINISHED_ANYWAY = Case(NOTHING.turn, True, (WHOLE,), (), False, True, True, ends_on_disconnect=True)
 
 
 def turn_of(shown: str) -> Turn:
@@ -112,9 +112,9 @@ def test_every_row_has_a_record() -> None:
 
 @pytest.mark.parametrize("shown", ENDS)
 def test_an_end_holds_only_with_its_evidence(shown: str) -> None:
-    assert unfounded(case_of(shown, HOLD[shown])) is None
-    belies = BELIES.get(turn_of(shown).state, FINISHED_ANYWAY)
-    assert unfounded(case_of(shown, belies)) is not None
+    assert unsupported_claim(case_of(shown, HOLD[shown])) is None
+    belies = CONTRADICTIONS.get(turn_of(shown).state, FINISHED_ANYWAY)
+    assert unsupported_claim(case_of(shown, belies)) is not None
 
 
 @pytest.mark.parametrize("shown", ENDS)
@@ -157,9 +157,9 @@ def reasons(path: str) -> set[str]:
 
 
 def test_every_reason_in_the_code_has_a_row() -> None:
-    told = texts("tui/core/turn_ending.py") | texts("tui/core/turn_ending_idle.py") | reasons("tui/core/turn.py")
-    assert len(told) > 10
-    for reason in told:
+    reported = texts("tui/core/turn_ending.py") | texts("tui/core/turn_ending_idle.py") | reasons("tui/core/turn.py")
+    assert len(reported) > 10
+    for reason in reported:
         sentence = f": {reason}…" if reason.endswith(": ") else f": {reason}"
         assert any(shown.endswith(sentence) for shown in ENDS), reason
 
@@ -213,14 +213,14 @@ def row_of(words: str, rows: list[str]) -> str | None:
 
 def outcomes() -> Iterator[str]:
     """Each line that the transcript can show about a request."""
-    question, permission = talk.ONE_CHOICE, talk.PERMISSION
-    told = get_args(ReplyStatusChanged.__annotations__["state"])
+    question, permission = sample.ONE_CHOICE, sample.PERMISSION
+    reported = get_args(ReplyStatusChanged.__annotations__["state"])
     cases: list[tuple[Request, list[Any]]] = [
         (question, [(("yes",),), None]),
         (permission, ["once", "always", "reject"]),
     ]
     for request, givens in cases:
-        for given, state, reason in itertools.product(givens, told, ("", "connection reset")):
+        for given, state, reason in itertools.product(givens, reported, ("", "connection reset")):
             for before in (None, RequestClosed(request, "gone")):
                 known = Outcomes()
                 known.sent(request, given)
@@ -249,17 +249,17 @@ def test_lines_about_requests_and_rows_match() -> None:
 
 LIVE = ConnectionStatus(ConnectionState.LIVE)
 LOST = ConnectionStatus(ConnectionState.RECONNECTING)
-DOUBTS = {
+UNCERTAIN_STATES = {
     "unknown: its request failed (…) · checking its status…": (TurnState.UNKNOWN, "502 Bad Gateway", LIVE),
     "unknown while disconnected; …": (TurnState.RUNNING, "", LOST),
     "model provider error… · the server retries…": (TurnState.RETRYING, "", LIVE),
 }
 
 
-@pytest.mark.parametrize("row", DOUBTS)
+@pytest.mark.parametrize("row", UNCERTAIN_STATES)
 def test_every_text_about_an_uncertain_turn_has_a_row(row: str) -> None:
     assert row in SHOWN["A running turn"]
-    state, reason, connection = DOUBTS[row]
+    state, reason, connection = UNCERTAIN_STATES[row]
     turn = replace(NOTHING.turn, state=state, reason=reason, retry=Retrying(2, "overloaded", None))
     assert row_of(turn_text(turn, connection, 1.0, 1.0).plain.removeprefix("turn 0:01 · "), [row]) == row
 
@@ -274,7 +274,7 @@ TESTED = {
 
 
 def test_every_row_about_a_running_turn_has_a_test() -> None:
-    assert {*DOUBTS, *TESTED} == {*SHOWN["A running turn"]}
+    assert {*UNCERTAIN_STATES, *TESTED} == {*SHOWN["A running turn"]}
     sources = [path.read_text() for path in (HERE / "tests" / "widgets").rglob("test_*.py")]
     for name in TESTED.values():
         assert any(f"def {name}(" in source for source in sources), name

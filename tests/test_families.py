@@ -29,7 +29,7 @@ def test_the_fault_suite_plays_every_profile() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_family_of_every_profile_is_detected(profile: str) -> None:
-    async def play(loop: VirtualTime) -> None:
+    async def run_scenario(loop: VirtualTime) -> None:
         server = StubServer(PROFILES[profile], time.time())
         server.start()
         try:
@@ -38,11 +38,11 @@ def test_the_family_of_every_profile_is_detected(profile: str) -> None:
         finally:
             await server.close()
 
-    run(play)
+    run(run_scenario)
 
 
 def test_help_names_every_family_and_its_password() -> None:
-    said = CliRunner().invoke(main, ["--help"]).output
+    help_text = CliRunner().invoke(main, ["--help"]).output
     for family in FAMILIES:
-        assert family.name in said
-        assert family.password_variable in said
+        assert family.name in help_text
+        assert family.password_variable in help_text

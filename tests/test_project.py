@@ -172,13 +172,13 @@ FAMILY = re.compile(r"opencode|mimo|qwen", re.IGNORECASE)
 
 def spoken(tree: ast.Module) -> list[tuple[int, str]]:
     """All names and texts in the code, without comments and docstrings."""
-    told = {
+    reported = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     found = []
     for node in ast.walk(tree):
         match node:
-            case ast.Constant(value=str(text)) if id(node) not in told:
+            case ast.Constant(value=str(text)) if id(node) not in reported:
                 found.append((node.lineno, text))
             case ast.Name(id=text) | ast.Attribute(attr=text) | ast.arg(arg=text) | ast.keyword(arg=str(text)):
                 found.append((node.lineno, text))

@@ -55,7 +55,7 @@ def test_choices_and_texts_become_answers(
 
 
 @pytest.mark.parametrize(
-    ("questions", "choices", "texts", "said"),
+    ("questions", "choices", "texts", "message"),
     [
         ((DATABASE,), ("3",), (), "there is no option '3'"),
         ((DATABASE,), ("0",), (), "there is no option '0'"),
@@ -75,9 +75,9 @@ def test_choices_and_texts_become_answers(
     ],
 )
 def test_an_invalid_choice_is_refused(
-    questions: tuple[PendingQuestion, ...], choices: tuple[str, ...], texts: tuple[str, ...], said: str
+    questions: tuple[PendingQuestion, ...], choices: tuple[str, ...], texts: tuple[str, ...], message: str
 ) -> None:
-    with pytest.raises(InvalidChoice, match=said):
+    with pytest.raises(InvalidChoice, match=message):
         reply_for(question(*questions), choices, texts)
 
 

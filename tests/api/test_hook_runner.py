@@ -81,7 +81,7 @@ def test_no_variable_has_a_control_character_or_is_too_long() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         (("/no/such/program",), "/no/such/program cannot be started: "),
         (("/",), "/ cannot be started: "),
@@ -90,13 +90,13 @@ def test_no_variable_has_a_control_character_or_is_too_long() -> None:
         (python("import os; os.kill(os.getpid(), 9)"), "was ended by signal 9"),
     ],
 )
-async def test_failure_is_reported_and_the_next_event_is_run(command: tuple[str, ...], said: str) -> None:
+async def test_failure_is_reported_and_the_next_event_is_run(command: tuple[str, ...], message: str) -> None:
     async with running(*command) as (runner, failures):
         for _ in range(2):
             runner.submit(alert())
         await runner.idle()
     assert len(failures) == 2
-    assert all(said in one for one in failures), failures
+    assert all(message in one for one in failures), failures
 
 
 async def test_program_that_does_not_end_is_killed_with_all_that_it_started(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def echo(number: int, text: str, prompt: str = "p1", author: str = "client_1") -
     return update(number, "user_message_chunk", prompt, author, content={"type": "text", "text": text})
 
 
-def said(number: int, text: str, prompt: str = "p1") -> dict[str, Any]:
+def answer_chunk(number: int, text: str, prompt: str = "p1") -> dict[str, Any]:
     return update(number, "agent_message_chunk", prompt, content={"type": "text", "text": text})
 
 
@@ -193,10 +193,10 @@ async def daemon(**answers: Any) -> AsyncIterator[tuple[Daemon, Http]]:
         "POST /session/s1/prompt": JSONResponse({"promptId": "p1", "lastEventId": 0, "eventEpoch": "e1"}, 202),
         "POST /session/s1/heartbeat": {"sessionId": "s1", "lastSeenAt": 1},
     }
-    told = Daemon({**known, **answers})
-    async with listening(told) as served:
+    server = Daemon({**known, **answers})
+    async with listening(server) as served:
         http = Http(served.url)
         try:
-            yield told, http
+            yield server, http
         finally:
             await http.close()

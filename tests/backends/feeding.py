@@ -61,7 +61,7 @@ async def feeding(backend: QwenServe) -> AsyncIterator[Feeding]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def greeted(http: Http) -> QwenServe:
+async def after_handshake(http: Http) -> QwenServe:
     backend = QwenServe(http)
     await backend.handshake()
     return backend
@@ -71,7 +71,7 @@ async def greeted(http: Http) -> QwenServe:
 async def following(**answers: Any) -> AsyncIterator[tuple[Daemon, QwenServe, Feeding]]:
     """A daemon with these answers, its backend, and the feed of its session s1, whose stream is open."""
     async with daemon(**answers) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
             await wait_until(lambda: server.streams)

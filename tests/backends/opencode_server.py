@@ -25,7 +25,9 @@ async def server(answers: dict[str, Any], directory: str | None = None) -> Async
 
 
 @asynccontextmanager
-async def greeted(answers: dict[str, Any], directory: str | None = None) -> AsyncIterator[tuple[Scripted, OpenCode]]:
+async def after_handshake(
+    answers: dict[str, Any], directory: str | None = None
+) -> AsyncIterator[tuple[Scripted, OpenCode]]:
     """After the handshake, which begins every connection."""
     async with server({**GREETED, **answers}, directory) as (script, backend):
         await backend.handshake()

@@ -15,7 +15,7 @@ CALLS = 300
 EVENTS = "events"
 
 
-class Played(Http):
+class ScriptedHttp(Http):
     """`answers`: "METHOD /path" → the tree of its body; `EVENTS` → those of the events. `write` encodes them.
 
     Everything else gets 404.

@@ -44,11 +44,11 @@ class Recording:
         return picture(self.session_id, self.reduce()[1])
 
     def loaded(self, moment: str) -> tuple[SessionReducer, list[e.Event]]:
-        said = read(self.loads[moment], wire.Loaded)
-        reducer = SessionReducer(self.session_id, said.terminals())
-        frames = [read(raw, wire.Frame) for raw in (*said.compacted_replay, *said.live_journal)]
+        response = read(self.loads[moment], wire.Loaded)
+        reducer = SessionReducer(self.session_id, response.terminals())
+        frames = [read(raw, wire.Frame) for raw in (*response.compacted_replay, *response.live_journal)]
         events = [event for frame in frames for event in reducer.take(frame)]
-        return reducer, events if said.has_active_prompt else [*events, *reducer.finish()]
+        return reducer, events if response.has_active_prompt else [*events, *reducer.finish()]
 
 
 def recording(name: str) -> Recording:

@@ -19,7 +19,7 @@ from tests.backends import recording_qwen as of_qwen
 from tests.backends.daemon import CAPABILITIES, PERMISSION, listed
 from tests.backends.damage import Damage, damaged, damages, written
 from tests.backends.opencode_server import HEALTH, PATHS, Watcher
-from tests.backends.played import EVENTS, Played
+from tests.backends.played import EVENTS, ScriptedHttp
 from tui.backends.base import Backend, ServerInfo, SessionEditing, Undoing
 from tui.backends.detect import detect_backend
 from tui.backends.qwen import streams, transcript_pages
@@ -89,7 +89,7 @@ def opencode_answers(name: str, directory: str = PATHS["directory"]) -> dict[str
         "GET /config/providers": {"providers": [{"id": "p", "name": "P", "models": {"m": {"name": "M"}}}]},
         EVENTS: [
             *recorded.events,
-            *({"payload": {"type": kind, "properties": told}} for kind, told in more.items()),
+            *({"payload": {"type": kind, "properties": reported}} for kind, reported in more.items()),
         ],
     }
 
@@ -266,15 +266,15 @@ async def everything(backend: Backend, server: ServerInfo, seen: Seen) -> None:
 
 
 async def events(backend: Backend, seen: Seen) -> None:
-    async with backend.subscribe(lambda count: None) as feed, aclosing(feed.events()) as told:
-        async for event in told:
+    async with backend.subscribe(lambda count: None) as feed, aclosing(feed.events()) as reported:
+        async for event in reported:
             seen.take(event)
             seen.apply(event)
 
 
-async def play(family: str, tree: Mapping[str, Any]) -> Seen:
+async def run_scenario(family: str, tree: Mapping[str, Any]) -> Seen:
     seen = Seen()
-    http = Played(tree, written)
+    http = ScriptedHttp(tree, written)
     found = await seen.ask(detect_backend(lambda user: http, family=family))
     if found is not None:
         backend, server = found
@@ -286,7 +286,7 @@ async def play(family: str, tree: Mapping[str, Any]) -> Seen:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_call_returns_a_value_without_damage(family: str) -> None:
     for name, tree in WHOLE[family].items():
-        seen = asyncio.run(play(family, tree))
+        seen = asyncio.run(run_scenario(family, tree))
         assert len(seen.errors) <= 2, name  # an unknown prompt, and the end of the events
         assert seen.values > 25, name
 
@@ -296,4 +296,4 @@ def test_every_call_returns_a_value_without_damage(family: str) -> None:
 @given(st.integers(0, 100), damages)
 def test_damaged_json_gives_values_or_net_errors(family: str, recorded: int, damages: list[Damage]) -> None:
     names = RECORDED[family]
-    asyncio.run(play(family, damaged(WHOLE[family][names[recorded % len(names)]], damages)))
+    asyncio.run(run_scenario(family, damaged(WHOLE[family][names[recorded % len(names)]], damages)))

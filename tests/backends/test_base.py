@@ -32,16 +32,16 @@ STUB_ONLY = [ContractTest(the_agents_plan_is_stored)]
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("contract_test", [*CONTRACT, *STUB_ONLY], ids=str)
 def test_contract(contract_test: ContractTest, profile: str) -> None:
-    async def play(loop: VirtualTime) -> None:
+    async def run_scenario(loop: VirtualTime) -> None:
         epoch = time.time()
         clocks = Clocks(loop.time, lambda: epoch + loop.time(), asyncio.sleep, lambda: 0.5)
         server = StubServer(PROFILES[profile], epoch)
         server.start()
         try:
             async with connected_harness(server, clocks=clocks) as harness:
-                await contract_test.play(harness, clocks)
+                await contract_test.run_scenario(harness, clocks)
         finally:
             await server.close()
         assert loop.broken == []
 
-    run(play)
+    run(run_scenario)

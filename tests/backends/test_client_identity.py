@@ -17,7 +17,7 @@ KNOWS_CLIENTS = {
     BEAT: {"sessionId": "ses_1"},
     DETACH: Response(status_code=204),
 }
-FORGOT = JSONResponse({"error": "unknown client", "code": "invalid_client_id"}, 400)
+UNKNOWN_CLIENT = JSONResponse({"error": "unknown client", "code": "invalid_client_id"}, 400)
 
 
 def identities(script: Scripted, call: str) -> list[str | None]:
@@ -98,7 +98,7 @@ async def test_an_invalid_issued_identity_is_ignored(issued: object) -> None:
 
 
 async def test_an_unknown_identity_is_renewed_once() -> None:
-    async with scripted({**KNOWS_CLIENTS, BEAT: FORGOT}) as (script, http):
+    async with scripted({**KNOWS_CLIENTS, BEAT: UNKNOWN_CLIENT}) as (script, http):
         client = await learned(http)
         with pytest.raises(HttpStatusError):
             await client.send_heartbeat("ses_1")
@@ -106,7 +106,7 @@ async def test_an_unknown_identity_is_renewed_once() -> None:
 
 
 async def test_an_anonymous_heartbeat_is_not_repeated_with_a_new_identity() -> None:
-    script = {**KNOWS_CLIENTS, "GET /capabilities": {"features": [HEARTBEAT]}, BEAT: FORGOT}
+    script = {**KNOWS_CLIENTS, "GET /capabilities": {"features": [HEARTBEAT]}, BEAT: UNKNOWN_CLIENT}
     async with scripted(script) as (server, http):
         client = await learned(http)
         with pytest.raises(HttpStatusError):
@@ -126,7 +126,7 @@ async def test_a_call_has_its_body_also_with_a_renewed_identity() -> None:
 
     def first_forgets(asked: RecordedRequest) -> JSONResponse:
         renewed.append(asked)
-        return FORGOT if len(renewed) == 1 else JSONResponse({})
+        return UNKNOWN_CLIENT if len(renewed) == 1 else JSONResponse({})
 
     async with scripted({**KNOWS_CLIENTS, BEAT: first_forgets}) as (_, http):
         await (await learned(http)).call("ses_1", "heartbeat", json={"text": "do it"}, timeout=LIMIT)

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from starlette.responses import Response
 
-from tests.backends.daemon import LIST, daemon, echo, ended, listed, loaded, said
-from tests.backends.opencode_server import greeted
+from tests.backends.daemon import LIST, answer_chunk, daemon, echo, ended, listed, loaded
+from tests.backends.opencode_server import after_handshake
 from tests.backends.recording import recording
 from tui.backends.decoding import TODOS_KEPT, catalog_item, decode_items
 from tui.backends.decoding import todos as decode_todos
@@ -32,7 +32,7 @@ def test_other_items_are_decoded_and_the_reason_is_logged(caplog: pytest.LogCapt
 async def test_a_damaged_message_has_a_placeholder() -> None:
     first, *rest = PLAIN
     damaged = {"info": {**first["info"], "id": "msg_odd", "sessionID": 3}, "parts": []}
-    async with greeted({"GET /session/ses_1/message": [first, damaged, *rest]}) as (_, backend):
+    async with after_handshake({"GET /session/ses_1/message": [first, damaged, *rest]}) as (_, backend):
         page = (await backend.messages("ses_1")).messages
     assert [full.message.id for full in page] == [first["info"]["id"], "msg_odd", rest[0]["info"]["id"]]
     created = [full.message.created for full in page]
@@ -44,7 +44,7 @@ async def test_a_damaged_message_has_a_placeholder() -> None:
 
 @pytest.mark.parametrize("odd", [3, None, {}, {"info": None}, {"info": {"id": "m", "time": {"created": "soon"}}}])
 async def test_a_page_with_any_damaged_message_is_read(odd: Any) -> None:
-    async with greeted({"GET /session/ses_1/message": [odd, *PLAIN]}) as (_, backend):
+    async with after_handshake({"GET /session/ses_1/message": [odd, *PLAIN]}) as (_, backend):
         page = (await backend.messages("ses_1")).messages
     assert len(page) == len(PLAIN) + 1
     assert isinstance(page[0].parts[0], NotePart)
@@ -53,7 +53,7 @@ async def test_a_page_with_any_damaged_message_is_read(odd: Any) -> None:
 async def test_a_damaged_part_has_a_placeholder() -> None:
     *before, last = PLAIN
     damaged = {**last, "parts": [{"type": "text", "id": "prt_odd", "text": ["no"]}, *last["parts"]]}
-    async with greeted({"GET /session/ses_1/message": [*before, damaged]}) as (_, backend):
+    async with after_handshake({"GET /session/ses_1/message": [*before, damaged]}) as (_, backend):
         page = (await backend.messages("ses_1")).messages
     assert page[-1].parts[0].id == "prt_odd"
     assert isinstance(page[-1].parts[0], NotePart)
@@ -69,7 +69,7 @@ async def test_a_damaged_session_or_request_does_not_hide_the_others() -> None:
         "GET /permission": [],
         "GET /session/status": {},
     }
-    async with greeted(answers) as (_, backend):
+    async with after_handshake(answers) as (_, backend):
         assert [one.id for one in await backend.sessions()] == ["ses_1"]
         assert [one.id for one in (await backend.resync([])).requests] == [question["id"]]
 
@@ -82,7 +82,7 @@ async def test_a_damaged_status_counts_as_busy() -> None:
         "ses_4": {"type": "idle"},
     }
     answers = {"GET /question": [None], "GET /permission": [7], "GET /session/status": statuses}
-    async with greeted(answers) as (_, backend):
+    async with after_handshake(answers) as (_, backend):
         found = await backend.resync([])
     assert found.statuses == {"ses_1": Busy(), "ses_2": Retrying(0, "", None), "ses_3": Busy()}
     assert found.unreadable == 2
@@ -107,7 +107,7 @@ NO_JSON = Response("{", media_type="application/json")
 )
 async def test_an_unreadable_list_affects_only_itself(path: str, odd: Any, requests: list[str]) -> None:
     answers = {"GET /question": [ASKED], "GET /permission": [], "GET /session/status": BUSY}
-    async with greeted({**answers, f"GET {path}": odd}) as (_, backend):
+    async with after_handshake({**answers, f"GET {path}": odd}) as (_, backend):
         found = await backend.resync([])
     assert (found.statuses, [one.id for one in found.requests]) == ({"ses_1": Busy()}, requests)
     assert found.problem
@@ -115,7 +115,7 @@ async def test_an_unreadable_list_affects_only_itself(path: str, odd: Any, reque
 
 
 async def test_an_unreadable_plan_has_a_placeholder() -> None:
-    async with greeted({"GET /session/ses_1/todo": {"odd": 1}}) as (_, backend):
+    async with after_handshake({"GET /session/ses_1/todo": {"odd": 1}}) as (_, backend):
         assert [todo.status for todo in await backend.todos("ses_1")] == ["unreadable"]
 
 
@@ -126,7 +126,7 @@ async def test_a_session_without_a_title_is_read() -> None:
         "GET /session/ses_1": rows[0],
         "GET /session/ses_1/children": rows,
     }
-    async with greeted(answers) as (_, backend):
+    async with after_handshake(answers) as (_, backend):
         page = await backend.sessions()
         assert [(one.id, one.title, one.tokens) for one in page] == [("ses_1", "", 0), ("ses_2", "two", 0)]
         assert page.unreadable == 1
@@ -136,9 +136,9 @@ async def test_a_session_without_a_title_is_read() -> None:
 
 async def test_a_damaged_entry_of_a_plan_has_a_placeholder() -> None:
     todos = [{"content": "one"}, {"content": None}, {"content": "three", "status": "completed"}]
-    async with greeted({"GET /session/ses_1/todo": todos}) as (_, backend):
-        told = [(one.text, one.status) for one in await backend.todos("ses_1")]
-    assert told == [("one", "pending"), ("an entry that cannot be shown", "unreadable"), ("three", "completed")]
+    async with after_handshake({"GET /session/ses_1/todo": todos}) as (_, backend):
+        document = [(one.text, one.status) for one in await backend.todos("ses_1")]
+    assert document == [("one", "pending"), ("an entry that cannot be shown", "unreadable"), ("three", "completed")]
 
 
 def test_of_a_long_plan_the_rest_is_counted() -> None:
@@ -156,7 +156,7 @@ async def test_unreadable_catalog_items_are_counted() -> None:
         "GET /find/file": ["a.py", None],
         "GET /config/providers": {"providers": providers},
     }
-    async with greeted(answers) as (_, backend):
+    async with after_handshake(answers) as (_, backend):
         offers = backend.offers
         found = [
             await offers.agents("/p"), await offers.commands("/p"),
@@ -170,10 +170,10 @@ LOAD = "POST /session/s1/load"
 
 
 async def test_a_replay_is_shown_without_its_damaged_events() -> None:
-    odd = {**said(2, "x"), "data": {"update": {"sessionUpdate": "tool_call", "toolCallId": 7}}}
+    odd = {**answer_chunk(2, "x"), "data": {"update": {"sessionUpdate": "tool_call", "toolCallId": 7}}}
     terminals = [{"promptId": 3}, {"promptId": "p1", "terminal": "completed"}]
-    told = loaded(echo(1, "hi"), odd, said(3, "all of it"), ended(4), last=4, promptTerminals=terminals)
-    async with daemon(**{LOAD: told}) as (_, http):
+    document = loaded(echo(1, "hi"), odd, answer_chunk(3, "all of it"), ended(4), last=4, promptTerminals=terminals)
+    async with daemon(**{LOAD: document}) as (_, http):
         backend = QwenServe(http)
         await backend.handshake()
         prompt, answer = (await backend.messages("s1")).messages

@@ -35,7 +35,7 @@ class Watched(Http):
         await super().close()
 
 
-class Doors:
+class ClientFactory:
     """Opens a client for each user."""
 
     def __init__(self, url: str) -> None:
@@ -69,7 +69,7 @@ async def test_the_family_is_detected_by_its_state_folder(paths: object, family:
 async def test_a_web_page_is_not_a_supported_server(path: str) -> None:
     async with scripted({**GREETED, path: PAGE}) as (script, _):
         async with listening(script) as served:
-            doors = Doors(served.url)
+            doors = ClientFactory(served.url)
             with pytest.raises(NetError) as wrong:
                 await detect_backend(doors)
     assert wrong.value.permanent
@@ -83,7 +83,7 @@ async def test_a_server_that_is_not_healthy_is_not_supported(health: object) -> 
             await detect_backend(lambda user: http)
 
 
-def lets_in(name: str) -> Callable[[Scope, Receive, Send], Any]:
+def accepts_user(name: str) -> Callable[[Scope, Receive, Send], Any]:
     wanted = BasicAuth(name, "secret").header()
     known: dict[str, object] = {
         "/path": MIMO if name == "mimocode" else PATHS,
@@ -101,8 +101,8 @@ def lets_in(name: str) -> Callable[[Scope, Receive, Send], Any]:
 
 @pytest.mark.parametrize(("name", "family"), [("opencode", OpenCode), ("mimocode", MimoCode)])
 async def test_the_accepted_user_is_kept(name: str, family: type) -> None:
-    async with listening(lets_in(name)) as served:
-        doors = Doors(served.url)
+    async with listening(accepts_user(name)) as served:
+        doors = ClientFactory(served.url)
         backend, _ = await detect_backend(doors)
         assert type(backend) is family
         assert [user for user, door in doors.opened.items() if not door.closed] == [name]
@@ -110,8 +110,8 @@ async def test_the_accepted_user_is_kept(name: str, family: type) -> None:
 
 
 async def test_a_refused_password_is_tried_once_per_user() -> None:
-    async with listening(lets_in("somebody")) as served:
-        doors = Doors(served.url)
+    async with listening(accepts_user("somebody")) as served:
+        doors = ClientFactory(served.url)
         with pytest.raises(HttpStatusError) as refused:
             await detect_backend(doors)
     assert refused.value.status == 401
@@ -119,8 +119,8 @@ async def test_a_refused_password_is_tried_once_per_user() -> None:
 
 
 async def test_a_named_user_is_the_only_one_tried() -> None:
-    async with listening(lets_in("opencode")) as served:
-        doors = Doors(served.url)
+    async with listening(accepts_user("opencode")) as served:
+        doors = ClientFactory(served.url)
         with pytest.raises(HttpStatusError):
             await detect_backend(doors, users=("me",))
     assert list(doors.opened) == ["me"]
@@ -128,7 +128,7 @@ async def test_a_named_user_is_the_only_one_tried() -> None:
 
 async def test_only_a_refused_password_is_tried_with_another_user() -> None:
     async with scripted({"GET /global/health": JSONResponse({}, 403)}) as (script, http):
-        doors = Doors(http.base_url)
+        doors = ClientFactory(http.base_url)
         with pytest.raises(HttpStatusError):
             await detect_backend(doors)
     assert list(doors.opened) == ["opencode"]
@@ -144,7 +144,7 @@ async def test_a_cancelled_detection_leaves_no_connection() -> None:
             pass
 
     async with listening(silent) as served:
-        doors = Doors(served.url)
+        doors = ClientFactory(served.url)
         trying = asyncio.create_task(detect_backend(doors))
         await wait_until(asked.is_set)
         trying.cancel()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.backends import recording_qwen
 from tests.backends.damage import LITERALS
-from tests.backends.opencode_server import greeted
+from tests.backends.opencode_server import after_handshake
 from tests.backends.recording import recording
 from tui.backends import numbers
 from tui.backends.decoding import read
@@ -116,8 +116,8 @@ def test_a_status_of_opencode(text: str) -> None:
 
 @wrong
 def test_a_retry_event_of_mimo(text: str) -> None:
-    told = {"sessionID": "s", "attempt": "?", "reason": "slow", "nextDelayMs": "?"}
-    event = event_of(parsed({"type": "session.retry.attempt", "properties": told}, text))
+    reported = {"sessionID": "s", "attempt": "?", "reason": "slow", "nextDelayMs": "?"}
+    event = event_of(parsed({"type": "session.retry.attempt", "properties": reported}, text))
     assert isinstance(event, StatusChanged)
     assert isinstance(event.status, Retrying)
     assert event.status == Retrying(0, "slow", None)
@@ -193,6 +193,6 @@ async def test_a_held_answer_with_damaged_numbers_is_accepted() -> None:
 
 async def test_a_list_with_damaged_numbers_keeps_all_sessions() -> None:
     rows = [{"id": "s1", "time": {"updated": "x"}}, {"id": "s2", "cost": [], "tokens": 5}]
-    async with greeted({"GET /experimental/session": rows}) as (_, backend):
+    async with after_handshake({"GET /experimental/session": rows}) as (_, backend):
         page = await backend.sessions()
     assert ([one.id for one in page], page.unreadable) == (["s1", "s2"], 0)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.chaos.truth import Stored
+from tests.chaos.server_record import Stored
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 
@@ -19,7 +19,7 @@ class Case:
 
     `stored`: its prompt exists; `answers` to it, oldest first, and `later_answers` to the first later prompt with a
     complete answer; `later`: other prompts exist; `asked`: the user asked to abort it; `others_abort`: another client
-    aborted something. `dies_with_its_post`: this server aborts a turn whose connection breaks.
+    aborted something. `ends_on_disconnect`: this server aborts a turn whose connection breaks.
     """
 
     turn: Turn
@@ -29,7 +29,7 @@ class Case:
     later: bool
     asked: bool
     others_abort: bool
-    dies_with_its_post: bool = False
+    ends_on_disconnect: bool = False
 
     @property
     def last(self) -> Stored | None:
@@ -105,7 +105,7 @@ ROWS = (
         ".+",
         lambda case: case.last is not None and (case.last.failure == "interrupted" or case.last.unexplained),
     ),
-    Row(S.CANCELLED, ".+", lambda case: case.broken and case.dies_with_its_post),
+    Row(S.CANCELLED, ".+", lambda case: case.broken and case.ends_on_disconnect),
     Row(
         S.NOT_SENT,
         "the server does not have it, but has a later prompt",
@@ -116,10 +116,10 @@ ROWS = (
 """The first row that shows an end decides which evidence counts."""
 
 
-def unfounded(case: Case) -> str | None:
+def unsupported_claim(case: Case) -> str | None:
     """The shown text about the turn's end that has no evidence, or None."""
     row = next((row for row in ROWS if row.shows(case.turn)), None)
-    said = f"{case.turn.state.value} ({case.turn.reason})"
+    shown = f"{case.turn.state.value} ({case.turn.reason})"
     if row is None:
-        return f"is shown as {said}, of which no evidence is named"
-    return None if row.holds(case) else f"is shown as {said}; of it the server has {case}"
+        return f"is shown as {shown}, of which no evidence is named"
+    return None if row.holds(case) else f"is shown as {shown}; of it the server has {case}"

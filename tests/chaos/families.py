@@ -6,8 +6,8 @@ from typing import Protocol
 
 import httpx
 
-from tests.chaos import truth_opencode, truth_qwen
-from tests.chaos.truth import Truth
+from tests.chaos import server_record_opencode, server_record_qwen
+from tests.chaos.server_record import ServerRecord
 
 
 class SecondClient(Protocol):
@@ -23,7 +23,7 @@ class SecondClient(Protocol):
 class Family:
     """`ask` reads the server's state; `second_client` is a second client."""
 
-    ask: Callable[[httpx.AsyncClient, str], Awaitable[Truth]]
+    ask: Callable[[httpx.AsyncClient, str], Awaitable[ServerRecord]]
     second_client: Callable[[httpx.AsyncClient], SecondClient]
     who: str
     """The first request of a client that knows the server, sent only when it connects."""
@@ -35,26 +35,26 @@ class Family:
     """The server numbers its events without gaps, so a client detects dropped ones."""
     newest_prompt_only: bool = True
     """Only the newest of several queued prompts is answered; otherwise each has its own answer."""
-    spared: Set[str] = frozenset()
+    unsupported_faults: Set[str] = frozenset()
     """Faults of the stub that a server of this family cannot have."""
 
 
 OPENCODE = Family(
-    truth_opencode.ask,
-    truth_opencode.SecondClient,
+    server_record_opencode.ask,
+    server_record_opencode.SecondClient,
     who="/global/health",
-    spared={"agent-crash"},
+    unsupported_faults={"agent-crash"},
 )
 MIMO = OPENCODE
 MIMO_CANCEL = replace(OPENCODE, turn_dies_with_its_post=True)
 QWEN = Family(
-    truth_qwen.ask,
-    truth_qwen.SecondClient,
+    server_record_qwen.ask,
+    server_record_qwen.SecondClient,
     who="/capabilities",
     proof_without_stream="/workspaces/",
     numbers_events=True,
     newest_prompt_only=False,
-    spared={"torn-write"},
+    unsupported_faults={"torn-write"},
 )
 
 FAMILIES: Mapping[str, Family] = {

@@ -121,7 +121,7 @@ class AgentDies:
 
 
 @dataclass(frozen=True, slots=True)
-class Ill:
+class StubFault:
     """A fault of the stub (as `holdfast-stub --fault` parses it) is armed for this time."""
 
     fault: str
@@ -165,7 +165,7 @@ Step: TypeAlias = (
     | Latency
     | Crash
     | AgentDies
-    | Ill
+    | StubFault
     | KillClient
     | ClockJump
     | Freeze
@@ -230,10 +230,10 @@ class Schedule:
 
 def draw(seed: int, profiles: Sequence[str]) -> Schedule:
     """The same steps for the same seed on any machine and profile; the profiles alternate."""
-    chance = random.Random(seed)
-    skew = chance.choice((0.0, 0.0, -86_400.0, -40.0, 40.0, 86_400.0))
-    end = chance.choice((20.0, 45.0, 90.0))
-    steps = [*_steps(chance, end, PROMPTS, FAULTS), *(_burst(chance, end) if chance.random() < 0.1 else ())]
+    rng = random.Random(seed)
+    skew = rng.choice((0.0, 0.0, -86_400.0, -40.0, 40.0, 86_400.0))
+    end = rng.choice((20.0, 45.0, 90.0))
+    steps = [*_steps(rng, end, PROMPTS, FAULTS), *(_burst(rng, end) if rng.random() < 0.1 else ())]
     # from a separate source, so that the steps of a seed do not change
     steps += _aborts(random.Random(f"aborts of {seed}"), end)
     late_events = seed // 8 % 2 == 1  # not drawn, so that the steps of a seed do not change
@@ -245,44 +245,46 @@ def draw_for_real(seed: int, profile: str) -> Schedule:
     return Schedule(seed, profile, _steps(random.Random(seed), 20.0, REAL_PROMPTS, REAL_FAULTS))
 
 
-def _burst(chance: random.Random, end: float) -> list[tuple[float, Step]]:
+def _burst(rng: random.Random, end: float) -> list[tuple[float, Step]]:
     """More prompts within a second than a server may accept."""
-    start = chance.uniform(0.0, end)
-    return [(round(start + chance.random(), 2), Send(chance.choice(PROMPTS))) for _ in range(6)]
+    start = rng.uniform(0.0, end)
+    return [(round(start + rng.random(), 2), Send(rng.choice(PROMPTS))) for _ in range(6)]
 
 
-def _aborts(chance: random.Random, end: float) -> list[tuple[float, Step]]:
+def _aborts(rng: random.Random, end: float) -> list[tuple[float, Step]]:
     """Sometimes an abort of a possibly long turn, often with a fault right before or after it."""
-    if chance.random() < 0.7:
+    if rng.random() < 0.7:
         return []
-    sent = chance.uniform(0.0, end)
-    asked = sent + chance.choice((0.0, 0.05, chance.uniform(0.1, 3.0), chance.uniform(3.0, 15.0)))
+    sent = rng.uniform(0.0, end)
+    asked = sent + rng.choice((0.0, 0.05, rng.uniform(0.1, 3.0), rng.uniform(3.0, 15.0)))
     steps: list[tuple[float, Step]] = [
-        (sent, Send(chance.choice(("FLOOD 100 5", "ASK1", "SLOW", "BOTH")))),
+        (sent, Send(rng.choice(("FLOOD 100 5", "ASK1", "SLOW", "BOTH")))),
         (asked, Abort()),
     ]
-    spell = _spell(chance)
-    fault = chance.choice(
+    duration = _duration(rng)
+    fault = rng.choice(
         (
             None,
-            Stall(spell, chance.choice(("all", "all", "events"))),
-            Refuse(spell),
-            KillClient(spell),
-            Crash(spell),
-            Ill(chance.choice(("429=all,times=3", "502=all,times=3", "hang=all,times=2", "401=all,times=1")), spell),
+            Stall(duration, rng.choice(("all", "all", "events"))),
+            Refuse(duration),
+            KillClient(duration),
+            Crash(duration),
+            StubFault(
+                rng.choice(("429=all,times=3", "502=all,times=3", "hang=all,times=2", "401=all,times=1")), duration
+            ),
         )
     )
     if fault is not None:
-        at = asked + chance.choice((-1.0, -0.05, 0.0, 0.05, 0.5))
+        at = asked + rng.choice((-1.0, -0.05, 0.0, 0.05, 0.5))
         steps.append((at, fault))
         if isinstance(fault, Refuse):
             steps.append((at, Sever("reset")))
-        if isinstance(fault, Stall) and chance.random() < 0.5:
-            steps.append((at + spell, Sever("reset")))
-    if chance.random() < 0.3:
-        steps.append((asked + chance.uniform(0.1, 20.0), OtherSends("FLOOD 50 5")))
-    if chance.random() < 0.3:
-        steps.append((asked + chance.uniform(0.0, 3.0), Send("PLAIN", queued=chance.random() < 0.5)))
+        if isinstance(fault, Stall) and rng.random() < 0.5:
+            steps.append((at + duration, Sever("reset")))
+    if rng.random() < 0.3:
+        steps.append((asked + rng.uniform(0.1, 20.0), OtherSends("FLOOD 50 5")))
+    if rng.random() < 0.3:
+        steps.append((asked + rng.uniform(0.0, 3.0), Send("PLAIN", queued=rng.random() < 0.5)))
     return [(round(max(0.0, at), 2), step) for at, step in steps]
 
 
@@ -291,56 +293,56 @@ def _in_order(steps: Sequence[tuple[float, Step]]) -> tuple[tuple[float, Step], 
 
 
 def _steps(
-    chance: random.Random, end: float, prompts: Sequence[str], faults: Sequence[Draw]
+    rng: random.Random, end: float, prompts: Sequence[str], faults: Sequence[Draw]
 ) -> tuple[tuple[float, Step], ...]:
     steps: list[tuple[float, Step]] = []
 
     def at(seconds: float, step: Step) -> None:
         steps.append((round(seconds, 2), step))
 
-    for _ in range(chance.randint(1, 4)):
-        at(chance.uniform(0.0, end), Send(chance.choice(prompts), queued=chance.random() < 0.5))
+    for _ in range(rng.randint(1, 4)):
+        at(rng.uniform(0.0, end), Send(rng.choice(prompts), queued=rng.random() < 0.5))
     sent = [seconds for seconds, _ in steps]
 
     def some_time() -> float:
         """Any time, but more often soon after something was sent, where most can go wrong."""
-        if chance.random() < 0.4:
-            return chance.uniform(0.0, end)
-        return chance.choice(sent) + chance.choice((0.0, 0.05, chance.uniform(0.0, 3.0), chance.uniform(0.0, 12.0)))
+        if rng.random() < 0.4:
+            return rng.uniform(0.0, end)
+        return rng.choice(sent) + rng.choice((0.0, 0.05, rng.uniform(0.0, 3.0), rng.uniform(0.0, 12.0)))
 
-    for _ in range(chance.randint(0, 6)):
-        at(some_time(), _person(chance))
-    for _ in range(chance.choice((0, 1, 1, 2))):
-        at(some_time(), _other(chance, prompts))
-    for _ in range(chance.randint(1, 7)):
-        when, fault = some_time(), chance.choice(faults)(chance)
-        if isinstance(fault, Crash) and fault.halfway and chance.random() < 0.5:  # while a prompt is being sent
-            when = max(0.0, chance.choice(sent) - chance.uniform(0.0, fault.halfway))
+    for _ in range(rng.randint(0, 6)):
+        at(some_time(), _user(rng))
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        at(some_time(), _other(rng, prompts))
+    for _ in range(rng.randint(1, 7)):
+        when, fault = some_time(), rng.choice(faults)(rng)
+        if isinstance(fault, Crash) and fault.halfway and rng.random() < 0.5:  # while a prompt is being sent
+            when = max(0.0, rng.choice(sent) - rng.uniform(0.0, fault.halfway))
         at(when, fault)
-        if isinstance(fault, Crash | AgentDies) and chance.random() < 0.5:
+        if isinstance(fault, Crash | AgentDies) and rng.random() < 0.5:
             # another client reconnects before the user does
-            at(when + fault.seconds + chance.uniform(0.0, 1.0), OtherSends(chance.choice(prompts)))
+            at(when + fault.seconds + rng.uniform(0.0, 1.0), OtherSends(rng.choice(prompts)))
     return _in_order(steps)
 
 
-def _person(chance: random.Random) -> Step:
-    return chance.choice((Answer(), Answer(), Answer(), Answer(dismiss=True), Abort(), RetryNow()))
+def _user(rng: random.Random) -> Step:
+    return rng.choice((Answer(), Answer(), Answer(), Answer(dismiss=True), Abort(), RetryNow()))
 
 
-def _other(chance: random.Random, prompts: Sequence[str]) -> Step:
-    both = BothAnswer(chance.choice((-0.05, 0.0, 0.001, 0.05, 1.0)))
-    return chance.choice((both, both, OtherAnswers(), OtherAborts(), OtherSends(chance.choice(prompts))))
+def _other(rng: random.Random, prompts: Sequence[str]) -> Step:
+    both = BothAnswer(rng.choice((-0.05, 0.0, 0.001, 0.05, 1.0)))
+    return rng.choice((both, both, OtherAnswers(), OtherAborts(), OtherSends(rng.choice(prompts))))
 
 
-def _spell(chance: random.Random) -> float:
-    return round(chance.choice([0.2, 1.0, 3.0, 8.0, 20.0, 40.0]) * chance.uniform(0.5, 1.5), 2)
+def _duration(rng: random.Random) -> float:
+    return round(rng.choice([0.2, 1.0, 3.0, 8.0, 20.0, 40.0]) * rng.uniform(0.5, 1.5), 2)
 
 
-def _which(chance: random.Random) -> Which:
-    return chance.choice(("all", "all", "events", "prompt"))
+def _which(rng: random.Random) -> Which:
+    return rng.choice(("all", "all", "events", "prompt"))
 
 
-ILLNESSES = (
+STUB_FAULTS = (
     "401=all",
     "401=events",
     "429=all,times=always,retry_after=7",
@@ -367,30 +369,30 @@ ILLNESSES = (
 
 
 FAULTS: tuple[Draw, ...] = (
-    lambda chance: Sever(chance.choice(("close", "reset", "half-open")), _which(chance)),
-    lambda chance: Sever(chance.choice(("close", "reset", "half-open")), _which(chance)),
-    lambda chance: CutAfter(chance.choice((1, 20, 150, 400, 3000)), chance.choice(("events", "prompt", "all"))),
-    lambda chance: Stall(_spell(chance), _which(chance)),
-    lambda chance: Refuse(_spell(chance)),
-    lambda chance: Latency(_spell(chance), chance.choice((0.02, 0.3, 1.0, 3.0))),
-    lambda chance: Crash(_spell(chance)),
-    lambda chance: Crash(_spell(chance)),
-    lambda chance: Crash(_spell(chance), halfway=chance.choice((0.1, 1.0, 3.0))),
-    lambda chance: Ill("torn-write", round(chance.uniform(0.1, 3.0), 2)),
-    lambda chance: AgentDies(),
-    lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),
-    lambda chance: Ill(chance.choice(ILLNESSES), _spell(chance)),
-    lambda chance: KillClient(_spell(chance)),
-    lambda chance: ClockJump(chance.choice((-3600.0, -20.0, 20.0, 3600.0))),
-    lambda chance: Freeze(_spell(chance)),
+    lambda rng: Sever(rng.choice(("close", "reset", "half-open")), _which(rng)),
+    lambda rng: Sever(rng.choice(("close", "reset", "half-open")), _which(rng)),
+    lambda rng: CutAfter(rng.choice((1, 20, 150, 400, 3000)), rng.choice(("events", "prompt", "all"))),
+    lambda rng: Stall(_duration(rng), _which(rng)),
+    lambda rng: Refuse(_duration(rng)),
+    lambda rng: Latency(_duration(rng), rng.choice((0.02, 0.3, 1.0, 3.0))),
+    lambda rng: Crash(_duration(rng)),
+    lambda rng: Crash(_duration(rng)),
+    lambda rng: Crash(_duration(rng), halfway=rng.choice((0.1, 1.0, 3.0))),
+    lambda rng: StubFault("torn-write", round(rng.uniform(0.1, 3.0), 2)),
+    lambda rng: AgentDies(),
+    lambda rng: StubFault(rng.choice(STUB_FAULTS), _duration(rng)),
+    lambda rng: StubFault(rng.choice(STUB_FAULTS), _duration(rng)),
+    lambda rng: KillClient(_duration(rng)),
+    lambda rng: ClockJump(rng.choice((-3600.0, -20.0, 20.0, 3600.0))),
+    lambda rng: Freeze(_duration(rng)),
 )
 
 REAL_FAULTS: tuple[Draw, ...] = (
-    lambda chance: Sever(chance.choice(("close", "reset")), _which(chance)),
-    lambda chance: Sever(chance.choice(("close", "reset")), _which(chance)),
-    lambda chance: CutAfter(chance.choice((1, 150, 400, 3000)), chance.choice(("events", "prompt", "all"))),
-    lambda chance: Stall(chance.uniform(0.2, 5.0), _which(chance)),
-    lambda chance: Refuse(chance.uniform(0.2, 5.0)),
-    lambda chance: Latency(chance.uniform(0.2, 5.0), chance.choice((0.02, 0.3))),
-    lambda chance: KillClient(chance.uniform(0.2, 5.0)),
+    lambda rng: Sever(rng.choice(("close", "reset")), _which(rng)),
+    lambda rng: Sever(rng.choice(("close", "reset")), _which(rng)),
+    lambda rng: CutAfter(rng.choice((1, 150, 400, 3000)), rng.choice(("events", "prompt", "all"))),
+    lambda rng: Stall(rng.uniform(0.2, 5.0), _which(rng)),
+    lambda rng: Refuse(rng.uniform(0.2, 5.0)),
+    lambda rng: Latency(rng.uniform(0.2, 5.0), rng.choice((0.02, 0.3))),
+    lambda rng: KillClient(rng.uniform(0.2, 5.0)),
 )

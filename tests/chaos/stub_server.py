@@ -144,8 +144,8 @@ class StubServer:
 
     def _note_unheard(self, event: Event) -> None:
         if self._server is not None and self._server.bus.muted and event.payload["type"] == "message.part.delta":
-            told = event.payload["properties"]
-            self.dropped_texts.add((told["messageID"], told["partID"]))
+            reported = event.payload["properties"]
+            self.dropped_texts.add((reported["messageID"], reported["partID"]))
 
     def _play(self, text: str, process: int) -> Script:
         """A killed process calls no model, although its tasks here need a moment to end."""

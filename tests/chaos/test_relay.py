@@ -41,7 +41,7 @@ async def relayed() -> AsyncIterator[tuple[Relay, asyncio.StreamReader, asyncio.
         await asyncio.sleep(1)
 
 
-def played(play_relay: Coroutine[Any, Any, None]) -> None:
+def run_relay(play_relay: Coroutine[Any, Any, None]) -> None:
     run(lambda loop: play_relay)
 
 
@@ -57,7 +57,7 @@ def test_latency_delays_both_directions_in_order() -> None:
             assert asyncio.get_running_loop().time() - began >= 2.0
             assert await reader.readline() == b"two\n"
 
-    played(play_relay())
+    run_relay(play_relay())
 
 
 def test_a_stall_delays_bytes_until_it_ends() -> None:
@@ -73,7 +73,7 @@ def test_a_stall_delays_bytes_until_it_ends() -> None:
             relay.flow()
             assert await reader.readline() == b"waits\n"
 
-    played(play_relay())
+    run_relay(play_relay())
 
 
 def test_reset_close_and_half_open_are_distinguishable() -> None:
@@ -90,7 +90,7 @@ def test_reset_close_and_half_open_are_distinguishable() -> None:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reader.read(), 3600)
 
-    played(play_relay())
+    run_relay(play_relay())
 
 
 def test_the_next_connection_of_a_kind_is_cut_after_n_bytes() -> None:
@@ -106,7 +106,7 @@ def test_the_next_connection_of_a_kind_is_cut_after_n_bytes() -> None:
                 assert await reader.readexactly(len(gets)) == gets
                 writer.close()
 
-    played(play_relay())
+    run_relay(play_relay())
 
 
 def test_refusing_affects_only_new_connections() -> None:
@@ -121,4 +121,4 @@ def test_refusing_affects_only_new_connections() -> None:
             _, again = await asyncio.open_connection("127.0.0.1", relay.port)
             again.close()
 
-    played(play_relay())
+    run_relay(play_relay())

@@ -17,7 +17,7 @@ from tests.chaos.families import FAMILIES
 from tests.chaos.relay import How, Relay
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 from tui.api import CannotConnect, Connection, Result
 from tui.api.running_turn import OUTCOMES, whole_lines
 from tui.client.client import Client
@@ -44,13 +44,13 @@ class Schedule:
     """What one seed draws."""
 
     def __init__(self, seed: int) -> None:
-        chance = random.Random(f"run {seed}")
-        self.profile = chance.choice(PROFILES_DRAWN)
-        self.prompt = f"{chance.choice(SCRIPTS)} {TOKEN}"
-        self.policy = chance.choice(["reject", "fail"])
+        rng = random.Random(f"run {seed}")
+        self.profile = rng.choice(PROFILES_DRAWN)
+        self.prompt = f"{rng.choice(SCRIPTS)} {TOKEN}"
+        self.policy = rng.choice(["reject", "fail"])
         kinds = ["cut", "cut", "cut", "end", "end", "refuse", "crash"]
-        times = sorted(chance.uniform(0, FAULTS_WITHIN) for _ in range(chance.randint(1, 6)))
-        self.steps = [(at, chance.choice(kinds), chance.choice(CUTS)) for at in times]
+        times = sorted(rng.uniform(0, FAULTS_WITHIN) for _ in range(rng.randint(1, 6)))
+        self.steps = [(at, rng.choice(kinds), rng.choice(CUTS)) for at in times]
 
     def __str__(self) -> str:
         steps = [f"  {at:6.2f} s  {kind} {how if kind == 'cut' else ''}" for at, kind, how in self.steps]
@@ -138,10 +138,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_result_is_what_the_server_has_stored(seed: int, tmp_path: Path) -> None:
     schedule = Schedule(seed)
 
-    async def play(loop: VirtualTime) -> list[str]:
+    async def run_scenario(loop: VirtualTime) -> list[str]:
         server = StubServer(PROFILES[schedule.profile], time.time())
         server.start()
-        http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=PATIENCE)
+        http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=MAX_WAIT)
         try:
             result = await Play(schedule, server, tmp_path / "state").result()
             return [*await differences(result, schedule, http), *loop.broken]
@@ -152,18 +152,18 @@ def test_result_is_what_the_server_has_stored(seed: int, tmp_path: Path) -> None
             await server.close()
             await asyncio.sleep(1.0)  # virtual time: closed connections are reported in the next rounds of the loop
 
-    found = run(play)
+    found = run(run_scenario)
     again = f"pytest tests/chaos/test_run_schedules.py --seed={seed}"
     assert not found, "\n".join(["", *found, str(schedule), f"again: {again}"])
 
 
 async def differences(result: Result, schedule: Schedule, http: httpx.AsyncClient) -> list[str]:
     """Where the result differs from the server's state."""
-    truth = await FAMILIES[schedule.profile].ask(http, result.session)
-    prompts = truth.prompts(TOKEN)
+    server_record = await FAMILIES[schedule.profile].ask(http, result.session)
+    prompts = server_record.prompts(TOKEN)
     if len(prompts) != 1:
         return [f"the server has the prompt {len(prompts)} times; {result}"]
-    answers = truth.answers(prompts[0].id)
+    answers = server_record.answers(prompts[0].id)
     stored = "".join(whole_lines(words) for answer in answers for words in answer.words if words)
     texts = [stored]
     if schedule.profile == "qwen" and schedule.prompt.startswith("RETRY"):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from server_stub.domain.profiles import PROFILES
 from tests.chaos import invariants
-from tests.chaos.scene import Scene, outcome
 from tests.chaos.schedule import Schedule
+from tests.chaos.simulation import Simulation, outcome
 from tests.chaos.stub_server import StubServer
 from tests.chaos.virtual_time import VirtualTime, run
 
@@ -23,23 +23,23 @@ def test_nothing_is_lost_and_the_screen_matches_the_server(schedule: Schedule, t
     folder = tmp_path / "journal"
     folder.mkdir()
 
-    async def play(loop: VirtualTime) -> list[str]:
+    async def run_scenario(loop: VirtualTime) -> list[str]:
         profile = replace(PROFILES[schedule.profile], event_ring=RING, late_events=schedule.late_events)
         server = StubServer(profile, time.time() + schedule.skew)
         server.start()
-        scene = Scene(schedule, server, folder)
+        simulation = Simulation(schedule, server, folder)
         try:
-            await scene.play()
-            found = await outcome(scene)
+            await simulation.run_scenario()
+            found = await outcome(simulation)
         except AssertionError as failure:
             found = [str(failure)]
-        await scene.end()
+        await simulation.end()
         await server.close()
         await asyncio.sleep(1.0)  # virtual time: closed connections are reported in the next rounds of the loop
         found += [f"a task is left over: {task}" for task in asyncio.all_tasks() - {asyncio.current_task()}]
-        return [*found, *invariants.nothing_broke(scene.person, loop.broken)]
+        return [*found, *invariants.nothing_broke(simulation.user, loop.broken)]
 
-    differences = run(play)
+    differences = run(run_scenario)
     gc.collect()
     differences += [f"open since then: {name}" for name in open_files() - files]
     again = f"pytest tests/chaos --seed={schedule.seed} --profile={schedule.profile}"

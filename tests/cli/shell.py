@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from tests.end_to_end.stub import Stub
 from tests.processes import clean_environment
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 from tui.cli.main import main
 
 HOLDFAST = [sys.executable, "-m", "tui"]
@@ -43,7 +43,7 @@ class Shell:
             capture_output=True,
             env=self.environment() | dict(env or {}),
             cwd=self.home,
-            timeout=PATIENCE * 4,
+            timeout=MAX_WAIT * 4,
             check=False,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -104,5 +104,5 @@ def until_line(process: "subprocess.Popen[str]", words: str) -> None:
 
 
 def ended(process: "subprocess.Popen[str]") -> Done:
-    out, err = process.communicate(timeout=PATIENCE * 2)
+    out, err = process.communicate(timeout=MAX_WAIT * 2)
     return Done(process.returncode, out, err)

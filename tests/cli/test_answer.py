@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from server_stub.domain.profiles import PROFILES
 from tests.cli.shell import HOLDFAST, Done, Shell, ended, until_line
 from tests.end_to_end.stub import Stub, running_stub
-from tests.waiting import PATIENCE, block_until
+from tests.waiting import MAX_WAIT, block_until
 from tui.api.alerts import Alert
 from tui.api.values import AnswerOutcome, AnswerState, PendingRequest, Reply, RequestEvent
 from tui.cli.answer import EVENT_AT_MOST, command, print_outcome
@@ -104,7 +104,7 @@ def test_second_answer_ends_with_9_and_names_the_first(shell: Shell) -> None:
     question = shell.raised("ASK1")
     number = shell.stub.arm("429", target="answer", times=1, retry_after=3)
     slow = shell.begin("answer", question, "1", "--url", shell.stub.address)
-    block_until(lambda: shell.stub.struck(number))
+    block_until(lambda: shell.stub.times_applied(number))
     assert answer(shell, question, "2").code == 0
     done = ended(slow)
     assert (done.code, done.out) == (9, "")
@@ -115,7 +115,7 @@ def test_answer_is_delivered_across_failures(shell: Shell) -> None:
     process, question = waiting(shell, "ASK1")
     faults = [shell.stub.arm(name, target="answer", times=1) for name in ("502", "reset")]
     assert answer(shell, question, "1").code == 0
-    assert [shell.stub.struck(one) for one in faults] == [1, 1]
+    assert [shell.stub.times_applied(one) for one in faults] == [1, 1]
     assert json.loads(ended(process).out)["requests"][0]["reply"]["answers"] == [["Postgres"]]
 
 
@@ -124,7 +124,7 @@ def test_answer_that_could_not_be_delivered_is_sent_by_the_next_one(shell: Shell
     process, question = waiting(shell, "ASK1")
     number = shell.stub.arm("429", target="answer", times=1, retry_after=60)
     killed = shell.begin("answer", question, "1", "--url", shell.stub.address)
-    block_until(lambda: shell.stub.struck(number))
+    block_until(lambda: shell.stub.times_applied(number))
     killed.kill()
     ended(killed)
     assert answer(shell, question, "1").code == 0
@@ -132,7 +132,7 @@ def test_answer_that_could_not_be_delivered_is_sent_by_the_next_one(shell: Shell
 
 
 @pytest.mark.parametrize(
-    ("state", "code", "said"),
+    ("state", "code", "message"),
     [
         ("taken", 0, "question que_1 answered: SQLite\n"),
         ("elsewhere", 9, "question que_1 was answered elsewhere: because\n"),
@@ -142,13 +142,13 @@ def test_answer_that_could_not_be_delivered_is_sent_by_the_next_one(shell: Shell
     ],
 )
 def test_each_outcome_has_its_line_and_code(
-    state: AnswerState, code: int, said: str, capsys: pytest.CaptureFixture[str]
+    state: AnswerState, code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     request = PendingRequest(id="que_1", kind="question", session="ses_1")
     outcome = AnswerOutcome(request="que_1", state=state, reason="because")
     assert print_outcome(request, Reply(answers=(("SQLite",),)), outcome, saved=False) == code
     out, err = capsys.readouterr()
-    assert (out, err) == ((said, "") if code == 0 else ("", said))
+    assert (out, err) == ((message, "") if code == 0 else ("", message))
 
 
 def test_ambiguous_and_unknown_ids(shell: Shell) -> None:
@@ -161,7 +161,7 @@ def test_ambiguous_and_unknown_ids(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "no choice given"),
         (["1", "--once"], "exclude each other"),
@@ -173,11 +173,11 @@ def test_ambiguous_and_unknown_ids(shell: Shell) -> None:
         (["--deny", "because"], "takes no reason"),
     ],
 )
-def test_invalid_choice_ends_with_2_and_nothing_is_sent(shell: Shell, words: list[str], said: str) -> None:
+def test_invalid_choice_ends_with_2_and_nothing_is_sent(shell: Shell, words: list[str], message: str) -> None:
     question = shell.raised("ASK1")
     done = answer(shell, question, *words)
     assert (done.code, done.out) == (2, "")
-    assert said in done.err
+    assert message in done.err
     assert shell.here("pending", shell.stub.address).code == 3
 
 
@@ -205,7 +205,7 @@ class Dialog:
             [*HOLDFAST[1:], "answer", request, "--url", shell.stub.address],
             env=shell.environment(),
             cwd=str(shell.home),
-            timeout=PATIENCE,
+            timeout=MAX_WAIT,
             encoding="utf-8",
             dimensions=(24, 200),
         )

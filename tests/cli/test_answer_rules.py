@@ -95,7 +95,7 @@ def test_file(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[[rule]\n", "is not TOML: Expected ']]' at the end of an array declaration (at line 1, column"),
         ("rules = 1\n", "line 1: rules: unknown"),
@@ -113,12 +113,12 @@ def test_file(tmp_path: Path, suffix: str) -> None:
         ('{"rule": [\n}', "line 2: not JSON"),
     ],
 )
-def test_invalid_file_is_reported_with_line_and_key(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_file_is_reported_with_line_and_key(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "rules.toml"
     path.write_text(text)
     with pytest.raises(InvalidRules) as invalid:
         read_rules(path)
-    assert said in str(invalid.value)
+    assert message in str(invalid.value)
     assert str(invalid.value).startswith(str(path))
 
 

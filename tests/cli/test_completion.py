@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.shell import HOLDFAST, Shell
 from tests.end_to_end.stub import running_stub
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 from tui.cli.completion import ENDS_AFTER, SCRIPTS, LineComplete
 from tui.cli.main import SubcommandGroup, main
 
@@ -47,7 +47,7 @@ def completions(shell: Shell, line: str, *point: str, **more: str) -> list[str]:
         env=environment(shell, SCRIPT=SCRIPTS["bash"], **more),
         capture_output=True,
         text=True,
-        timeout=PATIENCE * 2,
+        timeout=MAX_WAIT * 2,
         check=True,
     )
     assert done.stderr == ""
@@ -154,7 +154,7 @@ def test_server_that_does_not_answer_completes_nothing_in_time(shell: Shell, lin
     shell.stub.arm("hang", times=100)
     started = time.monotonic()
     assert completions(shell, line) == []
-    assert time.monotonic() - started < ENDS_AFTER + PATIENCE / 2
+    assert time.monotonic() - started < ENDS_AFTER + MAX_WAIT / 2
 
 
 def test_invalid_settings_file_completes_nothing_from_the_server(shell: Shell) -> None:
@@ -173,7 +173,7 @@ def test_tab_completes_in_an_interactive_bash(shell: Shell) -> None:
         env=environment(shell, PS1="ready> "),
         cwd=str(shell.home),
         encoding="utf-8",
-        timeout=PATIENCE,
+        timeout=MAX_WAIT,
     )
     try:
         bash.expect_exact("ready> ")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.processes import clean_environment, read_line, running
-from tests.waiting import PATIENCE, block_until
+from tests.waiting import MAX_WAIT, block_until
 from tui.cli import demo
 from tui.cli.demo import DemoServer
 from tui.config.settings import SettingsError
@@ -18,7 +18,7 @@ from tui.config.settings import SettingsError
 
 def answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/global/health", trust_env=False, timeout=PATIENCE).is_success
+        return httpx.get(f"{address}/global/health", trust_env=False, timeout=MAX_WAIT).is_success
     except httpx.TransportError:
         return False
 
@@ -95,7 +95,7 @@ def test_the_stub_stops_when_its_parent_is_killed(home: Path, tmp_path: Path) ->
         address = read_line(parent)
         assert answers(address)
         os.kill(parent.pid, signal.SIGKILL)
-        parent.wait(PATIENCE)
+        parent.wait(MAX_WAIT)
         block_until(lambda: not answers(address), what="the stub to end by itself")
 
 

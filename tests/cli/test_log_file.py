@@ -50,7 +50,7 @@ def lines(path: Path) -> list[str]:
     return path.read_bytes().decode("utf-8").split("\n")[:-1]
 
 
-def obeyed(path: Path) -> list[str]:
+def control_characters_in(path: Path) -> list[str]:
     text = path.read_text(encoding="utf-8").replace("\n", "")
     return [one for one in text if ord(one) < 32 or 0x7F <= ord(one) < 0xA0 or one in "\u202e\u2028"]
 
@@ -64,7 +64,7 @@ def test_a_reason_phrase_is_logged_as_one_line_of_text(log: logging.Logger, path
         client.get("http://127.0.0.1:4096/event")
     assert len(lines(path)) == 1
     assert "HTTP Request: GET http://127.0.0.1:4096/event" in lines(path)[0]
-    assert obeyed(path) == []
+    assert control_characters_in(path) == []
 
 
 def test_a_traceback_is_indented_and_cannot_forge_a_line(log: logging.Logger, path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_traceback_is_indented_and_cannot_forge_a_line(log: logging.Logger, pa
         raise ValueError(ATTACK)
     except ValueError:
         log.exception("the screen failed: %s", ATTACK)
-    assert obeyed(path) == []
+    assert control_characters_in(path) == []
     assert [line for line in lines(path)[1:] if not line.startswith("    ")] == []
 
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 from tui.backends.families import USERS
 from tui.cli import main as command
 from tui.client.client import Client
@@ -116,7 +116,7 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["--demo", "http://there"], "omit the URL"),
         (["--demo", "--continue"], "--demo starts its own server: omit --continue"),
@@ -135,10 +135,10 @@ def test_flags_become_settings(runs: list[Settings], tmp_path: Path) -> None:
         (["one", "two"], "unexpected"),
     ],
 )
-def test_conflicting_flags_are_refused(args: list[str], said: str, runs: list[Settings]) -> None:
+def test_conflicting_flags_are_refused(args: list[str], message: str, runs: list[Settings]) -> None:
     result = invoke(*args)
     assert result.exit_code == 2
-    assert said in result.output
+    assert message in result.output
     assert runs == []
 
 
@@ -242,7 +242,7 @@ def test_an_app_without_a_return_code_succeeded(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         ((), "To resume: holdfast --session ses_1\n"),
         ((DEFAULT_URL,), "To resume: holdfast --session ses_1\n"),
@@ -254,12 +254,12 @@ def test_an_app_without_a_return_code_succeeded(monkeypatch: pytest.MonkeyPatch,
     ],
 )
 def test_quitting_prints_the_command_to_resume(
-    args: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, screens: list[Screen]
+    args: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch, screens: list[Screen]
 ) -> None:
     monkeypatch.setattr(
         "tui.ui.app.HoldfastApp", lambda client, **options: Screen(client, options, open_session="ses_1")
     )
-    assert invoke(*args).stdout == said
+    assert invoke(*args).stdout == message
 
 
 def test_quitting_without_a_session_prints_nothing(screens: list[Screen]) -> None:
@@ -315,7 +315,7 @@ def test_the_demo_starts_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None
 
     def run_app(settings: Settings) -> int:
         seen.append(settings)
-        assert httpx.get(f"{settings.url}/global/health", trust_env=False, timeout=PATIENCE).is_success
+        assert httpx.get(f"{settings.url}/global/health", trust_env=False, timeout=MAX_WAIT).is_success
         return 0
 
     monkeypatch.setattr(command, "run_screen", run_app)
@@ -325,7 +325,7 @@ def test_the_demo_starts_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None
     assert settings.url.startswith("http://127.0.0.1:")
     assert (settings.password, settings.directory, settings.demo) == (None, None, True)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{settings.url}/global/health", trust_env=False, timeout=PATIENCE)
+        httpx.get(f"{settings.url}/global/health", trust_env=False, timeout=MAX_WAIT)
 
 
 def test_the_demo_writes_nothing_to_the_journal(screens: list[Screen], home: Path) -> None:
@@ -348,13 +348,13 @@ def test_an_invalid_ca_file_is_reported_before_the_screen_starts(screens: list[S
 def test_an_invalid_proxy_is_reported_before_the_screen_starts(
     screens: list[Screen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for proxy, said in ((f"quantum://me:{SECRET}@proxy", "quantum://proxy"), ("socks5://proxy:1", "socksio")):
+    for proxy, message in ((f"quantum://me:{SECRET}@proxy", "quantum://proxy"), ("socks5://proxy:1", "socksio")):
         monkeypatch.setenv("https_proxy", proxy)
         for command_name in ([], ["status"], ["doctor"]):
             result = invoke(*command_name, "https://there.example")
             assert result.exit_code == 1
             assert result.output.startswith("Error: The proxy ")
-            assert said in result.output
+            assert message in result.output
             assert result.output.count("\n") == 1
     assert screens == []
 

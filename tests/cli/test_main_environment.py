@@ -10,12 +10,12 @@ import pytest
 from tests.conftest import COMMAND
 from tests.processes import clean_environment
 
-NOBODY = "http://127.0.0.1:9"
+UNREACHABLE_URL = "http://127.0.0.1:9"
 ENDS_WITHIN = 100.0
-STATUS, DOCTOR = ("status", NOBODY), ("doctor", NOBODY)
+STATUS, DOCTOR = ("status", UNREACHABLE_URL), ("doctor", UNREACHABLE_URL)
 
 
-def said(home: Path, command: str, *args: str | bytes, **environment: str | bytes) -> tuple[int, str]:
+def run_shell(home: Path, command: str, *args: str | bytes, **environment: str | bytes) -> tuple[int, str]:
     """Run `command`, a shell line in which "$@" is the client with `args`; returns its status and output."""
     env = {os.fsencode(name): os.fsencode(value) for name, value in (clean_environment(home) | environment).items()}
     done = subprocess.run(
@@ -41,17 +41,17 @@ def said(home: Path, command: str, *args: str | bytes, **environment: str | byte
         ("doctor", "--help"),
         STATUS,
         DOCTOR,
-        (NOBODY,),
-        ("run", "--connect-timeout", "0.1", "hi", NOBODY),
-        ("wait", "--connect-timeout", "0.1", "ses_1", NOBODY),
-        ("--plain", NOBODY),
+        (UNREACHABLE_URL,),
+        ("run", "--connect-timeout", "0.1", "hi", UNREACHABLE_URL),
+        ("wait", "--connect-timeout", "0.1", "ses_1", UNREACHABLE_URL),
+        ("--plain", UNREACHABLE_URL),
     ],
 )
 @pytest.mark.parametrize("command", ['"$@"', '"$@" | true', '"$@" >&-', '"$@" >&- 2>&-', '"$@" <&-', '"$@" >/dev/full'])
 def test_any_combination_of_pipes_exits_without_a_traceback(home: Path, args: Sequence[str], command: str) -> None:
-    status, words = said(home, command, *args)
+    status, words = run_shell(home, command, *args)
     assert status in (0, 1, 4)
-    if "full" in command and args != (NOBODY,) and args[0] not in ("run", "wait"):
+    if "full" in command and args != (UNREACHABLE_URL,) and args[0] not in ("run", "wait"):
         assert (status, words) == (1, "Error: standard output cannot be written: No space left on device\n")
 
 
@@ -62,16 +62,19 @@ def test_any_combination_of_pipes_exits_without_a_traceback(home: Path, args: Se
         (DOCTOR, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}),
         (STATUS, {"PYTHONIOENCODING": "latin-1"}),
         (DOCTOR, {"PYTHONIOENCODING": "latin-1"}),
-        *((("answer", "id", option, b"a\xff", "--url", NOBODY), {}) for option in ("--text", "--deny")),
-        *(((command, "--directory", b"a\xff", NOBODY), {}) for command in ("status", "doctor", "pending", "config")),
-        (("run", b"a\xff", NOBODY), {}),
+        *((("answer", "id", option, b"a\xff", "--url", UNREACHABLE_URL), {}) for option in ("--text", "--deny")),
+        *(
+            ((command, "--directory", b"a\xff", UNREACHABLE_URL), {})
+            for command in ("status", "doctor", "pending", "config")
+        ),
+        (("run", b"a\xff", UNREACHABLE_URL), {}),
         (("config", "--json", "--family", "none"), {"XDG_STATE_HOME": b"/tmp/\xff", "HOME": b"/tmp/\xff"}),
         (("config", "--json", "--ca-file", b"/\xff"), {}),
         (("status", b"http://127.0.0.1:9/\xff"), {}),
-        (("status", "--directory", b"/\xff", NOBODY), {}),
-        (("status", "--family", b"\xff", NOBODY), {}),
-        (("status", "--ca-file", b"/\xff", NOBODY), {}),
-        (("--log", b"/nowhere/\xff", NOBODY), {}),
+        (("status", "--directory", b"/\xff", UNREACHABLE_URL), {}),
+        (("status", "--family", b"\xff", UNREACHABLE_URL), {}),
+        (("status", "--ca-file", b"/\xff", UNREACHABLE_URL), {}),
+        (("--log", b"/nowhere/\xff", UNREACHABLE_URL), {}),
         (("status",), {"HOLDFAST_URL": b"http://\xff"}),
         (STATUS, {"HOLDFAST_PASSWORD": b"\xff", "HOLDFAST_USER": b"\xff"}),
         (STATUS, {"HOLDFAST_FAMILY": b"\xff"}),
@@ -81,15 +84,15 @@ def test_any_combination_of_pipes_exits_without_a_traceback(home: Path, args: Se
         (("status", "https://127.0.0.1:9"), {"SSL_CERT_FILE": "/tmp"}),
         (("doctor", "https://127.0.0.1:9"), {"SSL_CERT_FILE": "/etc/passwd"}),
         (("status", "http://example.invalid"), {"HTTP_PROXY": "what://ever", "ALL_PROXY": "socks5://x"}),
-        (("doctor", "--seconds", "nan", NOBODY), {}),
-        (("doctor", "--seconds", "1e400", NOBODY), {}),
-        (("doctor", "--seconds", "-1", NOBODY), {}),
+        (("doctor", "--seconds", "nan", UNREACHABLE_URL), {}),
+        (("doctor", "--seconds", "1e400", UNREACHABLE_URL), {}),
+        (("doctor", "--seconds", "-1", UNREACHABLE_URL), {}),
     ],
 )
 def test_any_argument_and_variable_exits_without_a_traceback(
     home: Path, args: Sequence[str | bytes], environment: dict[str, str | bytes]
 ) -> None:
-    status, words = said(home, '"$@"', *args, **environment)
+    status, words = run_shell(home, '"$@"', *args, **environment)
     assert status in (1, 2, 4)
     assert words
 
@@ -122,7 +125,7 @@ def test_any_settings_file_exits_without_a_traceback(home: Path, make: Callable[
     folder = home / ".config" / "holdfast"
     folder.mkdir(parents=True)
     make(folder / "settings.toml")
-    status, words = said(home, '"$@"', "status", "https://127.0.0.1:9")
+    status, words = run_shell(home, '"$@"', "status", "https://127.0.0.1:9")
     assert status == 1
     assert why in words
     assert "\x1b" not in words
@@ -133,6 +136,6 @@ def test_any_settings_file_exits_without_a_traceback(home: Path, make: Callable[
     ["--speed nan", "--speed inf", "--speed 1e400", "--while-stdin <&-", ">/dev/full", "--fault $'cut=\\xff'"],
 )
 def test_the_stub_exits_with_a_message_too(home: Path, command: str) -> None:
-    status, words = said(home, f'"$(dirname "$1")/holdfast-stub" {command}')
+    status, words = run_shell(home, f'"$(dirname "$1")/holdfast-stub" {command}')
     assert status in (1, 2)
     assert "Error: " in words

@@ -14,7 +14,7 @@ import pytest
 from server_stub.domain.profiles import PROFILES
 from tests.end_to_end.stub import Stub, running_stub
 from tests.processes import clean_environment
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 from tui.cli.line_reader import LineReader
 
 TOP = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ class Plain:
             env=clean_environment(home) | {"TERM": term, "PYTHONPATH": str(TOP)},
             cwd=str(home),
             dimensions=(24, 80),
-            timeout=PATIENCE,
+            timeout=MAX_WAIT,
         )
         self._child.logfile_read = self
 
@@ -163,7 +163,7 @@ def piped(stub: Stub, home: Path, text: str) -> "subprocess.CompletedProcess[str
         text=True,
         env=clean_environment(home) | {"PYTHONPATH": str(TOP)},
         cwd=home,
-        timeout=PATIENCE * 2,
+        timeout=MAX_WAIT * 2,
         check=False,
     )
 

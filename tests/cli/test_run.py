@@ -12,7 +12,7 @@ from server_stub.domain.profiles import PROFILES
 from tests.cli.shell import HOLDFAST, Shell, ended, until_line
 from tests.end_to_end.stub import Stub, running_stub
 from tests.json_schema import problems
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/json.schema.json").read_text())
 PLAIN = "Done. Nothing to call, **all** is well.\n"
@@ -47,7 +47,7 @@ def test_prompt_is_read_from_standard_input(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "stdin", "said"),
+    ("args", "stdin", "message"),
     [
         ([], b"", "the prompt is empty"),
         (["-"], b" \n", "the prompt is empty"),
@@ -61,10 +61,10 @@ def test_prompt_is_read_from_standard_input(shell: Shell) -> None:
         (["hello", "ftp://host"], b"", "ftp"),
     ],
 )
-def test_invalid_command_line_ends_with_2(tmp_path: Path, args: list[str], stdin: bytes, said: str) -> None:
+def test_invalid_command_line_ends_with_2(tmp_path: Path, args: list[str], stdin: bytes, message: str) -> None:
     done = Shell(Stub("", 0, None), tmp_path).run("run", *args, stdin=stdin)  # type: ignore[arg-type]
     assert (done.code, done.out) == (2, "")
-    assert said in done.err
+    assert message in done.err
 
 
 def test_session_and_file_that_do_not_exist_end_with_2(shell: Shell) -> None:
@@ -242,10 +242,10 @@ def test_closed_pipe_ends_with_74_and_the_turn_goes_on(shell: Shell) -> None:
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
-    said = process.stderr.read()
-    assert process.wait(PATIENCE) == 74
-    assert "standard output cannot be written: Broken pipe" in said
-    assert "to follow it: holdfast wait ses_" in said
+    message = process.stderr.read()
+    assert process.wait(MAX_WAIT) == 74
+    assert "standard output cannot be written: Broken pipe" in message
+    assert "to follow it: holdfast wait ses_" in message
     process.stderr.close()
 
 
@@ -259,7 +259,7 @@ def test_full_disk_ends_with_74(shell: Shell) -> None:
             env=shell.environment(),
             cwd=shell.home,
             check=False,
-            timeout=PATIENCE * 2,
+            timeout=MAX_WAIT * 2,
         )
     assert done.returncode == 74
     assert b"No space left on device" in done.stderr

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from tests.end_to_end.stub import Stub, running_stub
 from tests.hostile.runs import attack_server
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 from tui.cli import main as command
 from tui.cli import time_limit
 from tui.config.settings import settings_file
@@ -81,7 +81,7 @@ def test_a_request_of_an_aborted_turn_does_not_count(tmp_path: Path) -> None:
         status_until(lambda look: "1 idle" in look.output, stub.address)
         body = {"parts": [{"type": "text", "text": "LONG job"}]}
         httpx.post(f"{stub.address}/session/{session_id}/prompt_async", json=body).raise_for_status()
-        assert len(httpx.get(f"{stub.address}/question", timeout=PATIENCE).json()) == 1
+        assert len(httpx.get(f"{stub.address}/question", timeout=MAX_WAIT).json()) == 1
         result = status_until(lambda look: "idle" not in look.output, stub.address)
         assert (result.exit_code, "● running" in result.output) == (0, True)
         assert result.output.startswith("● live  MiMo Code 0")

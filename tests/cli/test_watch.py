@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.shell import HOLDFAST, Shell, ended, until_line
 from tests.end_to_end.stub import Stub, running_stub
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 ANSWERS = shlex.join(
     ["sh", "-c", f'if [ "$HOLDFAST_EVENT" = request ]; then exec {shlex.join(HOLDFAST)} answer - 2; fi']
@@ -107,17 +107,17 @@ def test_lost_connection_is_told_and_its_return(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["--exec", "sh -c 'x"], "--exec: No closing quotation"),
         (["--exec", " "], "--exec names no program"),
         (["ftp://host"], "unsupported scheme"),
     ],
 )
-def test_invalid_command_line_ends_with_2(tmp_path: Path, args: list[str], said: str) -> None:
+def test_invalid_command_line_ends_with_2(tmp_path: Path, args: list[str], message: str) -> None:
     done = Shell(Stub("", 0, None), tmp_path).run("watch", *args)  # type: ignore[arg-type]
     assert (done.code, done.out) == (2, "")
-    assert said in done.err
+    assert message in done.err
 
 
 def test_url_that_is_no_agent_server_ends_with_4(tmp_path: Path) -> None:
@@ -138,11 +138,11 @@ def test_closed_pipe_ends_with_74(shell: Shell) -> None:
     assert watching.stderr is not None
     assert watching.stderr.read() == "Error: standard output cannot be written: Broken pipe\n"
     watching.stderr.close()
-    assert watching.wait(PATIENCE) == 74
+    assert watching.wait(MAX_WAIT) == 74
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "said"),
+    ("text", "code", "message"),
     [
         (b"", 2, "is not an event of watch"),
         (b"{}", 2, "is not an event of watch"),
@@ -153,6 +153,6 @@ def test_closed_pipe_ends_with_74(shell: Shell) -> None:
         ),
     ],
 )
-def test_answer_takes_only_the_event_of_an_open_request(tmp_path: Path, text: bytes, code: int, said: str) -> None:
+def test_answer_takes_only_the_event_of_an_open_request(tmp_path: Path, text: bytes, code: int, message: str) -> None:
     done = Shell(Stub("", 0, None), tmp_path).run("answer", "-", "1", stdin=text)  # type: ignore[arg-type]
-    assert (done.code, said in done.err) == (code, True)
+    assert (done.code, message in done.err) == (code, True)

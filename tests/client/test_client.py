@@ -77,7 +77,7 @@ async def test_a_failed_client_task_is_reported(harness: ClientHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "hint"),
+    ("error", "message", "hint"),
     [
         (NotConnected(), "not connected yet", "Wait for the connection, or retry it now."),
         (NotFetched(), "the session is still loading", "Send it again in a moment."),
@@ -94,5 +94,5 @@ async def test_a_failed_client_task_is_reported(harness: ClientHarness) -> None:
         ),
     ],
 )
-def test_an_error_of_the_client_says_what_to_do(error: NetError, said: str, hint: str) -> None:
-    assert (error.message, error.hint) == (said, hint)
+def test_an_error_of_the_client_says_what_to_do(error: NetError, message: str, hint: str) -> None:
+    assert (error.message, error.hint) == (message, hint)

@@ -18,7 +18,7 @@ def streams(harness: ClientHarness) -> int:
     return harness.requests_sent.count(("GET", f"/session/{harness.session_id}/events"))
 
 
-def meetings(harness: ClientHarness) -> int:
+def connection_count(harness: ClientHarness) -> int:
     """How often the connection was established."""
     return harness.requests_sent.count(("GET", "/capabilities"))
 
@@ -103,11 +103,11 @@ async def test_an_idle_session_is_still_followed_after_a_crash(harness: ClientHa
 @on_virtual_time("qwen")
 async def test_a_repeatedly_crashing_agent_is_not_restarted_at_once(harness: ClientHarness) -> None:
     await harness.over(harness.send("PLAIN"))
-    met = meetings(harness)
+    met = connection_count(harness)
     harness.arm("agent-crash")
     await followed(harness, by=2)
-    assert meetings(harness) == met
+    assert connection_count(harness) == met
     harness.arm("agent-crash")
     await harness.until(lambda: streams(harness) > 2, within=30, what="its third life")
-    assert meetings(harness) > met
+    assert connection_count(harness) > met
     assert (await harness.over(harness.send("PLAIN"))).state is TurnState.FINISHED

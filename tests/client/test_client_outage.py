@@ -9,7 +9,7 @@ from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
 
 
-async def lose_the_line(harness: ClientHarness) -> Turn:
+async def lose_connection(harness: ClientHarness) -> Turn:
     turn = harness.send("SLOW")
     await harness.until(lambda: "word3" in " ".join(harness.words()), within=20)
     harness.arm("502=/,times=always")
@@ -27,7 +27,7 @@ async def back(harness: ClientHarness) -> None:
 
 @on_virtual_time("qwen")
 async def test_the_duration_of_a_turn_that_ended_in_an_outage_excludes_the_outage(harness: ClientHarness) -> None:
-    turn = await lose_the_line(harness)
+    turn = await lose_connection(harness)
     await asyncio.sleep(300)
     await back(harness)
     await harness.over(turn)
@@ -39,7 +39,7 @@ async def test_the_duration_of_a_turn_that_ended_in_an_outage_excludes_the_outag
 @pytest.mark.parametrize("profile", ["qwen", "opencode"])
 @on_virtual_time()
 async def test_a_turn_seen_running_after_an_outage_is_timed_again(harness: ClientHarness, profile: str) -> None:
-    turn = await lose_the_line(harness)
+    turn = await lose_connection(harness)
     assert turn.unwatched
     await back(harness)
     await harness.until(lambda: not turn.unwatched or turn.over)

@@ -143,20 +143,22 @@ async def test_an_invalid_body_is_replaced_by_the_servers_record(harness: Client
 
 @on_virtual_time()
 async def test_a_prompt_failed_by_the_server_has_a_reason(harness: ClientHarness) -> None:
-    prompt = Prompt(harness.session_id, "PLAIN", "msg_1", "prt_1", agent="nobody")
+    prompt = Prompt(harness.session_id, "PLAIN", "msg_1", "prt_1", agent="unknown-agent")
     turn = await harness.over(harness.client.turns.send(prompt))
     assert (turn.state, turn.post.attempts) == (TurnState.NOT_SENT, 4)
-    assert "nobody" in turn.reason
+    assert "unknown-agent" in turn.reason
     assert harness.requests_sent.count(("POST", f"/session/{harness.session_id}/message")) == 1
 
 
 @on_virtual_time("mimo")
 async def test_mimos_empty_response_to_an_unknown_agent_is_not_retried(harness: ClientHarness) -> None:
     await harness.over(harness.send("PLAIN"))
-    prompt = replace(harness.client._connection.backend().new_prompt(harness.session_id, "PLAIN"), agent="nobody")
+    prompt = replace(
+        harness.client._connection.backend().new_prompt(harness.session_id, "PLAIN"), agent="unknown-agent"
+    )
     turn = await harness.over(harness.client.turns.send(prompt), within=2)
     assert turn.state is TurnState.NOT_SENT
-    assert "nobody" in turn.reason
+    assert "unknown-agent" in turn.reason
     assert harness.requests_sent.count(("POST", f"/session/{harness.session_id}/message")) == 2
 
 

@@ -121,12 +121,12 @@ async def test_sessions_whose_heartbeats_hang_do_not_delay_those_of_others() -> 
     server = FakeServer(hanging, time)
     no_resync = cast(Resync, None)
     poller = Poller(store, ConnectionMonitor(), no_resync, ResponsivenessTracker(), fake_ports(server, time))
-    beating = start_heartbeats(poller)
+    receiving_heartbeats = start_heartbeats(poller)
     began = time.mono()
     await time.advance(2.5 * HEARTBEAT_INTERVAL + LIMIT)
-    beating.cancel()
+    receiving_heartbeats.cancel()
     assert [at - began for at in hanging.beats] == [0.0, HEARTBEAT_INTERVAL + LIMIT, 2 * (HEARTBEAT_INTERVAL + LIMIT)]
-    await asyncio.gather(beating, return_exceptions=True)
+    await asyncio.gather(receiving_heartbeats, return_exceptions=True)
 
 
 async def test_refused_heartbeats_are_reported_once_after_several_in_a_row() -> None:
@@ -135,7 +135,7 @@ async def test_refused_heartbeats_are_reported_once_after_several_in_a_row() -> 
     changes: list[Change] = []
     ports = fake_ports(FakeServer(refusing, time), time, emit=changes.append)
     poller = Poller(store, ConnectionMonitor(), cast(Resync, None), ResponsivenessTracker(), ports)
-    beating = start_heartbeats(poller)
+    receiving_heartbeats = start_heartbeats(poller)
     await time.advance((MISSED_HEARTBEATS - 2) * HEARTBEAT_INTERVAL)
     refusing.refuses = False
     await time.advance(HEARTBEAT_INTERVAL)
@@ -143,8 +143,8 @@ async def test_refused_heartbeats_are_reported_once_after_several_in_a_row() -> 
     await time.advance((MISSED_HEARTBEATS - 1) * HEARTBEAT_INTERVAL)
     assert changes == []
     await time.advance(5 * HEARTBEAT_INTERVAL)
-    beating.cancel()
+    receiving_heartbeats.cancel()
     [notice] = changes
     assert isinstance(notice, Notice)
     assert notice.text.startswith("The server rejects client heartbeats: ")
-    await asyncio.gather(beating, return_exceptions=True)
+    await asyncio.gather(receiving_heartbeats, return_exceptions=True)

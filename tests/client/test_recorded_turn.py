@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from tests import sample_events as talk
+from tests import sample_events as sample
 from tui.backends.base import Backend
 from tui.client.recorded_turn import BYTES_AT_MOST, PAGES_AT_MOST, fetch_recorded_turn, recorded_turn
 from tui.core.events import MessagesLoaded
@@ -16,11 +16,11 @@ from tui.core.model import FullMessage, Message, Part, TextPart, ToolPart
 
 def message(id: str, parent: str | None, created: float, *parts: Part) -> FullMessage:
     role = "user" if parent is None else "assistant"
-    return FullMessage(Message(id, talk.SESSION, role, created, created + 1, parent, final=True), parts)  # type: ignore[arg-type]
+    return FullMessage(Message(id, sample.SESSION, role, created, created + 1, parent, final=True), parts)  # type: ignore[arg-type]
 
 
 def text(id: str, text: str, *, synthetic: bool = False) -> TextPart:
-    return TextPart(id, talk.SESSION, "m", text, synthetic=synthetic)
+    return TextPart(id, sample.SESSION, "m", text, synthetic=synthetic)
 
 
 FIRST = message("u1", None, 1, text("p1", "hello"))
@@ -53,8 +53,8 @@ def test_turn_continues_after_a_compaction() -> None:
 
 
 def test_denied_call_is_noticed() -> None:
-    call = ToolPart("p7", talk.SESSION, "m", "c", "bash", "error", why="denied")
-    failed = ToolPart("p7", talk.SESSION, "m", "c", "bash", "error")
+    call = ToolPart("p7", sample.SESSION, "m", "c", "bash", "error", why="denied")
+    failed = ToolPart("p7", sample.SESSION, "m", "c", "bash", "error")
     assert recorded_turn([FIRST, message("a1", "u1", 2, call)], "u1").denied
     assert not recorded_turn([FIRST, message("a1", "u1", 2, failed)], "u1").denied
 
@@ -87,6 +87,6 @@ class Pages:
     ids=["pages", "bytes", "cursor"],
 )
 def test_fetch_ends_although_the_server_always_has_another_page(pages: Pages, fetched: int, why: str) -> None:
-    record = asyncio.run(asyncio.wait_for(fetch_recorded_turn(cast("Backend", pages), talk.SESSION, "u1"), 30))
+    record = asyncio.run(asyncio.wait_for(fetch_recorded_turn(cast("Backend", pages), sample.SESSION, "u1"), 30))
     assert record.cut == why
     assert pages.fetched == fetched

@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from tests import sample_events as talk
+from tests import sample_events as sample
 from tests.fake_ports import FakeServer, fake_ports, ignore
 from tests.fake_time import FakeTime
 from tests.tracing import memory_traced
@@ -70,7 +70,7 @@ async def test_each_page_is_stored_before_the_next_is_read_and_older_ones_are_cu
         store = await poll(Measured(new_cursors=True))
     assert len(kept) == 21
     assert max(kept) < 2.5 * SIZE
-    [newest] = store.transcript(talk.SESSION).parts_of("msg_1")  # type: ignore[union-attr]
+    [newest] = store.transcript(sample.SESSION).parts_of("msg_1")  # type: ignore[union-attr]
     assert isinstance(newest, TextPart)
     assert newest.text == "w" * SIZE
 
@@ -78,8 +78,8 @@ async def test_each_page_is_stored_before_the_next_is_read_and_older_ones_are_cu
 async def poll(backend: EndlessPages) -> Store:
     """Poll a turn whose prompt the pages never contain; returns the store."""
     time, store = FakeTime(), Store()
-    store.open_transcript(talk.SESSION)
+    store.open_transcript(sample.SESSION)
     server = FakeServer(backend, time, apply=lambda event: ignore(store.apply(event)))
     poller = TurnPoller(store, cast(PollHandler, Ignoring()), fake_ports(server, time))
-    await poller.fetch(Turn(talk.SESSION, "msg_0", time.mono()))
+    await poller.fetch(Turn(sample.SESSION, "msg_0", time.mono()))
     return store

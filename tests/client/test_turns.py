@@ -73,7 +73,7 @@ class Server:
 
     traits: Traits = field(default_factory=lambda: Traits("test"))
     messages_there: list[Message] = field(default_factory=list)
-    loses_words: bool = False
+    loses_text: bool = False
     status: SessionStatus = field(default_factory=Idle)
     session_gone: bool = False
     fails: NetError | None = None
@@ -106,7 +106,7 @@ class Server:
         return e.MessagesLoaded(session_id, tuple(self._full(m) for m in self.messages_there), None)
 
     def _full(self, message: Message) -> FullMessage:
-        worded = message.role == "user" and not self.loses_words
+        worded = message.role == "user" and not self.loses_text
         words = TextPart(f"prt_of_{message.id}", message.session_id, message.id, "do it")
         return FullMessage(message, (words,) if worded else ())
 
@@ -456,12 +456,12 @@ async def test_an_error_in_the_answer_to_another_prompt_is_not_this_turns(harnes
     """opencode leaves a prompt unanswered that was queued after one whose model failed."""
     before = replace(STORED, id="msg_0", created=5.0)
     failed = replace(ANSWER, id="msg_00", parent_id="msg_0", failure=Failure("400"), final=False)
-    ours = await harness.send()
+    own_turn = await harness.send()
     harness.turns.failure_seen(e.SessionFailed("ses_1", Failure("400")))
     harness.server.messages_there = [before, STORED, failed]
     await harness.fail(ConnectionLost("reset"))
     await harness.wait(ANSWER_START_TIMEOUT + 3)
-    assert (state(ours), ours.reason) == (
+    assert (state(own_turn), own_turn.reason) == (
         TurnState.INTERRUPTED,
         "the server has the prompt but began no answer",
     )
@@ -474,13 +474,13 @@ async def test_a_late_error_event_of_an_earlier_answer_is_not_this_turns(harness
     failed = replace(ANSWER, id="msg_00", created=6.0, completed=7.0, parent_id="msg_0", final=False)
     failed = replace(failed, failure=Failure("scripted 401", "provider"))
     harness.server.messages_there = [before, failed, *([STORED] if stored else [])]
-    ours = await harness.send()
+    own_turn = await harness.send()
     await harness.events(e.MessageUpserted(before), e.MessageUpserted(failed))
     harness.turns.failure_seen(e.SessionFailed("ses_1", Failure("scripted 401", "provider")))
     await harness.fail(ConnectionLost("reset") if stored else HttpStatusError(500))
     await harness.wait(ANSWER_START_TIMEOUT + 3)
     changes = (TurnState.INTERRUPTED, "the server has the prompt but began no answer")
-    assert (state(ours), ours.reason) == (changes if stored else (TurnState.NOT_SENT, "server error (500)"))
+    assert (state(own_turn), own_turn.reason) == (changes if stored else (TurnState.NOT_SENT, "server error (500)"))
 
 
 async def test_an_interrupted_answer_is_not_resumed_by_the_next_prompt(harness: TrackerHarness) -> None:
@@ -495,11 +495,11 @@ async def test_an_interrupted_answer_is_not_resumed_by_the_next_prompt(harness: 
 
 
 async def test_an_abort_is_recorded_for_all_turns_of_the_session(harness: TrackerHarness) -> None:
-    ours = await harness.send()
+    own_turn = await harness.send()
     other = await harness.send(Prompt("ses_2", "x", "msg_x", "prt_x"))
     harness.turns.abort_requested(harness.turns.abortable("ses_1"))
     await harness.answer(message=replace(ANSWER, failure=Failure("Aborted", "aborted")), post=0)
-    assert (state(ours), ours.reason) == (TurnState.ABORTED, "")
+    assert (state(own_turn), own_turn.reason) == (TurnState.ABORTED, "")
     assert not other.over
 
 
@@ -655,7 +655,7 @@ async def test_no_other_prompt_is_followed_while_ours_is_being_sent(harness: Tra
 
 async def test_a_prompt_stored_without_its_text_is_not_sent(harness: TrackerHarness) -> None:
     turn = await harness.send()
-    harness.server.messages_there, harness.server.loses_words = [STORED], True
+    harness.server.messages_there, harness.server.loses_text = [STORED], True
     await harness.fail(ConnectionLost("reset"))
     await harness.wait(ANSWER_START_TIMEOUT + 2)
     assert state(turn) is TurnState.NOT_SENT

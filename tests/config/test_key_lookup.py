@@ -7,8 +7,8 @@ import pytest
 from textual.binding import Binding
 from textual.dom import DOMNode
 
-from tests import sample_events as talk
-from tests.app_harness import Stage, on_stage
+from tests import sample_events as sample
+from tests.app_harness import AppHarness, app_harness
 from tests.fake_client import FakeClient
 from tests.widgets.requests.test_panel import asked
 from tui.config.display import DisplaySettings
@@ -46,93 +46,93 @@ def _default_keys() -> Iterator[None]:
     set_keymap({})
 
 
-def names_only_configured_keys(stage: Stage) -> None:
-    assert not DEFAULTS.findall(stage.text), stage.text
+def names_only_configured_keys(harness: AppHarness) -> None:
+    assert not DEFAULTS.findall(harness.text), harness.text
 
 
 async def test_the_screen_names_only_configured_keys() -> None:
     client = FakeClient()
-    async with on_stage(client=client, look=DisplaySettings(keys=OTHER)) as stage:
-        client.feed(*talk.at_work(), e.TodosChanged(talk.SESSION, (Todo("one", "pending"),)))
-        await stage.shows(f"{label(OTHER['plan'])} all", f"{label(OTHER['help'])} help")
-        names_only_configured_keys(stage)
-        await asked(stage, talk.ONE_CHOICE)
-        await stage.press("escape")
-        await stage.shows(f"{label(OTHER['fold'])} answers it")
-        names_only_configured_keys(stage)
+    async with app_harness(client=client, look=DisplaySettings(keys=OTHER)) as harness:
+        client.feed(*sample.at_work(), e.TodosChanged(sample.SESSION, (Todo("one", "pending"),)))
+        await harness.shows(f"{label(OTHER['plan'])} all", f"{label(OTHER['help'])} help")
+        names_only_configured_keys(harness)
+        await asked(harness, sample.ONE_CHOICE)
+        await harness.press("escape")
+        await harness.shows(f"{label(OTHER['fold'])} answers it")
+        names_only_configured_keys(harness)
         client.set_line(LOST)
-        await stage.shows(f"{label(OTHER['retry'])} now")
-        names_only_configured_keys(stage)
+        await harness.shows(f"{label(OTHER['retry'])} now")
+        names_only_configured_keys(harness)
 
 
 async def test_the_start_page_names_configured_keys() -> None:
-    async with on_stage(session=None, look=DisplaySettings(keys=OTHER)) as stage:
-        await stage.shows(f"{label(OTHER['sessions'])} opens an earlier session")
-        names_only_configured_keys(stage)
+    async with app_harness(session=None, look=DisplaySettings(keys=OTHER)) as harness:
+        await harness.shows(f"{label(OTHER['sessions'])} opens an earlier session")
+        names_only_configured_keys(harness)
 
 
 @pytest.mark.parametrize("part", ["prompt", "transcript", "question"])
 async def test_help_names_configured_keys_and_closes_by_them(part: str) -> None:
-    async with on_stage(look=DisplaySettings(keys=OTHER), size=(120, 60)) as stage:
+    async with app_harness(look=DisplaySettings(keys=OTHER), size=(120, 60)) as harness:
         if part == "question":
-            await asked(stage, talk.ONE_CHOICE)
+            await asked(harness, sample.ONE_CHOICE)
         elif part == "transcript":
-            await stage.press("tab")
-        await stage.press(OTHER["help"])
-        await stage.shows(f"In the {part}", "Everywhere", f"{label(OTHER['copy_code'])} ", "^C")
-        names_only_configured_keys(stage)
-        await stage.press(OTHER["help"])
-        await stage.hides("Everywhere")
+            await harness.press("tab")
+        await harness.press(OTHER["help"])
+        await harness.shows(f"In the {part}", "Everywhere", f"{label(OTHER['copy_code'])} ", "^C")
+        names_only_configured_keys(harness)
+        await harness.press(OTHER["help"])
+        await harness.hides("Everywhere")
 
 
 async def test_the_palette_names_configured_keys() -> None:
-    async with on_stage(look=DisplaySettings(keys=OTHER)) as stage:
-        about = [command.help for command in stage.app.get_system_commands(stage.app.screen)]
+    async with app_harness(look=DisplaySettings(keys=OTHER)) as harness:
+        about = [command.help for command in harness.app.get_system_commands(harness.app.screen)]
         assert not [words for words in about if DEFAULTS.search(words)]
         assert f"What needs your answer, in any session ({label(OTHER['inbox'])})" in about
 
 
 async def test_configured_keys_take_precedence_over_the_prompts() -> None:
-    async with on_stage(look=DisplaySettings(keys={"help": "ctrl+y", "inbox": "ctrl+w"})) as stage:
-        await stage.press(*"words", "ctrl+y")
-        await stage.shows("In the prompt")
-        await stage.press("escape", "ctrl+w")
-        await stage.shows("Inbox")
-        assert stage.main.prompt.text == "words"
+    async with app_harness(look=DisplaySettings(keys={"help": "ctrl+y", "inbox": "ctrl+w"})) as harness:
+        await harness.press(*"words", "ctrl+y")
+        await harness.shows("In the prompt")
+        await harness.press("escape", "ctrl+w")
+        await harness.shows("Inbox")
+        assert harness.main.prompt.text == "words"
 
 
 @pytest.mark.parametrize(("action", "title"), [("sessions", "filter"), ("inbox", "Inbox")])
 async def test_a_dialog_closes_by_the_key_that_opened_it(action: str, title: str) -> None:
-    async with on_stage(look=DisplaySettings(keys=OTHER)) as stage:
-        await stage.press(OTHER[action])
-        await stage.shows(title)
-        await stage.press(OTHER[action])
-        await stage.until(lambda: stage.app.screen is stage.main)
+    async with app_harness(look=DisplaySettings(keys=OTHER)) as harness:
+        await harness.press(OTHER[action])
+        await harness.shows(title)
+        await harness.press(OTHER[action])
+        await harness.until(lambda: harness.app.screen is harness.main)
 
 
 async def test_keys_in_a_dialog_open_no_other_dialog() -> None:
-    async with on_stage() as stage:
-        await stage.press("f2")
-        await stage.shows("filter")
-        dialog = stage.app.screen
-        await stage.press("f3", "ctrl+t")
-        assert stage.app.screen is dialog
-        await stage.press("f2")
-        await stage.until(lambda: stage.app.screen is stage.main)
+    async with app_harness() as harness:
+        await harness.press("f2")
+        await harness.shows("filter")
+        dialog = harness.app.screen
+        await harness.press("f3", "ctrl+t")
+        assert harness.app.screen is dialog
+        await harness.press("f2")
+        await harness.until(lambda: harness.app.screen is harness.main)
 
 
 @pytest.mark.parametrize("action", sorted(set(KEYS) - {"release", "editor", "leave"}))
 async def test_every_default_key_has_an_effect(action: str) -> None:
     """By its default key, in a state where it has an effect. Omitted keys are tested elsewhere."""
-    async with on_stage() as stage:
-        client = stage.client
-        client.feed(*talk.prompt(), talk.answer_begins(), talk.text("```\ncode\n```"))
-        client.feed(e.TodosChanged(talk.SESSION, (Todo("one", "pending"), Todo("two", "pending"))))
-        await asked(stage, talk.ONE_CHOICE)
-        await stage.shows("code", "plan 0 of 2")
-        before, calls = stage.text, len(client.asked)
-        await stage.press(KEYS[action])
-        await stage.until(lambda: stage.text != before or len(client.asked) > calls, action)
+    async with app_harness() as harness:
+        client = harness.client
+        client.feed(*sample.prompt(), sample.answer_begins(), sample.text("```\ncode\n```"))
+        client.feed(e.TodosChanged(sample.SESSION, (Todo("one", "pending"), Todo("two", "pending"))))
+        await asked(harness, sample.ONE_CHOICE)
+        await harness.shows("code", "plan 0 of 2")
+        before, calls = harness.text, len(client.asked)
+        await harness.press(KEYS[action])
+        await harness.until(lambda: harness.text != before or len(client.asked) > calls, action)
 
 
 def test_keys_have_labels_and_hints() -> None:
@@ -209,10 +209,10 @@ def test_each_key_that_does_more_than_edit_or_move_is_a_command() -> None:
 
 
 async def test_a_hint_can_be_clicked() -> None:
-    async with on_stage() as stage:
-        await asked(stage, talk.ONE_CHOICE)
+    async with app_harness() as harness:
+        await asked(harness, sample.ONE_CHOICE)
         for hint, folded in (("Esc collapse", True), ("F4 answer", False)):
-            await stage.shows(hint)
-            line = stage.text.split("\n")[-1]
-            await stage.pilot.click(stage.main.key_hints, offset=(line.index(hint) + 1, 0))
-            await stage.until(lambda folded=folded: stage.main.panel.folded is folded)  # type: ignore[misc]
+            await harness.shows(hint)
+            line = harness.text.split("\n")[-1]
+            await harness.pilot.click(harness.main.key_hints, offset=(line.index(hint) + 1, 0))
+            await harness.until(lambda folded=folded: harness.main.panel.folded is folded)  # type: ignore[misc]

@@ -9,7 +9,7 @@ from tui.core.connection_status import (
 )
 
 
-def beating(interval: float, beats: int = 4) -> tuple[ConnectionMonitor, float]:
+def receiving_heartbeats(interval: float, beats: int = 4) -> tuple[ConnectionMonitor, float]:
     """A connection with heartbeats, and the time of the last one."""
     health, now = ConnectionMonitor(), 100.0
     health.connecting(now)
@@ -32,13 +32,13 @@ def test_connecting_until_the_first_byte() -> None:
 
 
 def test_age_is_the_time_since_the_last_byte_of_any_kind() -> None:
-    health, last = beating(10.0)
+    health, last = receiving_heartbeats(10.0)
     health.received(last + 3)
     assert health.view(last + 5).age == 2.0
 
 
 def test_only_the_byte_that_makes_it_live_returns_true() -> None:
-    health, last = beating(10.0)
+    health, last = receiving_heartbeats(10.0)
     assert not health.received(last + 1)
     health.lost(last + 2, "reset", retry_at=last + 3)
     assert health.received(last + 4)
@@ -46,28 +46,28 @@ def test_only_the_byte_that_makes_it_live_returns_true() -> None:
 
 @pytest.mark.parametrize(("interval", "limit"), [(1.0, SHORTEST_LIMIT), (10.0, 30.0), (15.0, 45.0)])
 def test_the_limit_is_three_intervals_and_at_least_ten_seconds(interval: float, limit: float) -> None:
-    assert beating(interval)[0].silence_limit == pytest.approx(limit)
+    assert receiving_heartbeats(interval)[0].silence_limit == pytest.approx(limit)
 
 
 def test_the_limit_is_thirty_seconds_until_the_interval_is_known() -> None:
-    assert beating(1.0, beats=2)[0].silence_limit == UNLEARNED_LIMIT
-    assert beating(1.0, beats=3)[0].silence_limit == SHORTEST_LIMIT
+    assert receiving_heartbeats(1.0, beats=2)[0].silence_limit == UNLEARNED_LIMIT
+    assert receiving_heartbeats(1.0, beats=3)[0].silence_limit == SHORTEST_LIMIT
 
 
 def test_one_odd_gap_does_not_move_the_limit() -> None:
-    health, last = beating(10.0, beats=5)
+    health, last = receiving_heartbeats(10.0, beats=5)
     health.heartbeat(last + 25)
     assert health.silence_limit == pytest.approx(30.0)
 
 
 def test_a_silent_loss_resets_the_interval() -> None:
-    health, last = beating(1.0)
+    health, last = receiving_heartbeats(1.0)
     health.lost(last + 10, "silent", retry_at=last + 11, silent=True)
     assert health.silence_limit == UNLEARNED_LIMIT
 
 
 def test_a_gap_between_two_streams_is_not_an_interval() -> None:
-    health, last = beating(1.0)
+    health, last = receiving_heartbeats(1.0)
     health.lost(last, "reset", retry_at=last)
     health.connecting(last + 50)
     health.opened(last + 50)
@@ -76,7 +76,7 @@ def test_a_gap_between_two_streams_is_not_an_interval() -> None:
 
 
 def test_quiet_when_a_heartbeat_is_overdue_and_live_with_the_next_byte() -> None:
-    health, last = beating(10.0)
+    health, last = receiving_heartbeats(10.0)
     assert health.view(last + 14).state is ConnectionState.LIVE
     assert health.view(last + 16).state is ConnectionState.QUIET
     health.received(last + 17)
@@ -84,13 +84,13 @@ def test_quiet_when_a_heartbeat_is_overdue_and_live_with_the_next_byte() -> None
 
 
 def test_a_heartbeat_every_second_may_be_two_seconds_late() -> None:
-    health, last = beating(1.0)
+    health, last = receiving_heartbeats(1.0)
     assert health.view(last + 2.9).state is ConnectionState.LIVE
     assert health.view(last + 3.1).state is ConnectionState.QUIET
 
 
 def test_a_loss_has_attempt_countdown_reason_and_duration() -> None:
-    health, last = beating(10.0)
+    health, last = receiving_heartbeats(10.0)
     health.lost(last + 2, "connection reset", retry_at=last + 6)
     health.connecting(last + 6)
     health.lost(last + 6, "connection refused", retry_at=last + 10)
@@ -107,7 +107,7 @@ def test_a_loss_has_attempt_countdown_reason_and_duration() -> None:
 
 
 def test_there_is_no_countdown_during_an_attempt() -> None:
-    health, last = beating(10.0)
+    health, last = receiving_heartbeats(10.0)
     health.lost(last, "reset", retry_at=last + 1)
     health.connecting(last + 1)
     line = health.view(last + 1.5)
@@ -116,7 +116,7 @@ def test_there_is_no_countdown_during_an_attempt() -> None:
 
 
 def test_a_proved_stream_resets_the_attempt_count() -> None:
-    health, last = beating(10.0)
+    health, last = receiving_heartbeats(10.0)
     health.lost(last, "reset", retry_at=last + 1)
     health.received(last + 1)
     health.lost(last + 2, "reset", retry_at=last + 3)
@@ -154,7 +154,7 @@ def test_silence_counts_from_the_last_byte() -> None:
 
 
 def test_stopped_has_reason_and_hint_until_the_next_attempt() -> None:
-    health, last = beating(10.0)
+    health, last = receiving_heartbeats(10.0)
     health.stopped(last + 1, "password refused (401)", "Give the password.")
     line = health.view(last + 60)
     assert (line.state, line.reason, line.hint) == (
@@ -168,7 +168,7 @@ def test_stopped_has_reason_and_hint_until_the_next_attempt() -> None:
 
 
 def test_the_hint_is_that_of_the_latest_loss() -> None:
-    health, last = beating(10.0)
+    health, last = receiving_heartbeats(10.0)
     health.stopped(last + 1, "password refused (401)", "Give the password.")
     health.connecting(last + 2)
     health.lost(last + 2, "connection refused", "Start it.", retry_at=last + 3)
@@ -178,7 +178,7 @@ def test_the_hint_is_that_of_the_latest_loss() -> None:
 
 
 def test_silence_counts_from_the_opening_of_this_stream() -> None:
-    health, last = beating(10.0)
+    health, last = receiving_heartbeats(10.0)
     health.lost(last, "reset", retry_at=last)
     assert health.silence(last + 5) is None
     health.opened(last + 100)

@@ -1,6 +1,6 @@
 import pytest
 
-from tests import sample_events as talk
+from tests import sample_events as sample
 from tui.core import events as e
 from tui.core.changes import SessionsChanged
 from tui.core.diagnosis import DEFAULT_TIMEOUTS, StallTimeouts
@@ -21,8 +21,8 @@ class Watched:
         self.turns: dict[str, Turn] = {}
         self.standings = SessionStates(self.store, self.turns.get, timeouts)
         self.now = 100.0
-        self.feed(e.SessionsListed((talk.session(), talk.session(ELSEWHERE, "Elsewhere"))))
-        self.standings.set_focused(talk.SESSION)
+        self.feed(e.SessionsListed((sample.session(), sample.session(ELSEWHERE, "Elsewhere"))))
+        self.standings.set_focused(sample.SESSION)
 
     def feed(self, *events: e.Event) -> None:
         for event in events:
@@ -58,9 +58,9 @@ def test_running_and_retrying_are_the_servers_statuses(watched: Watched) -> None
 
 def test_a_request_of_a_child_makes_its_parent_wait(watched: Watched) -> None:
     watched.feed(
-        e.SessionUpserted(talk.session("ses_3")),
-        e.SessionUpserted(talk.child("ses_4", ELSEWHERE)),
-        e.RequestOpened(talk.asked_in("ses_4")),
+        e.SessionUpserted(sample.session("ses_3")),
+        e.SessionUpserted(sample.child("ses_4", ELSEWHERE)),
+        e.RequestOpened(sample.asked_in("ses_4")),
     )
     assert watched.of() is SessionState.WAITING
     assert watched.of("ses_3") is SessionState.IDLE
@@ -70,13 +70,13 @@ def test_a_turn_that_ended_in_another_session_is_unread_until_read(watched: Watc
     watched.feed(e.StatusChanged(ELSEWHERE, Busy()), e.StatusChanged(ELSEWHERE, Idle()))
     assert watched.of() is SessionState.UNREAD
     watched.standings.set_focused(ELSEWHERE)
-    watched.standings.set_focused(talk.SESSION)
+    watched.standings.set_focused(sample.SESSION)
     assert watched.of() is SessionState.IDLE
 
 
 def test_a_turn_that_ended_in_the_focused_session_is_read(watched: Watched) -> None:
-    watched.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
-    assert watched.of(talk.SESSION) is SessionState.IDLE
+    watched.feed(e.StatusChanged(sample.SESSION, Busy()), e.StatusChanged(sample.SESSION, Idle()))
+    assert watched.of(sample.SESSION) is SessionState.IDLE
 
 
 @pytest.mark.parametrize(

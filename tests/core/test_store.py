@@ -427,8 +427,8 @@ def test_a_provider_failure_marks_streaming_text_as_broken() -> None:
     ]
     for event in begun:
         store.apply(event)
-    told = store.apply(e.StatusChanged("ses_1", Retrying(1, "Overloaded", None)))
-    assert PartChanged("ses_1", "msg_2", "prt_1") in told
+    reported = store.apply(e.StatusChanged("ses_1", Retrying(1, "Overloaded", None)))
+    assert PartChanged("ses_1", "msg_2", "prt_1") in reported
     broken = replace(streaming, text="The store ", state="broken")
     again = replace(streaming, id="prt_2")
     anew: list[e.Event] = [

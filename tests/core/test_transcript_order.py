@@ -42,18 +42,18 @@ def test_messages_of_one_time_are_found_without_a_linear_search() -> None:
 
 
 def test_the_order_equals_a_sorted_list_after_any_change() -> None:
-    chance, transcript = random.Random(7), Transcript()
+    rng, transcript = random.Random(7), Transcript()
     expected: dict[str, tuple[Message, int]] = {}
     for step in range(3000):
-        at = chance.randrange(200)
-        if chance.random() < 0.2:
+        at = rng.randrange(200)
+        if rng.random() < 0.2:
             transcript.drop_message(f"msg_{at}")
             expected.pop(f"msg_{at}", None)
             continue
-        role: Literal["user", "assistant"] = "user" if chance.random() < 0.3 else "assistant"
-        parent = chance.choice(["msg_1", "msg_2"]) if role == "assistant" else None
-        failure = Failure("over") if chance.random() < 0.1 else None
-        message = Message(f"msg_{at}", "ses_1", role, float(chance.randrange(20)), parent_id=parent, failure=failure)
+        role: Literal["user", "assistant"] = "user" if rng.random() < 0.3 else "assistant"
+        parent = rng.choice(["msg_1", "msg_2"]) if role == "assistant" else None
+        failure = Failure("over") if rng.random() < 0.1 else None
+        message = Message(f"msg_{at}", "ses_1", role, float(rng.randrange(20)), parent_id=parent, failure=failure)
         known = expected.get(message.id)
         stays = known is not None and (known[0].created, known[0].role, known[0].parent_id) == (
             message.created,

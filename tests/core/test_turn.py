@@ -319,23 +319,25 @@ def test_a_failed_answer_fails_the_turn_with_its_reason() -> None:
 
 
 def test_an_aborted_answer_names_who_aborted_it() -> None:
-    ours, theirs = running(), running()
-    assert ours.receive(AbortRequested(), 3) == ()
-    assert not ours.over
-    ours.receive(BodyReceived(ABORTED), 3.1)
-    theirs.receive(BodyReceived(ABORTED), 3.1)
-    assert (ours.state, ours.reason) == (TurnState.ABORTED, "")
-    assert (theirs.state, theirs.reason) == (TurnState.ABORTED, "aborted elsewhere")
+    own_turn, other_turn = running(), running()
+    assert own_turn.receive(AbortRequested(), 3) == ()
+    assert not own_turn.over
+    own_turn.receive(BodyReceived(ABORTED), 3.1)
+    other_turn.receive(BodyReceived(ABORTED), 3.1)
+    assert (own_turn.state, own_turn.reason) == (TurnState.ABORTED, "")
+    assert (other_turn.state, other_turn.reason) == (TurnState.ABORTED, "aborted elsewhere")
 
 
-@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize("own_turn", [True, False])
 @pytest.mark.parametrize("ending", [{"incomplete": True}, {"completed": None}])
-def test_an_abort_between_provider_attempts_has_no_error_and_no_finish(ours: bool, ending: dict[str, object]) -> None:
+def test_an_abort_between_provider_attempts_has_no_error_and_no_finish(
+    own_turn: bool, ending: dict[str, object]
+) -> None:
     turn = running()
-    if ours:
+    if own_turn:
         turn.receive(AbortRequested(), 3)
     turn.receive(BodyReceived(replace(ANSWER, final=False, **ending)), 3.1)
-    assert (turn.state, turn.reason) == (TurnState.ABORTED, "" if ours else "aborted elsewhere")
+    assert (turn.state, turn.reason) == (TurnState.ABORTED, "" if own_turn else "aborted elsewhere")
 
 
 def test_a_failed_abort_does_not_explain_the_end() -> None:

@@ -36,15 +36,15 @@ Change: TypeAlias = Callable[[Any], str]
 """A JSON value → its text as sent to the client."""
 
 
-def poisoned(value: Any) -> Any:
+def with_attack_text(value: Any) -> Any:
     """The JSON value with the attack appended to each of its texts."""
     match value:
         case str():
             return value + ATTACK
         case list():
-            return [poisoned(item) for item in value]
+            return [with_attack_text(item) for item in value]
         case dict():
-            return {key: poisoned(item) for key, item in value.items()}
+            return {key: with_attack_text(item) for key, item in value.items()}
         case _:
             return value
 
@@ -104,7 +104,7 @@ def _whole(text: str, change: Change) -> str:
 
 
 def _poisoned(value: Any) -> str:
-    return json.dumps(poisoned(value))
+    return json.dumps(with_attack_text(value))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import re
 
 from tests.end_to_end.terminal import Terminal
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 
 def connect(terminal: Terminal) -> None:
@@ -19,7 +19,7 @@ def send(terminal: Terminal, text: str) -> None:
     terminal.wait_for(f"you          {text}")
 
 
-def face_request(terminal: Terminal, words: str, *, within: float = PATIENCE) -> None:
+def wait_for_request(terminal: Terminal, words: str, *, within: float = MAX_WAIT) -> None:
     """Wait until the request with `words` has the focus and accepts answers.
 
     It takes the focus when the user is not typing, and ignores answers for half a second from then; only afterwards
@@ -31,7 +31,7 @@ def face_request(terminal: Terminal, words: str, *, within: float = PATIENCE) ->
 
 def answer_both_questions(terminal: Terminal) -> None:
     """Answer ASK's two questions: SQLite, then auth and search; review, then send."""
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     terminal.press("down", "enter")
     terminal.wait_for("Which features?")
     terminal.press("1", "2")
@@ -41,7 +41,7 @@ def answer_both_questions(terminal: Terminal) -> None:
     terminal.press("enter")
 
 
-def insist(terminal: Terminal, key: str, then: str) -> None:
+def press_until(terminal: Terminal, key: str, then: str) -> None:
     """Press a key until the screen shows `then`: a request that follows another ignores answers at first."""
     for _ in range(5):
         terminal.press(key)

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from tests.processes import clean_environment, read_line, running
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 USER = "opencode"
 """The user name that the stub's default profile accepts."""
@@ -34,7 +34,7 @@ class Stub:
     def disarm(self, number: int) -> None:
         assert self.http.delete(f"/_stub/faults/{number}").status_code == httpx.codes.NO_CONTENT
 
-    def struck(self, number: int) -> int:
+    def times_applied(self, number: int) -> int:
         """How often an armed fault was applied so far."""
         [times] = [
             fault["struck"] for fault in self.http.get("/_stub/faults").json()["faults"] if fault["id"] == number
@@ -63,5 +63,5 @@ def running_stub(
             raise
         password = (env or {}).get("HOLDFAST_STUB_PASSWORD")
         auth = None if password is None else httpx.BasicAuth(USER, password)
-        with httpx.Client(base_url=address, auth=auth, trust_env=False, timeout=PATIENCE) as http:
+        with httpx.Client(base_url=address, auth=auth, trust_env=False, timeout=MAX_WAIT) as http:
             yield Stub(address, process.pid, http)

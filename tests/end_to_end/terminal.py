@@ -20,7 +20,7 @@ import pyte
 from pyte.screens import Char
 
 from tests.processes import end_group
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 KEYS: Mapping[str, str] = {
     "enter": "\r",
@@ -178,7 +178,7 @@ class Terminal:
         """Send a signal to the command itself, not to its children."""
         os.kill(self.pid, number)
 
-    def wait_for(self, wanted: str | re.Pattern[str], *, within: float = PATIENCE) -> re.Match[str]:
+    def wait_for(self, wanted: str | re.Pattern[str], *, within: float = MAX_WAIT) -> re.Match[str]:
         """Return once the screen shows `wanted` (a regular expression is searched in all lines together)."""
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         found: list[re.Match[str]] = []
@@ -197,7 +197,7 @@ class Terminal:
         """
         return list(Replay(*self._size).go_on(self.raw, since))
 
-    def wait_until_gone(self, unwanted: str, *, within: float = PATIENCE) -> None:
+    def wait_until_gone(self, unwanted: str, *, within: float = MAX_WAIT) -> None:
         """Return once no line of the screen contains `unwanted`."""
         self._wait(
             lambda: not any(unwanted in line for line in self._drawing.lines()),
@@ -205,7 +205,7 @@ class Terminal:
             f"still shows {unwanted!r}",
         )
 
-    def wait_until_quiet(self, seconds: float = 0.3, *, within: float = PATIENCE) -> None:
+    def wait_until_quiet(self, seconds: float = 0.3, *, within: float = MAX_WAIT) -> None:
         """Return once no output has come for this time: the drawn frame is complete."""
         with self._news:
             deadline = time.monotonic() + within
@@ -213,11 +213,11 @@ class Terminal:
                 if time.monotonic() > deadline:
                     raise AssertionError(f"after {within:g} s the terminal is still being drawn")
 
-    def wait_for_bytes(self, wanted: bytes, *, within: float = PATIENCE) -> None:
+    def wait_for_bytes(self, wanted: bytes, *, within: float = MAX_WAIT) -> None:
         """Return once the terminal has received `wanted`."""
         self._wait(lambda: wanted in self._received, within, f"has not received {wanted!r}")
 
-    def wait_for_end(self, *, within: float = PATIENCE) -> int:
+    def wait_for_end(self, *, within: float = MAX_WAIT) -> int:
         """The command's exit status, negative for the signal that ended it."""
         self._wait(lambda: self._ended, within, "goes on")
         self._child.wait()
@@ -237,7 +237,7 @@ class Terminal:
     def close(self) -> None:
         """End all processes of the command."""
         end_group(self.pid)
-        self._reader.join(timeout=PATIENCE)
+        self._reader.join(timeout=MAX_WAIT)
         leftover = self._reader.is_alive()
         self._child.wait()
         self._child.close(force=True)

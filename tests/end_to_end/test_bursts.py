@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.end_to_end.steps import connect, face_request, send
+from tests.end_to_end.steps import connect, send, wait_for_request
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
 
@@ -15,7 +15,7 @@ def test_text_typed_at_a_confirmation_goes_to_the_prompt(holdfast: Holdfast, stu
     terminal = holdfast(server.address)
     connect(terminal)
     send(terminal, "ASK1")
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     terminal.press("x")
     terminal.wait_for("Reject the question?")
     terminal.type("see what I wrote")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.end_to_end.steps import connect, face_request, insist
+from tests.end_to_end.steps import connect, press_until, wait_for_request
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
 from tests.waiting import block_until
@@ -45,7 +45,7 @@ def typed(name: str, text: str) -> list[Step]:
 STEPS = [
     *typed("first is typed", FIRST),
     Step("first is sent", ("enter",), lambda terminal: terminal.wait_for(f"› {FIRST}")),
-    Step("chosen", ("down",), lambda terminal: face_request(terminal, "Which database?")),
+    Step("chosen", ("down",), lambda terminal: wait_for_request(terminal, "Which database?")),
     Step("chosen", ("enter",)),
     Step("both chosen", ("1",), lambda terminal: terminal.wait_for("Which features?")),
     Step("back to the prompt", ("shift+tab",), lambda terminal: terminal.wait_for("[x] auth")),
@@ -62,16 +62,16 @@ STEPS = [
     "seed", [*range(FEW), *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(FEW, ALL))]
 )
 def test_nothing_is_lost_or_duplicated(holdfast: Holdfast, stub: StartStub, seed: int) -> None:
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     server = stub()
     terminal = holdfast(server.address)
     connect(terminal)
-    last = chance.choice(sorted({step.name for step in STEPS}))
-    at = chance.choice([row for row, step in enumerate(STEPS) if step.name == last])
+    last = rng.choice(sorted({step.name for step in STEPS}))
+    at = rng.choice([row for row, step in enumerate(STEPS) if step.name == last])
     for step in STEPS[: at + 1]:
         step.before(terminal)
         terminal.press(*step.keys)
-    dies_at = time.monotonic() + chance.uniform(0, LONGEST_DELAY)
+    dies_at = time.monotonic() + rng.uniform(0, LONGEST_DELAY)
     block_until(lambda: time.monotonic() >= dies_at)  # the seed selects this moment; there is no condition to wait for
     terminal.send_signal(signal.SIGKILL)
     terminal.wait_for_end()
@@ -134,9 +134,9 @@ def answer(again: Terminal) -> None:
     again.wait_for("needs your answer")
     if box(again):  # with text in the prompt, the question does not take the focus
         again.press("tab")
-    face_request(again, "needs your answer")
+    wait_for_request(again, "needs your answer")
     if "Enter sends this:" not in again.text():
-        insist(again, "left", "Which database?")
+        press_until(again, "left", "Which database?")
         again.press("2", "enter")
         mark = again.wait_for(re.compile(r"Which features\?.*\[([x ])\] auth", re.DOTALL))[1]
         if mark == " ":
@@ -177,5 +177,5 @@ def open_questions(server: Stub) -> bool:
 def answers(server: Stub) -> list[str]:
     """The answers that the agent got, verbatim."""
     texts = [part.get("text", "") for message in messages(server) for part in message["parts"]]  # type: ignore[attr-defined]
-    told = [text for text in texts if "SQLite" in text and "auth" in text]
-    return told
+    reported = [text for text in texts if "SQLite" in text and "auth" in text]
+    return reported

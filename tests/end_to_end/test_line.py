@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.end_to_end.steps import connect, face_request, send
+from tests.end_to_end.steps import connect, send, wait_for_request
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
 from tests.processes import free_port
@@ -44,7 +44,7 @@ def test_a_question_of_an_outage_is_shown_after_reconnecting(holdfast: Holdfast,
     terminal.press("f5")
     terminal.wait_for("● live")
     terminal.wait_for("you          ASK1 from elsewhere")
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
 
 
 def test_a_refused_password_stops_reconnecting_until_fixed(holdfast: Holdfast, stub: StartStub) -> None:
@@ -52,9 +52,9 @@ def test_a_refused_password_stops_reconnecting_until_fixed(holdfast: Holdfast, s
     refusal = server.arm("401")
     terminal = holdfast(server.address)
     terminal.wait_for(re.compile(r"■ stopped: .*password.* · fix it, then F5"))
-    refused = server.struck(refusal)
+    refused = server.times_applied(refusal)
     terminal.press("f5")
-    block_until(lambda: server.struck(refusal) > refused, what="F5 to ask again")
+    block_until(lambda: server.times_applied(refusal) > refused, what="F5 to ask again")
     terminal.wait_for("■ stopped")
     server.disarm(refusal)
     terminal.press("f5")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.stub import Stub
 from tests.processes import clean_environment
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 ROOT = Path(__file__).parents[2]
 FEW, ALL = 2, 10
@@ -38,7 +38,7 @@ def test_prompt_is_sent_once(stub: StartStub, tmp_path: Path, profile: str, seed
         process.send_signal(signal.SIGKILL)
         process.communicate()
     again = subprocess.run(
-        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=PATIENCE * 3, check=False
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=MAX_WAIT * 3, check=False
     )
     assert (again.returncode, again.stdout) == (0, ANSWER)
     assert prompts(server, profile) == 1
@@ -54,7 +54,7 @@ def test_two_commands_with_one_key_at_once_send_one_prompt(stub: StartStub, tmp_
         for _ in range(2)
     ]
     for process in both:
-        out, err = process.communicate(timeout=PATIENCE * 3)
+        out, err = process.communicate(timeout=MAX_WAIT * 3)
         assert (process.returncode, out) == (0, ANSWER), err.decode()
     assert prompts(server, profile) == 1
 

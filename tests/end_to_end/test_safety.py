@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.hostile_server import ATTACK, ATTACK_MARKERS, hostile_headers, hostile_relay
-from tests.end_to_end.steps import answer_both_questions, connect, face_request, send
+from tests.end_to_end.steps import answer_both_questions, connect, send, wait_for_request
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
 
@@ -60,7 +60,7 @@ def test_server_text_reaches_the_terminal_as_text_only(holdfast: Holdfast, stub:
     terminal.wait_for("all is well")
     shell = {"parts": [{"type": "text", "text": f"SHELL {attack.replace(' ', '')}ends"}]}
     server.http.post(f"/session/{session}/prompt_async", json=shell).raise_for_status()
-    face_request(terminal, "asks for permission")
+    wait_for_request(terminal, "asks for permission")
     terminal.press("f2")
     terminal.wait_for("ends")
     terminal.press("escape")
@@ -86,7 +86,7 @@ def test_escape_sequences_in_every_server_text_have_no_effect(holdfast: Holdfast
             terminal.wait_for(shown)
             terminal.wait_for("ready")
         send(terminal, "SHELL made.txt")
-        face_request(terminal, "asks for permission")
+        wait_for_request(terminal, "asks for permission")
         terminal.press("f2")
         terminal.wait_for("Sessions")
         terminal.press("escape")
@@ -119,7 +119,7 @@ def test_the_password_appears_nowhere(holdfast: Holdfast, stub: StartStub, home:
     terminal = holdfast(server.address, "--log", str(log), env={"HOLDFAST_PASSWORD": secret})
     connect(terminal)
     send(terminal, "ASK1")
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     down = server.arm("502", target="/global/event", times="always")  # so that the loss lasts until it is shown
     server.arm("cut")
     terminal.wait_for("↻ lost")

@@ -16,12 +16,12 @@ import pytest
 from server_stub.faults.kinds import CRASHED, KINDS
 from tests.end_to_end.stub import Stub
 from tests.processes import clean_environment, read_line, running
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import MAX_WAIT, wait_until
 
 Json = dict[str, Any]
 StartStub = Callable[..., Stub]
 
-BRISK = {"HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS": "50"}
+FAST_HEARTBEAT = {"HOLDFAST_STUB_PROMPT_HEARTBEAT_INTERVAL_MS": "50"}
 SILENCE = 0.5  # seconds without a byte, though ten bytes of padding were due
 HELD = "ASK1"  # a prompt whose turn waits for a question
 SHORT = "PLAIN"
@@ -68,11 +68,11 @@ class Client:
         """The turn is over and its answer is stored completely."""
         return self.messages()[-1]["info"].get("finish") == "stop" and self.is_idle()
 
-    def struck(self) -> int:
+    def times_applied(self) -> int:
         """How often the only armed fault was applied."""
         [fault] = self.http.get("/_stub/faults").json()["faults"]
-        struck: int = fault["struck"]
-        return struck
+        times_applied: int = fault["struck"]
+        return times_applied
 
     async def answer(self) -> None:
         await wait_until(self.questions, what="the question")
@@ -83,7 +83,7 @@ class Client:
 
 @pytest.fixture
 def padded(stub: StartStub) -> Stub:
-    return stub(env=BRISK)
+    return stub(env=FAST_HEARTBEAT)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ async def test_a_cut_before_the_headers_of_a_silent_server(stub: StartStub, opti
 
 
 async def test_a_cut_cancels_the_turn_on_a_server_that_cancels_on_disconnect(stub: StartStub) -> None:
-    mimo = stub(profile="mimo-cancel", env=BRISK)
+    mimo = stub(profile="mimo-cancel", env=FAST_HEARTBEAT)
     client = Client(mimo)
     mimo.arm("cut", target="prompt", at="padding")
     with pytest.raises(httpx.RemoteProtocolError):
@@ -176,7 +176,7 @@ def test_a_body_that_is_not_the_message(padded: Stub, client: Client, name: str)
 def test_hang(padded: Stub, client: Client) -> None:
     padded.arm("hang", target="/global/health")
     with pytest.raises(httpx.ReadTimeout):
-        client.http.get("/global/health", timeout=httpx.Timeout(PATIENCE, read=SILENCE))
+        client.http.get("/global/health", timeout=httpx.Timeout(MAX_WAIT, read=SILENCE))
     assert client.http.get("/session/status").status_code == 200
 
 
@@ -241,16 +241,16 @@ def test_an_open_event_stream_breaks(
         with pytest.raises(error):
             next(stream)
     with events(client, path):
-        assert client.struck() == 1, "the next one is spared"
+        assert client.times_applied() == 1, "the next one is spared"
 
 
 def test_every_event_stream_ends_right_after_its_first_event(padded: Stub, client: Client) -> None:
     first = len(b'data: {"id":"')
     padded.arm("cut", target="events", at="json", after_bytes=first, times=None)
-    for struck in (1, 2, 3):
+    for times_applied in (1, 2, 3):
         with pytest.raises(httpx.RemoteProtocolError):
             client.http.get("/event")
-        assert client.struck() == struck
+        assert client.times_applied() == times_applied
 
 
 def test_a_stalled_event_stream_is_open_and_silent(padded: Stub, client: Client) -> None:
@@ -308,10 +308,10 @@ def test_a_torn_write_stores_the_text_later(padded: Stub, client: Client) -> Non
 @contextmanager
 def stub_process(home: Path, *args: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
     command = [sys.executable, "-m", "server_stub", *args]
-    env = clean_environment(home) | BRISK
+    env = clean_environment(home) | FAST_HEARTBEAT
     with running(command, env=env, cwd=home, log=home / "stub.stderr") as process:
         address = read_line(process)
-        with httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE) as http:
+        with httpx.Client(base_url=address, trust_env=False, timeout=MAX_WAIT) as http:
             yield process, http
 
 
@@ -319,7 +319,7 @@ def test_a_crash_is_immediate(tmp_path: Path) -> None:
     with stub_process(tmp_path, "--admin") as (process, http):
         with pytest.raises(httpx.TransportError):
             http.post("/_stub/faults", json={"name": "crash"})
-        assert process.wait(timeout=PATIENCE) == CRASHED
+        assert process.wait(timeout=MAX_WAIT) == CRASHED
 
 
 def test_a_crash_in_the_padding(tmp_path: Path) -> None:
@@ -329,23 +329,23 @@ def test_a_crash_in_the_padding(tmp_path: Path) -> None:
         body = {"parts": [{"type": "text", "text": HELD}]}
         with pytest.raises(httpx.TransportError):
             http.post(f"/session/{session}/message", json=body)
-        assert process.wait(timeout=PATIENCE) == CRASHED
+        assert process.wait(timeout=MAX_WAIT) == CRASHED
 
 
 # the command line
 
 
 def test_faults_from_the_command_line(stub: StartStub) -> None:
-    struck = stub(args=("--fault", "502=/session/status,times=2", "--fault", "401=/question"))
-    statuses = [struck.http.get("/session/status").status_code for _ in range(3)]
+    times_applied = stub(args=("--fault", "502=/session/status,times=2", "--fault", "401=/question"))
+    statuses = [times_applied.http.get("/session/status").status_code for _ in range(3)]
     assert statuses == [502, 502, 200]
-    assert struck.http.get("/question").status_code == 401
-    assert [fault["name"] for fault in struck.http.get("/_stub/faults").json()["faults"]] == ["502", "401"]
+    assert times_applied.http.get("/question").status_code == 401
+    assert [fault["name"] for fault in times_applied.http.get("/_stub/faults").json()["faults"]] == ["502", "401"]
 
 
 def test_an_unknown_fault_is_refused_at_startup() -> None:
     command = [sys.executable, "-m", "server_stub", "--fault", "cutt"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=MAX_WAIT)
     assert ended.returncode == 2
     assert "unknown fault 'cutt'; known are cut, reset" in ended.stderr
 

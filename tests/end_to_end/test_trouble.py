@@ -21,7 +21,7 @@ def session_of(server: Stub) -> str:
     return str(session["id"])
 
 
-def impatient(home: Path, **seconds: float) -> None:
+def set_short_timeouts(home: Path, **seconds: float) -> None:
     """Write a settings file with shorter stall timeouts."""
     folder = home / ".config/holdfast"
     folder.mkdir(parents=True)
@@ -43,7 +43,7 @@ def test_heartbeats_without_events_are_reported_and_polling_continues(holdfast: 
 
 
 def test_a_stored_prompt_without_an_answer_is_reported(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
-    impatient(home, not_begun_after=2)
+    set_short_timeouts(home, not_begun_after=2)
     server = stub()
     server.arm("wedged")
     terminal = holdfast(server.address)
@@ -54,7 +54,7 @@ def test_a_stored_prompt_without_an_answer_is_reported(holdfast: Holdfast, stub:
 
 
 def test_a_busy_turn_without_progress_is_reported(holdfast: Holdfast, stub: StartStub, home: Path) -> None:
-    impatient(home, still_after=3)
+    set_short_timeouts(home, still_after=3)
     terminal = holdfast(stub().address)
     connect(terminal)
     send(terminal, "LONG")

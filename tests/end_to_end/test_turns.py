@@ -6,10 +6,10 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.end_to_end.steps import answer_both_questions, connect, face_request, send
+from tests.end_to_end.steps import answer_both_questions, connect, send, wait_for_request
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
-from tests.waiting import PATIENCE, block_until
+from tests.waiting import MAX_WAIT, block_until
 
 Holdfast = Callable[..., Terminal]
 StartStub = Callable[..., Stub]
@@ -25,14 +25,14 @@ def test_the_demo_shows_the_tour_and_stops_its_server(holdfast: Holdfast) -> Non
     connect(terminal)
     terminal.wait_for("Give me the tour.")
     terminal.wait_for("turn 0:")
-    assert httpx.get(f"{address}/global/health", trust_env=False, timeout=PATIENCE).is_success
+    assert httpx.get(f"{address}/global/health", trust_env=False, timeout=MAX_WAIT).is_success
 
     terminal.press("ctrl+q")
     terminal.wait_for("Quit?")
     terminal.press("enter")
     assert terminal.wait_for_end() == 0
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{address}/global/health", trust_env=False, timeout=PATIENCE)
+        httpx.get(f"{address}/global/health", trust_env=False, timeout=MAX_WAIT)
 
 
 @pytest.mark.parametrize("profile", ["opencode", "opencode-padded", "mimo"])
@@ -54,7 +54,7 @@ def test_padding_is_counted_while_the_request_is_open(holdfast: Holdfast, stub: 
     connect(terminal)
     send(terminal, "ASK1")
     terminal.wait_for(re.compile(r"request open, \d{2,} heartbeats, last 0s ago · needs answer \d+s"))
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     terminal.press("enter")
     terminal.wait_for(re.compile(r"Done\. .*Postgres", re.DOTALL))
     terminal.wait_for("✓ finished")
@@ -64,7 +64,7 @@ def test_a_permission_request_shows_its_command(holdfast: Holdfast, stub: StartS
     terminal = holdfast(stub().address)
     connect(terminal)
     send(terminal, "SHELL made.txt")
-    face_request(terminal, "touch made.txt")
+    wait_for_request(terminal, "touch made.txt")
     terminal.press("1", "enter")
     terminal.wait_for("allowed once  bash")
     terminal.wait_for("✓ finished")
@@ -75,7 +75,7 @@ def test_collapsing_keeps_the_question_and_the_selection(holdfast: Holdfast, stu
     terminal = holdfast(server.address)
     connect(terminal)
     send(terminal, "ASK")
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     terminal.press("2", "enter")
     terminal.wait_for("Which features?")
     terminal.press("escape")
@@ -91,7 +91,7 @@ def test_esc_twice_aborts_the_turn_and_removes_its_question(holdfast: Holdfast, 
     terminal = holdfast(stub(profile="opencode").address)
     connect(terminal)
     send(terminal, "ASK1")
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     terminal.press("escape")
     terminal.wait_until_gone("Which database?")
     terminal.press("escape")
@@ -106,7 +106,7 @@ def test_another_clients_answer_closes_the_question(holdfast: Holdfast, stub: St
     terminal = holdfast(server.address)
     connect(terminal)
     send(terminal, "ASK1")
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     [request] = server.http.get("/question").json()
     server.http.post(f"/question/{request['id']}/reply", json={"answers": [["SQLite"]]}).raise_for_status()
     terminal.wait_for(re.compile(r"answered elsewhere +SQLite"))
@@ -159,7 +159,7 @@ def test_a_turn_continues_on_the_server_after_quitting(holdfast: Holdfast, stub:
     terminal = holdfast(server.address)
     connect(terminal)
     send(terminal, "ASK1")
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     terminal.press("ctrl+q")
     terminal.wait_for(re.compile(r"continues on the server without you;.*questions\s+wait\s+there", re.DOTALL))
     terminal.press("enter")
@@ -167,7 +167,7 @@ def test_a_turn_continues_on_the_server_after_quitting(holdfast: Holdfast, stub:
     assert open_questions(server) == ["Which database?"]
 
     again = holdfast(server.address, "--continue")
-    face_request(again, "Which database?")
+    wait_for_request(again, "Which database?")
     again.press("enter")
     again.wait_for(re.compile(r"Done\. .*Postgres", re.DOTALL))
     block_until(lambda: server.http.get("/session/status").json() == {}, what="the turn to end")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.end_to_end.steps import connect, face_request, send
+from tests.end_to_end.steps import connect, send, wait_for_request
 from tests.end_to_end.stub import Stub
 from tests.end_to_end.terminal import Terminal
 from tests.waiting import block_until
@@ -131,7 +131,7 @@ def test_several_lines_in_a_burst_at_a_question_are_one_draft(holdfast: Holdfast
     terminal = holdfast(server.address)
     connect(terminal)
     send(terminal, "ASK1")
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     terminal.type("next\r1 is\rnot it")
     terminal.wait_for(re.compile(r"› next\n +1 is\n +not it"))
     assert prompts(server) == ["ASK1"]
@@ -162,7 +162,7 @@ def test_a_word_in_a_burst_presses_no_key_of_a_question_or_list(
     terminal = holdfast(server.address)
     connect(terminal)
     send(terminal, "ASK1")
-    face_request(terminal, "Which database?")
+    wait_for_request(terminal, "Which database?")
     terminal.type(words)
     terminal.wait_for(f"› {words}")
     terminal.press("enter")

@@ -158,10 +158,10 @@ def qwen_session(number: int = 0, **changed: JSON) -> dict[str, JSON]:
 
 def qwen_loaded(**changed: JSON) -> dict[str, JSON]:
     words = {"type": "text", "text": "a prompt"}
-    said = {"type": "text", "text": "all is well"}
+    content = {"type": "text", "text": "all is well"}
     replay = [
         qwen_event(1, {"sessionUpdate": "user_message_chunk", "content": words}),
-        qwen_event(2, {"sessionUpdate": "agent_message_chunk", "content": said}),
+        qwen_event(2, {"sessionUpdate": "agent_message_chunk", "content": content}),
         qwen_event(3, {"sessionId": QWEN_SESSION, "stopReason": "end_turn", "promptId": "p1"}, "turn_complete"),
     ]
     return {

@@ -30,15 +30,15 @@ TEXTS: Final = {
 """Fields with text for users: others (ids, kinds, states) keep their values, so that the items are shown."""
 
 
-def poisoned(value: JSON, poison: str = CONTROLS, key: str = "") -> JSON:
-    """The value with `poison` appended to each text for users."""
+def with_attack_text(value: JSON, attack_text: str = CONTROLS, key: str = "") -> JSON:
+    """The value with `attack_text` appended to each text for users."""
     match value:
         case str():
-            return value + poison if key in TEXTS else value
+            return value + attack_text if key in TEXTS else value
         case list():
-            return [poisoned(item, poison, key) for item in value]
+            return [with_attack_text(item, attack_text, key) for item in value]
         case dict():
-            return {name: poisoned(item, poison, name) for name, item in value.items()}
+            return {name: with_attack_text(item, attack_text, name) for name, item in value.items()}
         case _:
             return value
 
@@ -275,26 +275,26 @@ def texts() -> Mapping[str, Document]:
         d.text_part("", 7) | {"type": "subtask", "agent": "agent", "description": "what"},
     ]
     error = {"name": "APIError", "data": {"message": "failed", "statusCode": 500}}
-    said = [d.prompt(), d.answer(parts), d.prompt(2), d.answer(id="msg_3", parentID=d.prompt(2)["info"]["id"])]
-    said[3]["info"] |= {"error": error, "finish": None}
+    stored = [d.prompt(), d.answer(parts), d.prompt(2), d.answer(id="msg_3", parentID=d.prompt(2)["info"]["id"])]
+    stored[3]["info"] |= {"error": error, "finish": None}
     plan = [{"content": "entry", "status": state, "priority": "high"} for state in ("pending", "odd" + CONTROLS)]
     retry = {"type": "retry", "attempt": 2, "message": "overloaded", "next": d.AT}
     return {
-        "sessions": lambda: d.encode(poisoned([d.session(agent="build"), *map(d.session, range(1, 20))])),
-        "session": lambda: d.encode(poisoned(d.session(agent="build"))),
-        "children": lambda: d.encode(poisoned([d.session(30, parentID=d.SESSION)])),
-        "messages": lambda: d.encode(poisoned(said)),
-        "todos": lambda: d.encode(poisoned(plan)),
-        "statuses": lambda: d.encode(poisoned({d.SESSION: retry})),
+        "sessions": lambda: d.encode(with_attack_text([d.session(agent="build"), *map(d.session, range(1, 20))])),
+        "session": lambda: d.encode(with_attack_text(d.session(agent="build"))),
+        "children": lambda: d.encode(with_attack_text([d.session(30, parentID=d.SESSION)])),
+        "messages": lambda: d.encode(with_attack_text(stored)),
+        "todos": lambda: d.encode(with_attack_text(plan)),
+        "statuses": lambda: d.encode(with_attack_text({d.SESSION: retry})),
     }
 
 
 def request_texts() -> Mapping[str, Document]:
     return {
-        "questions": lambda: d.encode(poisoned([d.question(1), d.question(2)])),
-        "permissions": lambda: d.encode(poisoned([d.permission(1)])),
-        "sessions": lambda: d.encode(poisoned([d.session()])),
-        "session": lambda: d.encode(poisoned(d.session())),
+        "questions": lambda: d.encode(with_attack_text([d.question(1), d.question(2)])),
+        "permissions": lambda: d.encode(with_attack_text([d.permission(1)])),
+        "sessions": lambda: d.encode(with_attack_text([d.session()])),
+        "session": lambda: d.encode(with_attack_text(d.session())),
         **BUSY,
     }
 
@@ -343,7 +343,7 @@ def answer_numbers() -> bytes:
 
 
 def answer_texts() -> bytes:
-    return d.encode(poisoned(d.answer([d.text_part("a text"), d.tool_part(1)])))
+    return d.encode(with_attack_text(d.answer([d.text_part("a text"), d.tool_part(1)])))
 
 
 def answer_parts() -> bytes:
@@ -520,13 +520,13 @@ def numbers_by_events() -> Iterator[bytes]:
 
 def texts_by_events() -> Iterator[bytes]:
     for event in _events():
-        yield d.sse(poisoned(event))
+        yield d.sse(with_attack_text(event))
 
 
 def long_texts_by_events() -> Iterator[bytes]:
     for event in _events():
-        yield d.sse(poisoned(event, MEGABYTE))
-        yield d.sse(poisoned(event, LINES))
+        yield d.sse(with_attack_text(event, MEGABYTE))
+        yield d.sse(with_attack_text(event, LINES))
 
 
 def plans_by_events() -> Iterator[bytes]:
@@ -604,7 +604,7 @@ def _updates() -> list[JSON]:
 
 def qwen_frames() -> Iterator[bytes]:
     for event in _updates():
-        yield d.qwen_sse(poisoned(event))
+        yield d.qwen_sse(with_attack_text(event))
     for number in ("1e400", "NaN", "1" + "0" * 300, "1" + "0" * 5000, "-1", '"text"', "[]"):
         for event in _updates():
             yield raw_sse(*one_by_one(event, number))
@@ -626,13 +626,13 @@ def _flood(number: int) -> dict[str, JSON]:
 def qwen_documents() -> Mapping[str, Document]:
     def loaded() -> bytes:
         values = ("1e400", "NaN", "1" + "0" * 5000, "-1", "[]")
-        replay = [poisoned(event) for event in _updates()]
+        replay = [with_attack_text(event) for event in _updates()]
         replay += [one for number in values for event in _updates() for one in one_by_one(event, number)]
         return raw(d.qwen_loaded(compactedReplay=replay))
 
     def listed() -> bytes:
         hostile = d.qwen_session(1, createdAt="99999999999-01-01", updatedAt="2026-11-28T25:61:99Z" + CONTROLS)
-        return d.encode({"sessions": [poisoned(d.qwen_session()), poisoned(hostile)]})
+        return d.encode({"sessions": [with_attack_text(d.qwen_session()), with_attack_text(hostile)]})
 
     return {"messages": loaded, "sessions": listed}
 
@@ -647,4 +647,4 @@ def qwen_records() -> bytes:
 
 def mimo_terminals() -> bytes:
     entry = {"id": "", "sessionID": d.SESSION, "callID": "call_1", "command": "command", "output": "output"}
-    return d.encode([poisoned(entry | {"id": f"bin_{number}"}) for number in range(5_000)])
+    return d.encode([with_attack_text(entry | {"id": f"bin_{number}"}) for number in range(5_000)])

@@ -42,11 +42,11 @@ def table(runs: Sequence[Run], of: int) -> str:
 def cell(run: Run) -> str:
     """The cost of one run and the shown state; a failed check begins with NOT."""
     if run.outcome.startswith(("status", "doctor")):
-        said = f"{run.memory >> 20} MiB, {run.outcome.partition(' ')[2]}"
+        result = f"{run.memory >> 20} MiB, {run.outcome.partition(' ')[2]}"
     else:
         state = {"●": "live", "◐": "quiet", "↻": "lost", "■": "stopped", "◌": "connecting"}
-        said = f"{run.memory >> 20} MiB, {run.echo * 1000:.0f} ms, {state.get(run.outcome[:1], 'no state')}"
-    return f"NOT: {'; '.join(run.problems)[:120]}" if run.problems else said
+        result = f"{run.memory >> 20} MiB, {run.echo * 1000:.0f} ms, {state.get(run.outcome[:1], 'no state')}"
+    return f"NOT: {'; '.join(run.problems)[:120]}" if run.problems else result
 
 
 def _line(columns: Iterable[str]) -> str:

@@ -14,10 +14,10 @@ from typing import Any, Final
 from tests.hostile import documents
 from tests.hostile.attacks import ATTACKS, Attack
 from tests.hostile.output import strange, strange_in_lines
-from tests.hostile.watched import COMMAND, FAILURE_OUTPUT, Typist, Watched, poll
+from tests.hostile.watched import COMMAND, FAILURE_OUTPUT, TypingThread, Watched, poll
 from tests.processes import clean_environment, read_line, running
 from tests.processor_time import slowness
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 ROOT: Final = Path(__file__).parents[2]
 TRIES: Final = 3
@@ -93,7 +93,7 @@ class AttackServer:
         before = self.lines.count(f"{word}ed")
         self._process.stdin.write(f"{word}\n".encode())
         self._process.stdin.flush()
-        assert poll(lambda: self.lines.count(f"{word}ed") > before, within=PATIENCE), f"the server does not {word}"
+        assert poll(lambda: self.lines.count(f"{word}ed") > before, within=MAX_WAIT), f"the server does not {word}"
 
     @property
     def attacked(self) -> int:
@@ -140,14 +140,16 @@ def idle_client(home: Path) -> Iterator[Watched]:
     with attack_server(name, attack.routes[0], "opencode", home) as server:
         with Watched((*COMMAND, server.address), env=environment(home), cwd=home) as client:
             client.wait_for(PROMPT)
-            with Typist(client) as typist:
+            with TypingThread(client) as typist:
                 client.wait_for(LIVE)
                 poll(lambda: client.ended, within=1)
             client.begins = typist.longest
             yield client
 
 
-def play(attack: Attack, route: str, family: str, folder: Path, idle: Watched, command: Sequence[str] = COMMAND) -> Run:
+def run_attack(
+    attack: Attack, route: str, family: str, folder: Path, idle: Watched, command: Sequence[str] = COMMAND
+) -> Run:
     """The best of as many runs on the screen as delays require."""
     runs: list[Run] = []
     for attempt in range(TRIES):
@@ -181,9 +183,9 @@ def on_the_screen(
                 client.wait_for("all is well")
             before = client.memory()
             client.forget_peak()
-            with Typist(client) as typist, Typist(idle) as beside:
+            with TypingThread(client) as typist, TypingThread(idle) as beside:
                 if route == "prompt":
-                    poll(lambda: len(typist.echoes) > 0, within=PATIENCE)
+                    poll(lambda: len(typist.echoes) > 0, within=MAX_WAIT)
                     server.order("arm")
                     with typist.paused():
                         client.type("go\r")
@@ -210,8 +212,8 @@ def on_the_screen(
                 late += leaving(client, server)
             output = client.raw
     found += [f"the terminal got {one}" for one in strange(output)[:2]]
-    if said := FAILURE_OUTPUT.search(output.decode("utf-8", "replace")):
-        found.append(f"it says {said[0]!r}: {_failure(output)}")
+    if failure_text := FAILURE_OUTPUT.search(output.decode("utf-8", "replace")):
+        found.append(f"it says {failure_text[0]!r}: {_failure(output)}")
     found += log_problems(log)
     shown = STATE.search(screen)
     outcome = " ".join(shown[1].split()) if shown is not None else "no state is shown"
@@ -219,7 +221,7 @@ def on_the_screen(
     return Run(attack.name, route, family, max(0, memory), typist.longest, noise, outcome, problems, only_late)
 
 
-def watch(server: AttackServer, typist: Typist, beside: Typist, seconds: float) -> None:
+def watch(server: AttackServer, typist: TypingThread, beside: TypingThread, seconds: float) -> None:
     """Let the client be attacked for so many seconds, or until it has exited or is idle.
 
     It is idle if all attacks started within COLLECT_SECONDS were sent or aborted, and if for IDLE_SECONDS it echoed

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.hostile.attacks import ATTACKS
-from tests.hostile.runs import Run, play, without_a_screen
+from tests.hostile.runs import Run, run_attack, without_a_screen
 from tests.hostile.watched import Watched
 
 COMMANDS = {"status": ("status",), "doctor": ("doctor", "--seconds", "1")}
@@ -18,7 +18,7 @@ def test_an_attack_causes_at_most_an_error_in_the_client(
 ) -> None:
     name, route, family = case
     attack = ATTACKS[name]
-    run = play(attack, route, family, tmp_path, idle)
+    run = run_attack(attack, route, family, tmp_path, idle)
     record_property("run", run.as_json())
     assert run.problems == [], f"{attack.sends}: {run}"
 

@@ -11,8 +11,8 @@ from tests.hostile import runs
 from tests.hostile.attacks import ATTACKS
 from tests.hostile.output import strange, strange_in_lines
 from tests.hostile.payloads import CONTROLS
-from tests.hostile.runs import AttackServer, on_the_screen, play, watch
-from tests.hostile.watched import Typist, Watched
+from tests.hostile.runs import AttackServer, on_the_screen, run_attack, watch
+from tests.hostile.watched import TypingThread, Watched
 
 FAULTS = {
     "none": None,
@@ -33,7 +33,7 @@ def test_forbidden_client_behaviour_is_detected(
     double = (sys.executable, "-m", "tests.hostile.double", fault)
     wanted = FAULTS[fault]
     if wanted is None:
-        assert play(ATTACKS["HTML"], "lists", "opencode", tmp_path, idle, double).problems == []
+        assert run_attack(ATTACKS["HTML"], "lists", "opencode", tmp_path, idle, double).problems == []
     else:
         monkeypatch.setattr(runs, "RECOVERS", 5.0)  # a wait that must time out
         monkeypatch.setattr(runs, "LEAVES", 2.0)
@@ -73,11 +73,11 @@ def test_a_client_is_observed_until_it_is_idle(busy: str) -> None:
         def echoes(self) -> list[float]:
             return [0.0] * int(10 * (passed() if self._answers else max(0.0, passed() - 1.5)))
 
-    watch(cast("AttackServer", Server()), cast("Typist", Typing(True)), cast("Typist", Typing(False)), 60.0)
+    watch(cast("AttackServer", Server()), cast("TypingThread", Typing(True)), cast("TypingThread", Typing(False)), 60.0)
     assert (0.9 if busy == "nothing" else 1.5) < passed() < 20.0
 
 
-OBEYED = (
+CONTROL_CHARACTERS = (
     *(
         "a\tb",
         "a\nb",
@@ -94,7 +94,7 @@ OBEYED = (
 )
 
 
-@pytest.mark.parametrize("text", OBEYED)
+@pytest.mark.parametrize("text", CONTROL_CHARACTERS)
 def test_terminal_control_sequences_are_detected(text: str) -> None:
     assert strange(f"\x1b[1;1Hbefore {text} after".encode()) != []
 

@@ -129,7 +129,7 @@ class Watched(Recording):
                 return
 
 
-class Typist:
+class TypingThread:
     """Types into a client in a separate thread, one key after the other, and measures each echo.
 
     Nothing is deleted before the end: a question takes the focus only from an empty prompt, and an editing key may be

@@ -43,15 +43,15 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        play = self._plays[min(self.connections, len(self._plays) - 1)]
+        respond = self._plays[min(self.connections, len(self._plays) - 1)]
         self.connections += 1
         self.open.add(writer)
         try:
-            if not isinstance(play, bytes):
-                await play(reader, writer)
+            if not isinstance(respond, bytes):
+                await respond(reader, writer)
                 return
             while await self.read_request(reader):
-                writer.write(play)
+                writer.write(respond)
                 await writer.drain()
         except ConnectionError:
             pass  # the client has disconnected, as in many tests
@@ -74,7 +74,7 @@ class Server:
     def sending(self, *pieces: bytes, reset: bool = False, hold: bool = False) -> Play:
         """Read a request, write `pieces` one by one, then close, reset, or wait for the client to disconnect."""
 
-        async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self.read_request(reader)
             for piece in pieces:
                 writer.write(piece)
@@ -88,9 +88,9 @@ class Server:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
 
-        return play
+        return respond
 
-    def play(self, *plays: bytes | Play) -> None:
+    def respond(self, *plays: bytes | Play) -> None:
         self._plays = list(plays)
 
 

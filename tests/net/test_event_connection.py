@@ -587,7 +587,7 @@ async def test_heartbeats_are_not_counted_as_events(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "hint"),
+    ("error", "message", "hint"),
     [
         (StreamEnded(), "the server ended the event stream", "Nothing to do: it is reopened."),
         (
@@ -604,5 +604,5 @@ async def test_heartbeats_are_not_counted_as_events(harness: Harness) -> None:
         ),
     ],
 )
-def test_the_end_of_a_stream_has_a_reason_and_a_hint(error: NetError, said: str, hint: str) -> None:
-    assert (error.message, error.hint) == (said, hint)
+def test_the_end_of_a_stream_has_a_reason_and_a_hint(error: NetError, message: str, hint: str) -> None:
+    assert (error.message, error.hint) == (message, hint)

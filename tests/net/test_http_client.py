@@ -40,7 +40,7 @@ SECURITY = Path(__file__).parents[2] / "docs/security.md"
 
 class TestCall:
     async def test_the_response(self, server: Server, http: Http) -> None:
-        server.play(
+        server.respond(
             answer(b'{"a":"\\u001b[2Jx"}', "201 Created", "X-Next: é\x7f", "date: Thu, 20 Nov 2025 12:00:00 GMT")
         )
         reply = await http.call("GET", "/session")
@@ -99,23 +99,23 @@ class TestCall:
 
     @pytest.mark.parametrize("body", [b"HTTP/1.1 204 No Content\r\n\r\n", answer(b""), answer(b"", kind="")])
     async def test_an_empty_answer_is_none(self, server: Server, http: Http, body: bytes) -> None:
-        server.play(body)
+        server.respond(body)
         assert (await http.call("POST", "/x")).value is None
 
     @pytest.mark.parametrize("kind", ["Application/JSON; charset=utf-8", "application/problem+json", ""])
     async def test_names_for_json(self, server: Server, http: Http, kind: str) -> None:
-        server.play(answer(b"true", kind=kind))
+        server.respond(answer(b"true", kind=kind))
         assert (await http.call("GET", "/x")).value is True
 
     async def test_a_web_page_is_an_unexpected_content_type(self, server: Server, http: Http) -> None:
-        server.play(answer(b"<html>\x1b[2J<title>Welcome", kind="text/html"))
+        server.respond(answer(b"<html>\x1b[2J<title>Welcome", kind="text/html"))
         with pytest.raises(UnexpectedContentType) as caught:
             await http.call("GET", "/global/health")
         assert caught.value.permanent
         assert caught.value.excerpt == "<html><title>Welcome"
 
     async def test_no_json(self, server: Server, http: Http) -> None:
-        server.play(answer(b'{"a":'))
+        server.respond(answer(b'{"a":'))
         with pytest.raises(NotJson):
             await http.call("GET", "/x")
 
@@ -134,7 +134,7 @@ class TestCall:
         assert server.connections == 5
 
     async def test_a_body_over_the_limit(self, server: Server, http: Http) -> None:
-        server.play(answer(b'"' + b"x" * 100_000 + b'"'))
+        server.respond(answer(b'"' + b"x" * 100_000 + b'"'))
         assert (await http.call("GET", "/x", limit=100_002)).value == "x" * 100_000
         with pytest.raises(TooLarge):
             await http.call("GET", "/x", limit=100_001)
@@ -152,7 +152,7 @@ class TestCall:
                 await writer.drain()
                 await asyncio.sleep(0.01)
 
-        server.play(drip)
+        server.respond(drip)
         with pytest.raises(Trickled):
             await http.call("POST", "/x", timeout=0.2)
 
@@ -168,7 +168,7 @@ class TestCall:
                 await asyncio.sleep(0.03)
             writer.write(b'"')
 
-        server.play(trickle)
+        server.respond(trickle)
         reply = await http.call("GET", "/x", timeout=0.2, progress=lambda *come: sizes.append(come))
         assert reply.value == "x" * 20_000
         assert reply.elapsed < 0.2
@@ -178,19 +178,19 @@ class TestCall:
         assert len(sizes) > 5
 
     async def test_a_stalled_body_times_out(self, server: Server, http: Http) -> None:
-        server.play(server.sending(JSON_HEAD + b"content-length: 99\r\n\r\n[1,", hold=True))
+        server.respond(server.sending(JSON_HEAD + b"content-length: 99\r\n\r\n[1,", hold=True))
         with pytest.raises(ReadTimeout):
             await http.call("POST", "/x", timeout=0.1)
 
     @pytest.mark.real_time
     async def test_a_large_body_is_parsed_outside_the_event_loop(self, server: Server, http: Http) -> None:
-        server.play(answer(b"[" + b'{"a":"b","c":"d{"},' * 60_000 + b"0]"))
+        server.respond(answer(b"[" + b'{"a":"b","c":"d{"},' * 60_000 + b"0]"))
         async with loop_held_up_at_most(0.06):
             reply = await http.call("GET", "/x", timeout=60)
         assert reply.value == [*[{"a": "b", "c": "d{"}] * 60_000, 0]
 
     async def test_an_error_does_not_keep_the_body(self, server: Server, http: Http) -> None:
-        server.play(answer(b'"' + b"x" * 100_000 + b'"').replace(b"content-length: 100002\r\n", b""))
+        server.respond(answer(b'"' + b"x" * 100_000 + b'"').replace(b"content-length: 100002\r\n", b""))
         with pytest.raises(TooLarge) as caught:
             await http.call("GET", "/x", limit=90_000)
         frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
@@ -199,7 +199,7 @@ class TestCall:
         assert not any(bodies)
 
     async def test_too_large_has_the_size_and_the_head(self, server: Server, http: Http) -> None:
-        server.play(answer(b'["' + b"x" * 300_000 + b'"]', "200 OK", "x-next-cursor: before"))
+        server.respond(answer(b'["' + b"x" * 300_000 + b'"]', "200 OK", "x-next-cursor: before"))
         with pytest.raises(TooLarge) as caught:
             await http.call("GET", "/x", limit=100_000)
         error = caught.value
@@ -208,7 +208,7 @@ class TestCall:
         assert len(error.head) <= 64 << 10
 
     async def test_too_much_memory_has_the_head_too(self, server: Server, http: Http) -> None:
-        server.play(answer(b"[" + b"[]," * 1_000_000 + b"[]]", "200 OK", "x-next-cursor: before"))
+        server.respond(answer(b"[" + b"[]," * 1_000_000 + b"[]]", "200 OK", "x-next-cursor: before"))
         with pytest.raises(TooLarge, match="the response would take more than 40 MiB of memory") as caught:
             await http.call("GET", "/x")
         assert caught.value.headers["x-next-cursor"] == "before"
@@ -218,14 +218,14 @@ class TestCall:
     async def test_an_error_keeps_nothing_of_a_document_that_is_refused(
         self, server: Server, http: Http, body: bytes
     ) -> None:
-        server.play(answer(body))
+        server.respond(answer(body))
         with memory_traced() as kept:
             with pytest.raises(InvalidBody) as caught:
                 await http.call("GET", "/x")
             assert kept() < 500_000, caught.value
 
     async def test_large_bodies_are_read_one_at_a_time(self, server: Server, http: Http) -> None:
-        server.play(answer(b'"' + b"x" * 4_000_000 + b'"'))
+        server.respond(answer(b'"' + b"x" * 4_000_000 + b'"'))
         received = [0, 0, 0]
         most = 0
 
@@ -244,7 +244,7 @@ class TestCall:
 
     async def test_a_large_body_that_breaks_off_lets_the_next_one_begin(self, server: Server, http: Http) -> None:
         part = b'"' + b"x" * 2_000_000
-        server.play(
+        server.respond(
             server.sending(JSON_HEAD + b"content-length: 9999999\r\n\r\n" + part, hold=True), answer(part + b'"')
         )
         begun = asyncio.Event()
@@ -257,7 +257,7 @@ class TestCall:
 
     async def test_a_short_call_is_answered_while_a_large_body_is_read(self, server: Server, http: Http) -> None:
         part = b'"' + b"x" * 2_000_000
-        server.play(server.sending(JSON_HEAD + b"content-length: 9999999\r\n\r\n" + part, hold=True), OK)
+        server.respond(server.sending(JSON_HEAD + b"content-length: 9999999\r\n\r\n" + part, hold=True), OK)
         received = 0
 
         def progress(come: int, size: int | None) -> None:
@@ -274,7 +274,7 @@ class TestCall:
     ) -> None:
         monkeypatch.setattr(module, "BUSY", -1.0)
         body = b"1\r\n[\r\n" + b"2\r\n0,\r\n" * 100 + b"2\r\n0]\r\n" + b"0\r\n\r\n"
-        server.play(server.sending(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + body))
+        server.respond(server.sending(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + body))
         read = 0
 
         def progress(received: int, size: int | None) -> None:
@@ -289,7 +289,7 @@ class TestCall:
         assert all(call.result().value == [0] * 101 for call in calls)
 
     async def test_closed_before_the_answer(self, server: Server, http: Http) -> None:
-        server.play(server.sending())
+        server.respond(server.sending())
         with pytest.raises(ConnectionLost, match="the server closed the connection before the first byte"):
             await http.call("POST", "/x")
         assert server.connections == 1
@@ -317,7 +317,7 @@ class TestRetry:
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(hedging, "FIRST_TRY", 0.1)
-        server.play(server.sending(hold=True), OK)
+        server.respond(server.sending(hold=True), OK)
         reply = await http.call("GET", "/x")
         assert reply.value is True
         assert reply.elapsed < 0.1
@@ -329,7 +329,7 @@ class TestRetry:
             writer.write(OK)
             await server.read_request(reader)
 
-        server.play(answer_once, OK)
+        server.respond(answer_once, OK)
         for _ in range(2):
             assert (await http.call("GET", "/x")).value is True
         assert len(server.requests) == 3
@@ -344,7 +344,7 @@ class TestRetry:
             await asyncio.sleep(0.2)
             writer.write(answer(b"1"))
 
-        server.play(late, server.sending(hold=True))
+        server.respond(late, server.sending(hold=True))
         assert (await http.call("GET", "/x", timeout=1.0)).value == 1
         assert server.connections == 2
 
@@ -359,34 +359,34 @@ class TestRetry:
                 await asyncio.sleep(0.3)
                 writer.write(OK)
 
-        server.play(late)
+        server.respond(late)
         for _ in range(5):
             assert (await http.call("GET", "/x", timeout=2.0)).value is True
         assert len(server.requests) <= 6
 
     async def test_the_second_attempt_is_the_last(self, server: Server, http: Http) -> None:
-        server.play(server.sending(hold=True))
+        server.respond(server.sending(hold=True))
         with pytest.raises(ReadTimeout):
             await http.call("GET", "/x", timeout=0.1)
         assert len(server.requests) == 2
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
     async def test_only_a_get_is_sent_twice(self, server: Server, http: Http, method: str) -> None:
-        server.play(server.sending(hold=True), OK)
+        server.respond(server.sending(hold=True), OK)
         with pytest.raises(ReadTimeout, match=r"no data for 0\.1 s"):
             await http.call(method, "/x", timeout=0.1)
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("status", ["404 Not Found", "503 Busy"])
     async def test_an_error_status_is_not_retried(self, server: Server, http: Http, status: str) -> None:
-        server.play(answer(b"{}", status))
+        server.respond(answer(b"{}", status))
         with pytest.raises(HttpStatusError):
             await http.call("GET", "/x")
         assert len(server.requests) == 1
 
     async def test_a_stuck_pool_is_replaced(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_SHARED_CONNECTIONS", 1)
-        server.play(server.sending(hold=True), OK)
+        server.respond(server.sending(hold=True), OK)
         async with client(server) as http:
             stuck = asyncio.create_task(http.call("GET", "/stuck", timeout=100))
             await wait_until(lambda: server.requests)
@@ -399,7 +399,7 @@ class TestUpload:
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("tui.net.request.SLOWEST_UPLINK", 10_000)
-        server.play(server.sending(hold=True))
+        server.respond(server.sending(hold=True))
         with pytest.raises(ReadTimeout, match=r"no data for 0\.4"):
             await http.call("POST", "/x", json="x" * 2_998, timeout=0.1)
 
@@ -435,22 +435,22 @@ class TestSecrets:
         self, server: Server, credentials: BasicAuth | BearerAuth, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
-        said: list[str] = []
+        outputs: list[str] = []
         async with client(server, credentials=credentials) as http:
-            said.append(repr(http))
-            for play in (OK, answer(b"", "401 No"), server.sending(), server.sending(b"HTTP/1.1 200 OK\r\n")):
-                server.play(play)
+            outputs.append(repr(http))
+            for respond in (OK, answer(b"", "401 No"), server.sending(), server.sending(b"HTTP/1.1 200 OK\r\n")):
+                server.respond(respond)
                 server.connections = 0
                 try:
                     await http.call("POST", "/x", timeout=0.5)
                 except NetError as error:
-                    said += [str(error), repr(error), error.hint, repr(error.__cause__)]
+                    outputs += [str(error), repr(error), error.hint, repr(error.__cause__)]
         secret = credentials.header().split()[1]
-        shown = "\n".join([*said, *(record.getMessage() for record in caplog.records)])
+        shown = "\n".join([*outputs, *(record.getMessage() for record in caplog.records)])
         assert b"uthorization" in server.requests[0]
         assert "hunter2" not in shown
         assert secret not in shown.replace(caplog.text, "")
-        assert secret not in "\n".join(said)
+        assert secret not in "\n".join(outputs)
 
     async def test_a_header_that_cannot_be_sent_is_not_quoted(self, http: Http) -> None:
         with pytest.raises(ProtocolError, match=r"^not valid HTTP: the request cannot be sent$"):
@@ -513,7 +513,7 @@ class TestSetUp:
 
     async def test_a_refusing_proxy_is_named(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("all_proxy", server.url)
-        server.play(answer(b"not for you", "403 Forbidden", kind="text/plain"))
+        server.respond(answer(b"not for you", "403 Forbidden", kind="text/plain"))
         plain, tunnelled = Http("http://build.example"), Http("https://build.example")
         with pytest.raises(HttpStatusError, match=f"through the proxy {server.url}"):
             await plain.call("GET", "/x")
@@ -523,7 +523,7 @@ class TestSetUp:
         await tunnelled.close()
 
     async def test_keepalive_is_on(self, server: Server, http: Http) -> None:
-        server.play(server.sending(STREAM_HEAD, hold=True))
+        server.respond(server.sending(STREAM_HEAD, hold=True))
         async with http.stream("GET", "/event", headers=EVENTS, first_byte=2, silence=2) as stream:
             raw = stream._response.extensions["network_stream"].get_extra_info("socket")
             assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
@@ -534,7 +534,7 @@ async def test_tls_to_a_plain_http_server(server: Server) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    server.play(bewildered)
+    server.respond(bewildered)
     http = Http(server.url.replace("http:", "https:"))
     with pytest.raises(ConnectFailed, match="no TLS"):
         await http.call("GET", "/x", timeout=1.0)

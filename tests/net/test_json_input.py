@@ -83,7 +83,7 @@ def test_tolerated_input() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         ("", "Expecting value"),
         ("<html>\x1b[2J<title>502", "<html><title>502"),
@@ -93,10 +93,10 @@ def test_tolerated_input() -> None:
         ("{" + "}" * 100_000, "{}}"),
     ],
 )
-def test_invalid_json_is_quoted_safely(raw: str | bytes, said: str) -> None:
+def test_invalid_json_is_quoted_safely(raw: str | bytes, message: str) -> None:
     with pytest.raises(NotJson) as caught:
         loads(raw)
-    assert said in caught.value.message
+    assert message in caught.value.message
     assert caught.value.message == sanitize(caught.value.message)
     assert len(caught.value.message) <= 200
 

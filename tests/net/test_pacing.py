@@ -22,7 +22,7 @@ class Time:
         self.now += 0.02
         self.worked += 1
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
         due = [call for at, call in self.calls if at <= self.now]
         self.calls = [(at, call) for at, call in self.calls if at > self.now]
@@ -40,7 +40,7 @@ def test_short_work_runs_at_once(time: Time) -> None:
     for done in range(1, 100):
         paced()
         assert time.worked == done
-        time.pass_by(0.1)
+        time.advance(0.1)
 
 
 def test_frequent_work_takes_its_share_of_the_time(time: Time) -> None:
@@ -48,7 +48,7 @@ def test_frequent_work_takes_its_share_of_the_time(time: Time) -> None:
     began = time.now
     for _ in range(100_000):
         paced()
-        time.pass_by(0.0001)
+        time.advance(0.0001)
     took = time.now - began
     assert time.worked * 0.02 <= SHARE * took + BURST + 0.02
     assert time.worked * 0.02 >= SHARE * took / 2
@@ -61,7 +61,7 @@ def test_the_last_request_is_served(time: Time) -> None:
     before = time.worked
     assert before < 20
     assert len(time.calls) == 1
-    time.pass_by(10.0)
+    time.advance(10.0)
     assert time.worked == before + 1
     assert time.calls == []
 
@@ -92,5 +92,5 @@ def test_long_work_waits_for_the_echo_of_a_key_and_no_longer(time: Time) -> None
     assert priority.pause == 0
     priority.input_received()
     assert priority.pause == pytest.approx(ECHO)
-    time.pass_by(ECHO)
+    time.advance(ECHO)
     assert priority.pause == 0

@@ -14,10 +14,10 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 
 
-def dripping(server: Server, begin: bytes, drop: bytes = b"x", every: float = 0.02) -> Play:
+def slow_body(server: Server, begin: bytes, drop: bytes = b"x", every: float = 0.02) -> Play:
     """Read a request, write `begin`, and then `drop` repeatedly until the client disconnects."""
 
-    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await server.read_request(reader)
         writer.write(begin)
         while not reader.at_eof():
@@ -25,7 +25,7 @@ def dripping(server: Server, begin: bytes, drop: bytes = b"x", every: float = 0.
             await writer.drain()
             await asyncio.sleep(every)
 
-    return play
+    return respond
 
 
 @pytest.mark.parametrize(
@@ -35,27 +35,27 @@ def dripping(server: Server, begin: bytes, drop: bytes = b"x", every: float = 0.
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_headers_have_one_limit(server: Server, http: Http, begin: bytes, drop: bytes, method: str) -> None:
-    server.play(dripping(server, begin, drop))
+    server.respond(slow_body(server, begin, drop))
     async with asyncio.timeout(5):
         with pytest.raises(Trickled, match=rf"^{method} /x is too slow: \d+ bytes in \d s"):
             await http.call(method, "/x", timeout=0.3)
 
 
 async def test_headers_of_a_stream_have_one_limit(server: Server, http: Http) -> None:
-    server.play(dripping(server, STREAM_HEAD[:-2] + b"x: "))
+    server.respond(slow_body(server, STREAM_HEAD[:-2] + b"x: "))
     async with asyncio.timeout(5):
         with pytest.raises(Trickled, match=r"^GET /event is too slow"):
             await read(http, first_byte=0.3)
 
 
 async def test_the_retry_of_a_get_may_be_answered(server: Server, http: Http) -> None:
-    server.play(dripping(server, HEAD), OK)
+    server.respond(slow_body(server, HEAD), OK)
     assert (await http.call("GET", "/x", timeout=0.5)).value is True
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_the_head_of_a_chunk_that_never_ends(server: Server, http: Http, method: str) -> None:
-    server.play(dripping(server, JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n4;x="))
+    server.respond(slow_body(server, JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n4;x="))
     async with asyncio.timeout(5):
         with pytest.raises(Trickled):
             await http.call(method, "/x", timeout=0.3)
@@ -63,7 +63,7 @@ async def test_the_head_of_a_chunk_that_never_ends(server: Server, http: Http, m
 
 async def test_a_body_just_above_the_minimum_rate(server: Server, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response, "PATIENT", 0.5)
-    server.play(dripping(server, JSON_HEAD + b"content-length: 9999999\r\n\r\n", b" " * 8))  # 400 bytes a second
+    server.respond(slow_body(server, JSON_HEAD + b"content-length: 9999999\r\n\r\n", b" " * 8))  # 400 bytes a second
     async with asyncio.timeout(5):
         with pytest.raises(Trickled, match=r"^GET /x is too slow"):
             await http.call("GET", "/x", timeout=0.2)
@@ -86,14 +86,14 @@ class TestHeldPost:
             await go.wait()
             writer.write(b"transfer-encoding: chunked\r\n\r\n" + chunk(b" ") + chunk(b"true") + b"0\r\n\r\n")
 
-        server.play(mimo)
+        server.respond(mimo)
         turn = asyncio.create_task(self.hold(http))
         assert await asyncio.wait({turn}, timeout=0.5) == (set(), {turn})
         go.set()
         assert await turn == b" true"
 
     async def test_many_interim_responses(self, server: Server, http: Http) -> None:
-        async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await server.read_request(reader)
             for _ in range(2 * trickle.PIECES):
                 writer.write(PROCESSING)
@@ -101,7 +101,7 @@ class TestHeldPost:
                 await asyncio.sleep(0.002)
             writer.write(OK)
 
-        server.play(play)
+        server.respond(respond)
         async with http.stream("POST", "/x", json={}, first_byte=None, silence=None) as stream:
             assert await anext(stream.chunks()) == b"true"
 
@@ -109,7 +109,7 @@ class TestHeldPost:
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(trickle, "INTERIM", 1000)
-        server.play(dripping(server, b"", PROCESSING * 100, 0.0))
+        server.respond(slow_body(server, b"", PROCESSING * 100, 0.0))
         async with asyncio.timeout(10):
             with pytest.raises(ProtocolError, match="more than 1,000 interim responses"):
                 await self.hold(http)
@@ -120,13 +120,13 @@ class TestHeldPost:
         ids=["header", "head of a chunk"],
     )
     async def test_pieces_that_complete_nothing_end(self, server: Server, http: Http, begin: bytes) -> None:
-        server.play(dripping(server, begin, every=0.01))
+        server.respond(slow_body(server, begin, every=0.01))
         async with asyncio.timeout(10):
             with pytest.raises(Trickled, match=r"^POST /x is too slow"):
                 await self.hold(http)
 
     async def test_padding_does_not_trickle(self, server: Server, http: Http) -> None:
-        async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await server.read_request(reader)
             writer.write(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n")
             for _ in range(2 * trickle.PIECES):
@@ -135,12 +135,14 @@ class TestHeldPost:
                 await asyncio.sleep(0.002)
             writer.write(chunk(b"true") + b"0\r\n\r\n")
 
-        server.play(play)
+        server.respond(respond)
         assert (await self.hold(http)).strip() == b"true"
 
 
 @pytest.mark.real_time
 async def test_small_chunks_yield_to_the_event_loop(server: Server, http: Http) -> None:
-    server.play(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk(b" ") * 100_000 + b"4\r\ntrue\r\n0\r\n\r\n")
+    server.respond(
+        JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk(b" ") * 100_000 + b"4\r\ntrue\r\n0\r\n\r\n"
+    )
     async with loop_held_up_at_most(0.15):
         assert (await http.call("GET", "/x", timeout=60)).value is True

@@ -32,7 +32,7 @@ def test_accepted_addresses(typed: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         ("", "The address is empty."),
         ("build.example:4096", "Write http:// or https:// before build.example:4096."),
@@ -54,10 +54,10 @@ def test_accepted_addresses(typed: str, url: str) -> None:
         ("me:no@localhost", "Leave user and password out of the address; set HOLDFAST_PASSWORD instead."),
     ],
 )
-def test_refused_addresses_have_a_reason(typed: str, said: str) -> None:
+def test_refused_addresses_have_a_reason(typed: str, message: str) -> None:
     with pytest.raises(BadAddress) as refused:
         normalise_url(typed)
-    assert str(refused.value) == said
+    assert str(refused.value) == message
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:

@@ -27,8 +27,8 @@ class RequestCase:
     in_part: bool = False
 
     def __str__(self) -> str:
-        said = self.content.decode() if self.content is not None else "" if self.body is None else str(self.body)
-        return f"{self.method} {self.path} {said}".strip()
+        content = self.content.decode() if self.content is not None else "" if self.body is None else str(self.body)
+        return f"{self.method} {self.path} {content}".strip()
 
 
 @dataclass(frozen=True, slots=True)

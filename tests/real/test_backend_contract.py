@@ -35,4 +35,4 @@ class Killable:
 async def test_contract(shared: Serve, alone: Serve, contract_test: ContractTest, family: Family) -> None:
     serve = alone if contract_test.alone else shared
     async with connected_harness(Killable(serve(family))) as harness:
-        await contract_test.play(harness, None)
+        await contract_test.run_scenario(harness, None)

@@ -14,8 +14,8 @@ import pytest
 
 from server_stub.faults.kinds import Fault
 from tests.chaos import invariants
-from tests.chaos.scene import Scene, outcome
 from tests.chaos.schedule import draw_for_real
+from tests.chaos.simulation import Simulation, outcome
 from tests.chaos.stub_server import TOKEN
 from tests.real.server import RealServer
 from tests.waiting import wait_until
@@ -88,52 +88,52 @@ async def test_nothing_is_lost_and_the_screen_matches_the_server(
     numbers = range(before, min(before + AT_ONCE[family], SCHEDULES))
     scenes = [scene_of(first + number, number, family, server, tmp_path) for number in numbers]
     await settled(scenes)
-    await asyncio.gather(killing(server, scenes), *(scene.play() for scene in scenes))
-    found = await asyncio.gather(*(judged(scene) for scene in scenes))
+    await asyncio.gather(killing(server, scenes), *(simulation.run_scenario() for simulation in scenes))
+    found = await asyncio.gather(*(judged(simulation) for simulation in scenes))
     assert not any(found), "\n".join(differences for differences in found if differences)
     assert server.runs, "no prompt came to the model"
 
 
-def scene_of(seed: int, number: int, family: str, server: Shared, tmp_path: Path) -> Scene:
+def scene_of(seed: int, number: int, family: str, server: Shared, tmp_path: Path) -> Simulation:
     folder = tmp_path / f"journal-{seed}"
     folder.mkdir()
     name = chr(ord("a") + number // 26) + chr(ord("a") + number % 26)
-    return Scene(draw_for_real(seed, family), server, folder, name=name, calm_for=CALM_FOR)
+    return Simulation(draw_for_real(seed, family), server, folder, name=name, calm_for=CALM_FOR)
 
 
-async def settled(scenes: list[Scene]) -> None:
+async def settled(scenes: list[Simulation]) -> None:
     """Create all sessions, which takes qwen long; every other session has a message, and survives its server."""
-    await asyncio.gather(*(scene.person.sit_down() for scene in scenes))
-    spoken = [scene.person for scene in scenes[::2]]
-    for person in spoken:
-        person.send("PLAIN", queued=True)
+    await asyncio.gather(*(simulation.user.start_client() for simulation in scenes))
+    spoken = [simulation.user for simulation in scenes[::2]]
+    for user in spoken:
+        user.send("PLAIN", queued=True)
     await wait_until(
-        lambda: all(sent.turn and sent.turn.over for person in spoken for sent in person.sent.values()),
+        lambda: all(sent.turn and sent.turn.over for user in spoken for sent in user.sent.values()),
         within=60,
         what="the first answers",
     )
 
 
-async def killing(server: Shared, scenes: list[Scene]) -> None:
+async def killing(server: Shared, scenes: list[Simulation]) -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
     for at in KILLED_AT:
         await asyncio.sleep(start + at - loop.time())  # the schedule's own times, as in each scene
         server.crash()
-        for scene in scenes:
-            scene.person.server_forgot()
-            scene.person.relay.refuse()
+        for simulation in scenes:
+            simulation.user.on_server_restart()
+            simulation.user.relay.refuse()
         await server.restart()
-        for scene in scenes:
-            if scene.person.present:
-                scene.person.relay.accept()
+        for simulation in scenes:
+            if simulation.user.present:
+                simulation.user.relay.accept()
 
 
-async def judged(scene: Scene) -> str:
+async def judged(simulation: Simulation) -> str:
     try:
-        found = await outcome(scene)
+        found = await outcome(simulation)
     except AssertionError as failure:
         found = [str(failure)]
-    await scene.end()
-    found += invariants.nothing_broke(scene.person, [])
-    return "\n".join(["", *found, str(scene.schedule)]) if found else ""
+    await simulation.end()
+    found += invariants.nothing_broke(simulation.user, [])
+    return "\n".join(["", *found, str(simulation.schedule)]) if found else ""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.end_to_end.steps import answer_both_questions, connect, face_request, send
+from tests.end_to_end.steps import answer_both_questions, connect, send, wait_for_request
 from tests.end_to_end.terminal import Terminal
 from tests.real.server import RealServer
 
@@ -23,16 +23,16 @@ def test_both_questions_are_answered_by_keys_and_quoted_back(holdfast: Holdfast,
     terminal.wait_for(re.compile(r"Done\..*SQLite.*auth, search", re.DOTALL))
     terminal.wait_for("answered  DB: SQLite · Feat: auth, search")
     terminal.wait_for(re.compile(r"✓ finished in 0:\d\d"))
-    [_, told] = opencode.model_log()[asked_before:]
-    assert "SQLite" in told.results[-1]
-    assert "auth, search" in told.results[-1]
+    [_, reported] = opencode.model_log()[asked_before:]
+    assert "SQLite" in reported.results[-1]
+    assert "auth, search" in reported.results[-1]
 
 
 def test_an_allowed_command_asks_once_and_runs(holdfast: Holdfast, opencode: RealServer) -> None:
     terminal = holdfast(opencode.address)
     connect(terminal)
     send(terminal, "SHELL allowed.txt")
-    face_request(terminal, "touch allowed.txt")
+    wait_for_request(terminal, "touch allowed.txt")
     made = opencode.project / "allowed.txt"
     assert not made.exists()
     terminal.press("enter")
@@ -45,7 +45,7 @@ def test_a_refused_command_does_not_run(holdfast: Holdfast, opencode: RealServer
     terminal = holdfast(opencode.address)
     connect(terminal)
     send(terminal, "SHELL refused.txt")
-    face_request(terminal, "touch refused.txt")
+    wait_for_request(terminal, "touch refused.txt")
     terminal.press("x")
     terminal.wait_for("Reject this permission?")
     terminal.press("enter")

@@ -50,20 +50,20 @@ async def answer_to(http: httpx.AsyncClient, question: RequestCase, session: str
 async def turn_of(http: httpx.AsyncClient, act: TurnCase) -> object:
     """The events in order, and the stored messages afterwards."""
     session = (await http.post("/session", json={})).json()["id"]
-    told: list[str] = []
+    observed: list[str] = []
     async with events_of(http, session) as events:
         body = {"parts": [{"type": "text", "text": act.prompt}]}
         post = asyncio.ensure_future(http.post(f"/session/{session}/message", json=body))
         async for event in events:
             kind, properties = event["type"], event["properties"]
-            if kind.startswith(MAIN) and told[-1:] != [kind]:
-                told.append(kind)
+            if kind.startswith(MAIN) and observed[-1:] != [kind]:
+                observed.append(kind)
             if act.reply and kind.endswith(".asked"):
                 route = "question" if kind.startswith("question") else "permission"
                 where, answer = act.reply
                 await http.post(f"/{route}/{properties['id']}/{where}", json=answer)
-            if act.aborts and (kind.endswith(".asked") or kind == "message.part.delta") and "abort" not in told:
-                told.append("abort")
+            if act.aborts and (kind.endswith(".asked") or kind == "message.part.delta") and "abort" not in observed:
+                observed.append("abort")
                 await http.post(f"/session/{session}/abort")
             if kind == "session.idle":
                 break
@@ -71,7 +71,7 @@ async def turn_of(http: httpx.AsyncClient, act: TurnCase) -> object:
     stored = (await http.get(f"/session/{session}/message")).json()
     left = [one for path in ("/question", "/permission") for one in (await http.get(path)).json()]
     return {
-        "events": told,
+        "events": observed,
         "posted": [posted.get("finish"), posted.get("error", {}).get("name"), "completed" in posted["time"]],
         "stored": [ended(one["info"]) | {"parts": [part_of(part) for part in one["parts"]]} for one in stored],
         "left": [shape(one) for one in left if one["sessionID"] == session],
@@ -83,7 +83,7 @@ async def turn_of_qwen(http: httpx.AsyncClient, act: TurnCase) -> object:
     made = (await http.post("/session", json={"sessionScope": "thread"})).json()
     path, headers = f"/session/{made['sessionId']}", {"x-qwen-client-id": made["clientId"]}
     await http.post(f"{path}/approval-mode", json={"mode": "default"}, headers=headers)
-    told: list[object] = []
+    observed: list[object] = []
     async with http.stream("GET", f"{path}/events") as response:
         body = {"prompt": [{"type": "text", "text": act.prompt}]}
         taken = (await http.post(f"{path}/prompt", json=body, headers=headers)).json()
@@ -95,14 +95,14 @@ async def turn_of_qwen(http: httpx.AsyncClient, act: TurnCase) -> object:
                 continue
             kind, data = event["type"], event["data"]
             one = happened(event)
-            if told[-1:] != [one] and "available_commands_update" not in one:  # sent whenever they exist
-                told.append(one)
+            if observed[-1:] != [one] and "available_commands_update" not in one:  # sent whenever they exist
+                observed.append(one)
             if kind == "permission_request" and act.reply:
                 vote: Json = {"outcome": act.reply[0], **({"answers": act.reply[1]} if act.reply[1:] else {})}
                 await http.post(f"{path}/permission/{data['requestId']}", json=vote, headers=headers)
             speaks = act.prompt == "SLOW" and data.get("update", {}).get("sessionUpdate") == "agent_message_chunk"
-            if act.aborts and "cancel" not in told and (speaks or kind == "permission_request"):
-                told.append("cancel")
+            if act.aborts and "cancel" not in observed and (speaks or kind == "permission_request"):
+                observed.append("cancel")
                 await http.post(f"{path}/cancel", headers=headers)
             if kind in ("turn_complete", "turn_error"):
                 break
@@ -111,7 +111,7 @@ async def turn_of_qwen(http: httpx.AsyncClient, act: TurnCase) -> object:
     loaded = (await http.post(f"{path}/load", json={})).json()
     again = (await http.get(f"{path}/turns/{taken['promptId']}")).json()
     return {
-        "events": told,
+        "events": observed,
         "turn": [turn["state"], turn.get("stopReason"), sorted(turn.get("error", {})), sorted(turn)],
         "again": [again.get("state"), again.get("stopReason"), sorted(again.get("error", {})), sorted(again)],
         "terminals": [(one["terminal"], one.get("code")) for one in loaded.get("promptTerminals", [])],
@@ -200,10 +200,10 @@ def _beside_a_stub(serve: Serve, tmp_path: Path) -> Both:
         real = serve(FAMILIES[family]).address
         with running_stub(tmp_path / "home", profile=family, args=("--scenario", "plain")) as stub:
             async with (
-                httpx.AsyncClient(base_url=real, timeout=WITHIN, trust_env=False) as theirs,
-                httpx.AsyncClient(base_url=stub.address, timeout=WITHIN, trust_env=False) as ours,
+                httpx.AsyncClient(base_url=real, timeout=WITHIN, trust_env=False) as expected,
+                httpx.AsyncClient(base_url=stub.address, timeout=WITHIN, trust_env=False) as actual,
             ):
-                yield theirs, ours
+                yield expected, actual
 
     return opened
 
@@ -214,31 +214,31 @@ async def test_the_stub_responds_like_the_real_server(both_fresh: Both, family: 
     async with both_fresh(family) as clients:
         places = [await made(http, family) for http in clients]
         for question in QUESTIONS[family]:
-            theirs, ours = [
+            expected, actual = [
                 await answer_to(http, question, *place) for http, place in zip(clients, places, strict=True)
             ]
             if question.in_part:
-                if found := excess(ours, theirs):
+                if found := excess(actual, expected):
                     differences.append(f"{question}\n  the stub alone has {found}")
-            elif theirs != ours:
-                differences.append(f"{question}\n  real {theirs}\n  stub {ours}")
+            elif expected != actual:
+                differences.append(f"{question}\n  real {expected}\n  stub {actual}")
     assert not differences, "\n".join(differences)
 
 
 @pytest.mark.parametrize("family", ["opencode", "mimo"])
 async def test_the_stub_documents_only_routes_of_the_real_server(both: Both, family: str) -> None:
     async with both(family) as clients:
-        theirs, ours = [routes_in((await http.get("/doc")).json()) for http in clients]
-    assert ours - theirs == (STUB_ALONE if family == "opencode" else set())
-    assert family == "opencode" or theirs == ours
+        expected, actual = [routes_in((await http.get("/doc")).json()) for http in clients]
+    assert actual - expected == (STUB_ALONE if family == "opencode" else set())
+    assert family == "opencode" or expected == actual
 
 
 @pytest.mark.parametrize("act", ACTS, ids=str)
 @pytest.mark.parametrize("family", ["opencode", "mimo"])
 async def test_a_turn_of_the_stub_equals_the_real_servers(both: Both, family: str, act: TurnCase) -> None:
     async with both(family) as clients, asyncio.timeout(WITHIN):
-        theirs, ours = [await turn_of(http, act) for http in clients]
-    assert ours == theirs
+        expected, actual = [await turn_of(http, act) for http in clients]
+    assert actual == expected
 
 
 async def ends_in_order(http: httpx.AsyncClient) -> object:
@@ -247,35 +247,35 @@ async def ends_in_order(http: httpx.AsyncClient) -> object:
     seen: set[tuple[str, ...]] = set()
     async with events_of(http, session) as events:
         for _ in range(TURNS):
-            told: list[str] = []
+            observed: list[str] = []
             body = {"parts": [{"type": "text", "text": "hello"}]}
             post = asyncio.create_task(http.post(f"/session/{session}/message", json=body))
             async for event in events:
-                if post.done() and "body" not in told:
-                    told.append("body")
+                if post.done() and "body" not in observed:
+                    observed.append("body")
                 info = event["properties"].get("info", {})
                 if event["type"] == "message.updated" and "finish" in info and "completed" in info["time"]:
-                    told += ["answer"] if "answer" not in told else []
+                    observed += ["answer"] if "answer" not in observed else []
                 if event["type"] == "session.idle":
-                    told.append("idle")
+                    observed.append("idle")
                     break
             await post
-            seen.add(tuple(told))
+            seen.add(tuple(observed))
     return seen
 
 
 async def test_a_turn_ends_in_the_event_order_of_opencode(both: Both) -> None:
     """A real MiMo Code has each order, even in one run: there is none to compare."""
     async with both("opencode") as clients, asyncio.timeout(3 * WITHIN):
-        theirs, ours = [await ends_in_order(http) for http in clients]
-    assert ours == theirs == {("body", "answer", "idle")}
+        expected, actual = [await ends_in_order(http) for http in clients]
+    assert actual == expected == {("body", "answer", "idle")}
 
 
 @pytest.mark.parametrize("act", ACTS_OF_QWEN, ids=str)
 async def test_a_turn_of_the_stub_equals_qwens(both: Both, act: TurnCase) -> None:
     async with both("qwen") as clients, asyncio.timeout(WITHIN):
-        theirs, ours = [await turn_of_qwen(http, act) for http in clients]
-    assert ours == theirs
+        expected, actual = [await turn_of_qwen(http, act) for http in clients]
+    assert actual == expected
 
 
 async def directory_of_turn(http: httpx.AsyncClient) -> list[object]:
@@ -283,7 +283,7 @@ async def directory_of_turn(http: httpx.AsyncClient) -> list[object]:
     home = (await http.get("/path")).json()["directory"]
     places: tuple[dict[str, str], ...] = ({}, {"x-mimocode-directory": f"{home}/below"})
     session = (await http.post("/session", json={})).json()["id"]
-    told: list[object] = []
+    observed: list[object] = []
 
     async def shown(place: int) -> tuple[int, str | None]:
         asked = [
@@ -297,7 +297,7 @@ async def directory_of_turn(http: httpx.AsyncClient) -> list[object]:
             now = None
             while now != list(until):
                 now = [await shown(place) for place in (0, 1)]
-        told.append((what, now))
+        observed.append((what, now))
 
     def prompt(text: str, place: int) -> "asyncio.Task[httpx.Response]":
         body = {"parts": [{"type": "text", "text": text}]}
@@ -307,7 +307,7 @@ async def directory_of_turn(http: httpx.AsyncClient) -> list[object]:
     await tell("asked below", (0, None), (1, "busy"))
     second = prompt("SLOW", 0)
     await tell("another turn beside it", (0, "busy"), (1, "busy"))
-    told.append((await prompt("hello", 1)).status_code)
+    observed.append((await prompt("hello", 1)).status_code)
     await http.post(f"/session/{session}/abort")
     await second
     await tell("aborted above", (0, None), (1, "busy"))
@@ -315,14 +315,14 @@ async def directory_of_turn(http: httpx.AsyncClient) -> list[object]:
     for place in (0, 1):
         answer = {"answers": [["Postgres"]]}
         replied = await http.post(f"/question/{asked['id']}/reply", json=answer, headers=places[place])
-        told.append(replied.json())
+        observed.append(replied.json())
         await tell("answered", (0, None), (1, "busy") if place == 0 else (0, None))
     await first
-    return told
+    return observed
 
 
 async def test_a_turn_runs_in_the_directory_of_the_header(both: Both) -> None:
     """On MiMo Code: in a session of the server's own directory, prompted in a subdirectory."""
     async with both("mimo") as clients:
-        theirs, ours = [await directory_of_turn(http) for http in clients]
-    assert ours == theirs
+        expected, actual = [await directory_of_turn(http) for http in clients]
+    assert actual == expected

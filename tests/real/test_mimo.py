@@ -52,11 +52,11 @@ async def test_a_prompt_for_an_unknown_agent_is_soon_reported_as_not_sent(mimo: 
     async with connected_harness(Killable(mimo)) as harness:
         client = harness.client
         await wait_until(lambda: client.line().up)
-        prompt = replace(client._connection.backend().new_prompt(harness.session_id, "hello"), agent="nobody")
+        prompt = replace(client._connection.backend().new_prompt(harness.session_id, "hello"), agent="unknown-agent")
         began = client.now()
         turn = client.turns.send(prompt)
         await wait_until(lambda: turn.over, within=WITHIN)
-        assert (turn.state, "nobody" in turn.reason) == (TurnState.NOT_SENT, True)
+        assert (turn.state, "unknown-agent" in turn.reason) == (TurnState.NOT_SENT, True)
         assert client.now() - began < SOON
 
 
@@ -70,7 +70,7 @@ async def test_a_turn_runs_in_the_directory_of_its_session(mimo: RealServer) -> 
         assert (await harness.over("SHELL made")).state is TurnState.FINISHED
         assert (below / "made").is_file()
         harness.prompt("SLOW")
-        await harness.said("word1")
+        await harness.wait_for_word("word1")
         harness.client.abort(harness.session_id)
         assert (await harness.over("SLOW")).state is TurnState.ABORTED
 
@@ -138,9 +138,9 @@ async def test_a_prompt_that_never_starts_is_reported_and_can_be_resent(
             return [turn for turn in seen if turn.prompt_id == body["messageID"] and turn.over]
 
         await harness.until(ended, "the end of their turn")
-        [theirs] = ended()
-        assert theirs.state is TurnState.INTERRUPTED
-        assert theirs.reason == "the server has the prompt but began no answer"
+        [other_turn] = ended()
+        assert other_turn.state is TurnState.INTERRUPTED
+        assert other_turn.reason == "the server has the prompt but began no answer"
         harness.prompt("old form")
         assert (await harness.over("old form")).state is TurnState.FINISHED
         await harness.matches_server()

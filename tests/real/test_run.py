@@ -119,12 +119,12 @@ async def test_restart_in_the_turn_ends_as_interrupted(
 @families
 async def test_killed_runs_send_each_prompt_once(family: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     server: RealServer = request.getfixturevalue(f"{family}_alone")
-    runs, chance = Runs(tmp_path / "run"), random.Random(7)
+    runs, rng = Runs(tmp_path / "run"), random.Random(7)
     for number in range(KILLS):
         words = [f"say {number}", server.address, "--key", f"job-{number}"]
         process = await runs.begin(*words)
         try:
-            async with asyncio.timeout(number * 0.4 + chance.uniform(0, 0.4)):  # the schedule's own times
+            async with asyncio.timeout(number * 0.4 + rng.uniform(0, 0.4)):  # the schedule's own times
                 await process.communicate()
         except TimeoutError:
             process.send_signal(signal.SIGKILL)

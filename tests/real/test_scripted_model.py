@@ -11,7 +11,7 @@ from tests.real.scripted_model import QUESTIONS, Call, Fail, Json, ModelRequest,
 TOOLS = ("bash", "question", "read")
 
 
-def told(prompt: str, *results: str, tools: tuple[str, ...] = TOOLS) -> Text | Call | Fail:
+def reply_to(prompt: str, *results: str, tools: tuple[str, ...] = TOOLS) -> Text | Call | Fail:
     return choose(ModelRequest(prompt, results, tools))
 
 
@@ -29,7 +29,7 @@ def told(prompt: str, *results: str, tools: tuple[str, ...] = TOOLS) -> Text | C
     ],
 )
 def test_a_keyword_selects_the_scenario(prompt: str, does: Call | Fail) -> None:
-    assert told(prompt) == does
+    assert reply_to(prompt) == does
 
 
 @pytest.mark.parametrize(
@@ -37,37 +37,37 @@ def test_a_keyword_selects_the_scenario(prompt: str, does: Call | Fail) -> None:
     [("SLOW", 40, 0.3), ("FLOOD 90 200", 90, 1 / 200), ("FENCE 50 100", 52, 1 / 100)],
 )
 def test_a_keyword_selects_the_speed(prompt: str, deltas: int, pause: float) -> None:
-    said = told(prompt)
-    assert isinstance(said, Text)
-    assert (len(list(said.words)), said.pause) == (deltas, pause)
+    reply = reply_to(prompt)
+    assert isinstance(reply, Text)
+    assert (len(list(reply.words)), reply.pause) == (deltas, pause)
 
 
 def test_reasoning_precedes_the_answer() -> None:
-    said = told("THINK")
-    assert isinstance(said, Text)
-    assert len(list(said.thoughts)) == 20
-    assert "".join(said.words) == "Done. Nothing to call, **all** is well."
+    reply = reply_to("THINK")
+    assert isinstance(reply, Text)
+    assert len(list(reply.thoughts)) == 20
+    assert "".join(reply.words) == "Done. Nothing to call, **all** is well."
 
 
 def test_the_answer_quotes_the_tool_result() -> None:
-    said = told("ASK", "Postgres")
-    assert isinstance(said, Text)
-    assert "".join(said.words) == "Done. The tool said: Postgres"
+    reply = reply_to("ASK", "Postgres")
+    assert isinstance(reply, Text)
+    assert "".join(reply.words) == "Done. The tool said: Postgres"
 
 
 def test_an_agent_reports_its_own_prompt() -> None:
-    started = told("AGENT (ASK1)", tools=("agent", "question"))
+    started = reply_to("AGENT (ASK1)", tools=("agent", "question"))
     assert started == Call("agent", {"description": "look around", "prompt": "REPORT (ASK1)"})
-    report = told("REPORT (ASK1)", tools=("question",))
+    report = reply_to("REPORT (ASK1)", tools=("question",))
     assert isinstance(report, Text)
     assert "".join(report.words).endswith(" ASK1")
-    assert told("the agent says: step9 ASK1", tools=("agent", "question")) == Call(
+    assert reply_to("the agent says: step9 ASK1", tools=("agent", "question")) == Call(
         "question", {"questions": QUESTIONS[:1]}
     )
 
 
 def test_a_request_without_tools_gets_a_title() -> None:
-    assert told("FAIL 500 ASK", tools=()) == Text(["A short title"])
+    assert reply_to("FAIL 500 ASK", tools=()) == Text(["A short title"])
 
 
 def post(model: ScriptedModel, messages: list[Json], *, stream: bool) -> bytes:
@@ -91,6 +91,6 @@ def test_requests_are_streamed_and_logged() -> None:
         {"role": "tool", "content": "made"},
     ]
     with ScriptedModel() as model:
-        said = deltas(post(model, messages, stream=True))
-    assert "".join(delta.get("content", "") for delta in said) == "Done. The tool said: made"
+        reply = deltas(post(model, messages, stream=True))
+    assert "".join(delta.get("content", "") for delta in reply) == "Done. The tool said: made"
     assert model.asked == [ModelRequest("SHELL x", ("made",), TOOLS)]

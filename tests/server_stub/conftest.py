@@ -21,7 +21,7 @@ from server_stub.scenarios.catalog import choose
 from tests.server_stub.held import Routes
 from tests.server_stub.qwen.routes.qwen_client import QwenClient, new_client
 from tests.server_stub.serving import Served, Wire, serving, wire
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import MAX_WAIT, wait_until
 
 START = 1_795_000_000_000
 HERE = "/home/someone/project"
@@ -152,7 +152,7 @@ async def stub_on_a_socket(app: Starlette) -> AsyncIterator[Stub]:
     """On a socket: a response arrives piece by piece."""
     async with (
         serving(app) as served,
-        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=PATIENCE) as http,
+        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=MAX_WAIT) as http,
     ):
         yield Stub(http, app.state.server)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import MAX_WAIT, wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class Wire:
         self._writer.write(head.encode() + body)
         await self._writer.drain()
 
-    async def read_until(self, ending: bytes, *, within: float = PATIENCE) -> bytes:
+    async def read_until(self, ending: bytes, *, within: float = MAX_WAIT) -> bytes:
         """All bytes up to and including `ending`."""
         return await asyncio.wait_for(self._reader.readuntil(ending), within)
 
-    async def read_all(self, *, within: float = PATIENCE) -> bytes:
+    async def read_all(self, *, within: float = MAX_WAIT) -> bytes:
         """All bytes up to the end of the connection; raises ConnectionResetError if it is reset."""
         return await asyncio.wait_for(self._reader.read(), within)
 

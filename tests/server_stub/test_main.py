@@ -16,7 +16,7 @@ from server_stub.__main__ import main
 from server_stub.domain.profiles import PROFILES
 from server_stub.faults.kinds import KINDS
 from server_stub.scenarios.catalog import DEFAULTS
-from tests.waiting import PATIENCE
+from tests.waiting import MAX_WAIT
 
 
 @contextmanager
@@ -34,16 +34,16 @@ def running(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 def test_the_first_line_is_the_address_and_it_answers_there() -> None:
     with running() as (_, line):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", line)
-        assert httpx.get(f"{line}/global/health", trust_env=False, timeout=PATIENCE).json()["healthy"] is True
+        assert httpx.get(f"{line}/global/health", trust_env=False, timeout=MAX_WAIT).json()["healthy"] is True
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "message"),
     [("-h", "Usage: "), ("--help", "--fault"), ("--version", "holdfast-stub, version ")],
 )
-def test_it_explains_itself(option: str, said: str) -> None:
+def test_it_explains_itself(option: str, message: str) -> None:
     result = CliRunner().invoke(main, [option])
-    assert (result.exit_code, said in result.output) == (0, True)
+    assert (result.exit_code, message in result.output) == (0, True)
 
 
 def test_short_help_is_short() -> None:
@@ -70,7 +70,7 @@ def test_a_port_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_at_once_without_errors_while_streams_are_open(number: signal.Signals) -> None:
-    with running() as (process, address), httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE) as http:
+    with running() as (process, address), httpx.Client(base_url=address, trust_env=False, timeout=MAX_WAIT) as http:
         session = http.post("/session").json()["id"]
         body = {"parts": [{"type": "text", "text": "ASK"}]}
         with (
@@ -79,7 +79,7 @@ def test_it_ends_at_once_without_errors_while_streams_are_open(number: signal.Si
         ):
             assert (events.status_code, turn.status_code) == (200, 200)
             process.send_signal(number)
-            _, errors = process.communicate(timeout=PATIENCE)
+            _, errors = process.communicate(timeout=MAX_WAIT)
     assert errors.strip() in ("", "Aborted!")
 
 
@@ -87,7 +87,7 @@ def test_the_error_names_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "server_stub", "--port", str(port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=MAX_WAIT, check=False)
     assert done.returncode == 1
     assert done.stderr == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
@@ -97,7 +97,7 @@ def test_the_error_names_a_port_in_use() -> None:
 )
 def test_unknown_options_are_refused(option: str, value: str) -> None:
     command = [sys.executable, "-m", "server_stub", option, value]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MAX_WAIT, check=False)
     assert done.returncode == 2
     assert value in done.stderr
     assert done.stdout == ""

@@ -130,8 +130,8 @@ def test_a_damaged_row_affects_only_itself(tmp_path: Path, table: str, column: s
         assert found.pop(table) == held - 1
         assert set(found.values()) <= {1, 2}
         assert kept(tmp_path) == {table: 1}
-        (said,) = following.problems
-        assert f"(1 in {table})" in said
+        (problem_text,) = following.problems
+        assert f"(1 in {table})" in problem_text
     following.close()
     again = begin(tmp_path)
     assert again.problems == []
@@ -232,8 +232,8 @@ def test_a_file_with_triggers_or_views_is_set_aside_completely(tmp_path: Path, c
     fill(tmp_path, "good")
     damage(tmp_path, *changes)
     journal = begin(tmp_path)
-    (said,) = journal.problems
-    assert "it holds code that Holdfast did not write" in said
+    (problem_text,) = journal.problems
+    assert "it holds code that Holdfast did not write" in problem_text
     journal.save_draft("ses_1", "x")
     assert (journal.draft("ses_1"), journal.history(), journal.in_memory_only) == ("x", [], False)
     (aside,) = tmp_path.glob("journal.damaged-*.sqlite")

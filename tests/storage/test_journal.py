@@ -379,28 +379,28 @@ def test_a_read_only_file_disables_the_journal_with_a_warning(tmp_path: Path, st
     start().close()
     path = tmp_path / "state" / "journal.sqlite"
     journal = start()
-    told: list[str] = []
-    journal.subscribe(told.append)
+    reported: list[str] = []
+    journal.subscribe(reported.append)
     journal._file.connection.execute("PRAGMA query_only = ON")
     journal.save_draft("ses_1", "x")
-    assert told == [journal.problem]
-    assert "state is not saved" in told[0]
+    assert reported == [journal.problem]
+    assert "state is not saved" in reported[0]
     journal.save_draft("ses_1", "y")
     assert journal.draft("ses_1") == "y"
-    assert len(told) == 1
+    assert len(reported) == 1
     assert path.exists()
 
 
 def test_a_full_disk_disables_the_journal_without_an_exception(start: Start) -> None:
     journal = start()
-    told: list[str] = []
-    journal.subscribe(told.append)
+    reported: list[str] = []
+    journal.subscribe(reported.append)
     (pages,) = journal._file.connection.execute("PRAGMA page_count").fetchone()
     journal._file.connection.execute(f"PRAGMA max_page_count = {pages}")
     for number in range(50):
         journal.save_draft(f"ses_{number}", "x" * 4000)
-    assert len(told) == 1
-    assert "full" in told[0]
+    assert len(reported) == 1
+    assert "full" in reported[0]
     assert journal.draft("ses_49") == "x" * 4000
 
 
@@ -419,16 +419,16 @@ def test_a_file_of_a_newer_version_is_not_changed(tmp_path: Path, start: Start) 
 
 def test_a_locked_file_is_reported(tmp_path: Path, start: Start) -> None:
     journal = start()
-    told: list[str] = []
-    journal.subscribe(told.append)
+    reported: list[str] = []
+    journal.subscribe(reported.append)
     with held(tmp_path):
         journal.submit(Queued("q_1", "ses_1", "do it"), 1)
         journal.save_last_session("ses_1")
-        assert told == []
+        assert reported == []
         journal.catch_up()
-    assert len(told) == 1
-    assert "another program has locked" in told[0]
-    assert "lost if Holdfast exits" in told[0]
+    assert len(reported) == 1
+    assert "another program has locked" in reported[0]
+    assert "lost if Holdfast exits" in reported[0]
     journal.save_draft("ses_1", "y")
     journal.close()
     assert start().draft("ses_1") == "y"

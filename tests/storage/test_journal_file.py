@@ -124,8 +124,8 @@ def test_a_locked_file_does_not_block_the_event_loop(folder: Path, start: Start)
         assert sum(waits) < 20 * BUSY_SECONDS / 5
         assert journal.problems == []
         assert not journal.mark_in_flight(PROMPT, "q", anyway=True)
-        (said,) = journal.problems
-        assert "another program has locked" in said
+        (problem_text,) = journal.problems
+        assert "another program has locked" in problem_text
         assert journal.mark_in_flight(PROMPT, anyway=True)  # the user was warned
     journal.catch_up()
     assert not journal.behind
@@ -156,11 +156,11 @@ def test_delayed_entries_are_written_once_the_disk_has_space(folder: Path, start
         journal.save_draft(f"of_{number}", "x" * 4000)
     journal.mark_in_flight(PROMPT)
     assert [journal.in_memory_only] == [True]
-    (said,) = journal.problems
-    assert "the disk is full. Free some space: it is saved then" in said
-    assert "prompts are still sent, but drafts" in said
+    (problem_text,) = journal.problems
+    assert "the disk is full. Free some space: it is saved then" in problem_text
+    assert "prompts are still sent, but drafts" in problem_text
     journal.catch_up()
-    assert journal.problems == [said]
+    assert journal.problems == [problem_text]
     journal._file.connection.execute("PRAGMA max_page_count = 100000")
     journal.catch_up()
     assert not journal.in_memory_only
@@ -177,8 +177,8 @@ def test_a_deleted_folder_is_recreated_with_its_contents(folder: Path, start: St
     shutil.rmtree(folder)
     first.save_draft("ses_1", "mine, still")
     first.save_draft("ses_1", "mine, still here")
-    (said,) = first.problems
-    assert "was deleted and recreated" in said
+    (problem_text,) = first.problems
+    assert "was deleted and recreated" in problem_text
     second.catch_up()
     assert len(second.problems) == 1
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -203,8 +203,8 @@ def test_a_failed_recreation_is_reported_once_and_retried(folder: Path, start: S
         journal.save_draft("ses_1", text)
         journal.catch_up()
     assert journal.draft("ses_1") == "xyz"
-    (said,) = journal.problems
-    assert "a file is in the way of its folder" in said
+    (problem_text,) = journal.problems
+    assert "a file is in the way of its folder" in problem_text
     assert [journal.in_memory_only] == [True]
     folder.unlink()
     journal.catch_up()
@@ -219,7 +219,7 @@ def as_link(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "problem_text"),
     [
         (as_link, "is a symbolic link, and links are not followed here. Move it away"),
         (os.mkfifo, "is not a regular file. Move it away"),
@@ -228,14 +228,14 @@ def as_link(path: Path) -> None:
 )
 @pytest.mark.parametrize("name", [FILE, f"{FILE}-wal"])
 def test_links_and_special_files_are_not_used(
-    folder: Path, start: Start, make: Callable[[Path], object], said: str, name: str
+    folder: Path, start: Start, make: Callable[[Path], object], problem_text: str, name: str
 ) -> None:
     folder.mkdir()
     make(folder / name)
     journal = start()
     assert journal.in_memory_only
     (problem,) = journal.problems
-    assert said in problem or (name != FILE and "is not a regular file. Move it away" in problem)
+    assert problem_text in problem or (name != FILE and "is not a regular file. Move it away" in problem)
     assert "lost if Holdfast exits" in problem
     journal.mark_in_flight(PROMPT)
     assert journal.history() == ["do it"]
@@ -264,15 +264,15 @@ def test_files_of_another_user_are_not_used(
     journal.close()
 
 
-@pytest.mark.parametrize(("mode", "said"), [(0o777, True), (0o1777, True), (0o720, True), (0o755, False)])
+@pytest.mark.parametrize(("mode", "problem_text"), [(0o777, True), (0o1777, True), (0o720, True), (0o755, False)])
 def test_a_folder_writable_by_others_is_repaired_and_reported(
-    folder: Path, start: Start, mode: int, said: bool
+    folder: Path, start: Start, mode: int, problem_text: bool
 ) -> None:
     folder.mkdir()
     folder.chmod(mode)
     journal = start()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert any("could write in" in problem for problem in journal.problems) is said
+    assert any("could write in" in problem for problem in journal.problems) is problem_text
     assert not journal.in_memory_only
     journal.close()
 

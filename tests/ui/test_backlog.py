@@ -45,12 +45,12 @@ def test_a_flood_has_one_change_per_session() -> None:
 
 
 def test_notices_stay_in_order() -> None:
-    backlog, told = Backlog(), []
+    backlog, reported = Backlog(), []
     for at in range(2 * LIMIT):
         backlog.add(c.RequestsChanged(), SHOWN)
-        told.append(closed(at))
-        backlog.add(told[-1], SHOWN)
-    assert [change for change in drained(backlog) if isinstance(change, c.RequestClosed)] == told
+        reported.append(closed(at))
+        backlog.add(reported[-1], SHOWN)
+    assert [change for change in drained(backlog) if isinstance(change, c.RequestClosed)] == reported
 
 
 def test_dropped_lines_of_the_shown_transcript_are_counted() -> None:

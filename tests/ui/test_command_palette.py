@@ -2,27 +2,27 @@
 
 import pytest
 
-from tests import sample_events as talk
-from tests.app_harness import Stage, on_stage
+from tests import sample_events as sample
+from tests.app_harness import AppHarness, app_harness
 from tests.fake_client import FakeClient
 from tui.backends.base import Traits
 
 
-async def run_command(stage: Stage, name: str) -> None:
-    await stage.press("ctrl+p", *name)
-    await stage.shows(f"  {name}  ")
-    await stage.press("enter")
-    await stage.until(lambda: stage.app.screen is stage.main)
+async def run_command(harness: AppHarness, name: str) -> None:
+    await harness.press("ctrl+p", *name)
+    await harness.shows(f"  {name}  ")
+    await harness.press("enter")
+    await harness.until(lambda: harness.app.screen is harness.main)
 
 
 async def test_the_palette_says_that_nothing_was_found() -> None:
-    async with on_stage() as stage:
-        await stage.press("ctrl+p", *"qqqq")
-        await stage.shows("No matches found")
+    async with app_harness() as harness:
+        await harness.press("ctrl+p", *"qqqq")
+        await harness.shows("No matches found")
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("Abort the turn", "No turn is running."),
         ("Resume queue", "No prompt is queued."),
@@ -35,33 +35,33 @@ async def test_the_palette_says_that_nothing_was_found() -> None:
         ("Redo", "Nothing to redo here."),
     ],
 )
-async def test_a_command_that_has_nothing_to_do_says_so(name: str, said: str) -> None:
+async def test_a_command_that_has_nothing_to_do_says_so(name: str, message: str) -> None:
     client = FakeClient()
     client.traits = Traits("opencode", undoes=True)
-    async with on_stage(client=client, session=None if name == "Search" else talk.SESSION) as stage:
-        await run_command(stage, name)
-        await stage.shows(said)
+    async with app_harness(client=client, session=None if name == "Search" else sample.SESSION) as harness:
+        await run_command(harness, name)
+        await harness.shows(message)
 
 
 async def test_escape_without_a_turn_says_nothing() -> None:
-    async with on_stage() as stage:
-        await stage.press("escape", "escape")
-        assert "No turn" not in stage.text
+    async with app_harness() as harness:
+        await harness.press("escape", "escape")
+        assert "No turn" not in harness.text
 
 
 async def test_a_queue_that_is_not_paused_is_not_resumed() -> None:
-    async with on_stage() as stage:
-        stage.run_turn()
-        await stage.press(*"next", "enter", "f8")
-        await stage.shows("The queue is not paused.")
+    async with app_harness() as harness:
+        harness.run_turn()
+        await harness.press(*"next", "enter", "f8")
+        await harness.shows("The queue is not paused.")
 
 
 async def test_the_palette_sends_now() -> None:
-    async with on_stage() as stage:
-        stage.run_turn()
-        await stage.press(*"hurry")
-        await run_command(stage, "Send now")
-        await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "hurry")])
+    async with app_harness() as harness:
+        harness.run_turn()
+        await harness.press(*"hurry")
+        await run_command(harness, "Send now")
+        await harness.until(lambda: harness.client.calls("send") == [(sample.SESSION, "hurry")])
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ async def test_the_palette_sends_now() -> None:
 async def test_the_palette_opens_the_lists_of_files_and_commands(
     name: str, before: str, offered: str, after: str
 ) -> None:
-    async with on_stage() as stage:
-        await stage.press(*before)
-        await run_command(stage, name)
-        await stage.shows(offered)
-        await stage.press("tab")
-        assert stage.main.prompt.text == after
+    async with app_harness() as harness:
+        await harness.press(*before)
+        await run_command(harness, name)
+        await harness.shows(offered)
+        await harness.press("tab")
+        assert harness.main.prompt.text == after

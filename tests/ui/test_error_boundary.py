@@ -10,8 +10,8 @@ import pytest
 from textual.widget import Widget
 
 import tui.widgets
-from tests import sample_events as talk
-from tests.app_harness import Stage, on_stage
+from tests import sample_events as sample
+from tests.app_harness import AppHarness, app_harness
 from tests.waiting import wait_until
 from tui.core import events as e
 from tui.core.changes import Notice
@@ -60,20 +60,20 @@ def inject(monkeypatch: pytest.MonkeyPatch) -> Inject:
     return lambda widget, method, times=ONCE: Fault(monkeypatch, widget, method, times)
 
 
-async def still_works(stage: Stage) -> None:
+async def still_works(harness: AppHarness) -> None:
     """Keys work, and server events are shown."""
-    await stage.press(*"still")
-    assert stage.main.prompt.text == "still"
-    stage.client.feed(
-        e.MessageUpserted(Message("msg_z", talk.SESSION, "user", created=99.0)),
-        e.PartUpserted(TextPart("prt_z", talk.SESSION, "msg_z", "the newest words")),
+    await harness.press(*"still")
+    assert harness.main.prompt.text == "still"
+    harness.client.feed(
+        e.MessageUpserted(Message("msg_z", sample.SESSION, "user", created=99.0)),
+        e.PartUpserted(TextPart("prt_z", sample.SESSION, "msg_z", "the newest words")),
     )
-    await stage.shows("the newest words", "● live")
+    await harness.shows("the newest words", "● live")
 
 
-def tell_all(stage: Stage) -> None:
-    stage.client.feed(*talk.at_work(), e.TodosChanged(talk.SESSION, (Todo("1", "in_progress"),)))
-    stage.run_turn()
+def tell_all(harness: AppHarness) -> None:
+    harness.client.feed(*sample.at_work(), e.TodosChanged(sample.SESSION, (Todo("1", "in_progress"),)))
+    harness.run_turn()
 
 
 @pytest.mark.parametrize(
@@ -96,24 +96,24 @@ def tell_all(stage: Stage) -> None:
 async def test_a_failed_part_is_redrawn(
     inject: Inject, widget: type, method: str, times: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with on_stage(fails=True) as stage:
+    async with app_harness(fails=True) as harness:
         fault = inject(widget, method, times)
-        tell_all(stage)
+        tell_all(harness)
         await wait_until(lambda: fault.struck == times)
-        await stage.shows("failed and was redrawn: ZeroDivisionError at ")
-        await stage.shows(
+        await harness.shows("failed and was redrawn: ZeroDivisionError at ")
+        await harness.shows(
             "Move the session store", "I'll look at the store", "src/store.py", "pytest -q", "plan 0 of 1"
         )
-        await still_works(stage)
-        assert "cannot be shown" not in stage.text
+        await still_works(harness)
+        assert "cannot be shown" not in harness.text
         assert "ZeroDivisionError" in caplog.text
         assert "Traceback" in caplog.text
 
 
-def draws(stage: Stage) -> bool:
+def draws(harness: AppHarness) -> bool:
     """Whether the whole screen can be drawn: the harness draws it by itself, and would raise the error."""
     try:
-        return bool(stage.text)
+        return bool(harness.text)
     except ZeroDivisionError:
         return False
 
@@ -125,12 +125,12 @@ def draws(stage: Stage) -> bool:
 async def test_a_repeatedly_failing_part_is_replaced_by_a_line(
     inject: Inject, widget: type, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with on_stage(fails=True) as stage:
+    async with app_harness(fails=True) as harness:
         inject(widget, method, ALWAYS)
-        tell_all(stage)
-        await wait_until(lambda: stage.main.query(".replaced") and draws(stage))
-        await stage.shows("✗ This cannot be shown: ZeroDivisionError at ", "Move the session store", "src/store.py")
-        await still_works(stage)
+        tell_all(harness)
+        await wait_until(lambda: harness.main.query(".replaced") and draws(harness))
+        await harness.shows("✗ This cannot be shown: ZeroDivisionError at ", "Move the session store", "src/store.py")
+        await still_works(harness)
         assert 1 < caplog.text.count("Traceback") <= LOGGED_WHOLE
 
 
@@ -138,96 +138,96 @@ async def test_a_repeatedly_failing_part_is_replaced_by_a_line(
 async def test_a_line_that_fails_every_second_is_replaced(
     inject: Inject, widget: type, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with on_stage(fails=True) as stage:
+    async with app_harness(fails=True) as harness:
         inject(widget, method, ALWAYS)
-        tell_all(stage)
-        stage.app.call_later(stage.app.show_notice, Notice("words"))
-        stage.app.set_interval(0.1, stage.app._tick)
-        await wait_until(lambda: stage.main.query(".replaced"))
-        await stage.shows("✗ This cannot be shown: ZeroDivisionError at ", "Move the session store")
-        await still_works(stage)
+        tell_all(harness)
+        harness.app.call_later(harness.app.show_notice, Notice("words"))
+        harness.app.set_interval(0.1, harness.app._tick)
+        await wait_until(lambda: harness.main.query(".replaced"))
+        await harness.shows("✗ This cannot be shown: ZeroDivisionError at ", "Move the session store")
+        await still_works(harness)
         assert 1 < caplog.text.count("Traceback") <= LOGGED_WHOLE
 
 
 async def test_replaced_parts_are_redrawn_for_another_session(inject: Inject) -> None:
-    async with on_stage(fails=True) as stage:
+    async with app_harness(fails=True) as harness:
         fault = inject(TurnStatus, "show_turn", ALWAYS)
-        tell_all(stage)
-        await stage.shows("✗ This cannot be shown")
+        tell_all(harness)
+        await harness.shows("✗ This cannot be shown")
         fault.times = 0
-        stage.app.presenter.show_session(talk.SESSION)
-        await stage.shows("turn 12:04")
-        await stage.hides("cannot be shown")
+        harness.app.presenter.show_session(sample.SESSION)
+        await harness.shows("turn 12:04")
+        await harness.hides("cannot be shown")
 
 
 async def test_a_request_with_a_failed_form_can_be_answered_after_redrawing(inject: Inject) -> None:
-    async with on_stage(fails=True) as stage:
+    async with app_harness(fails=True) as harness:
         inject(QuestionForm, "on_mount")
-        stage.client.feed(e.RequestOpened(talk.CHOICES))
-        await stage.shows("The request failed and was redrawn", "Where shall the sessions live?", "Postgres")
-        stage.after_grace()
-        await stage.press("2", "enter", "1", "enter", "enter")
-        assert [call[0] for call in stage.client.calls("answer")] == [talk.CHOICES.id]
+        harness.client.feed(e.RequestOpened(sample.CHOICES))
+        await harness.shows("The request failed and was redrawn", "Where shall the sessions live?", "Postgres")
+        harness.after_grace()
+        await harness.press("2", "enter", "1", "enter", "enter")
+        assert [call[0] for call in harness.client.calls("answer")] == [sample.CHOICES.id]
 
 
 async def test_a_failing_key_affects_only_itself(inject: Inject) -> None:
-    async with on_stage(fails=True) as stage:
+    async with app_harness(fails=True) as harness:
         inject(PromptBox, "on_key")
-        await stage.press("a", "b", "c")
-        assert stage.main.prompt.text == "bc"
+        await harness.press("a", "b", "c")
+        assert harness.main.prompt.text == "bc"
 
 
 async def test_a_failed_dialog_is_closed(inject: Inject) -> None:
-    async with on_stage(fails=True) as stage:
+    async with app_harness(fails=True) as harness:
         inject(SessionPicker, "draw", ALWAYS)
-        await stage.press("f2")
-        await stage.shows("The dialog failed and was closed: ZeroDivisionError at ")
-        await stage.until(lambda: stage.app.screen is stage.main)
-        await still_works(stage)
+        await harness.press("f2")
+        await harness.shows("The dialog failed and was closed: ZeroDivisionError at ")
+        await harness.until(lambda: harness.app.screen is harness.main)
+        await still_works(harness)
 
 
 async def test_a_failing_worker_or_timer_does_not_exit(inject: Inject) -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
-    async with on_stage(fails=True) as stage:
-        stage.app.run_worker(fail())
-        await stage.shows("A part of the screen failed and was redrawn: ZeroDivisionError at ")
-        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
+    async with app_harness(fails=True) as harness:
+        harness.app.run_worker(fail())
+        await harness.shows("A part of the screen failed and was redrawn: ZeroDivisionError at ")
+        harness.client.feed(*sample.prompt(), sample.answer_begins(), sample.text("", state="streaming"))
         fault = inject(PartDrawing, "_draw_grown")
-        stage.client.feed(talk.delta("lost with its frame"))
+        harness.client.feed(sample.delta("lost with its frame"))
         await wait_until(lambda: fault.struck == ONCE)
-        await stage.shows("The transcript failed and was redrawn", "lost with its frame")
-        await still_works(stage)
+        await harness.shows("The transcript failed and was redrawn", "lost with its frame")
+        await still_works(harness)
 
 
 async def test_errors_while_quitting_do_not_prevent_it(inject: Inject) -> None:
-    async with on_stage(fails=True) as stage:
-        await stage.press(*"a draft")
+    async with app_harness(fails=True) as harness:
+        await harness.press(*"a draft")
         fault = inject(TurnStatus, "show_turn")
-        stage.run_turn()
-        stage.app.exit()
+        harness.run_turn()
+        harness.app.exit()
         assert fault.struck == ONCE
-        assert stage.client.journal.draft(talk.SESSION) == "a draft"
-    assert stage.client.closed
+        assert harness.client.journal.draft(sample.SESSION) == "a draft"
+    assert harness.client.closed
 
 
 async def test_the_reported_location_is_where_the_error_was_raised() -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
-    async with on_stage(fails=True) as stage:
-        stage.main.prompt.call_later(fail)
-        await stage.shows("The prompt failed and was redrawn: ZeroDivisionError at test_error_boundary.py:")
+    async with app_harness(fails=True) as harness:
+        harness.main.prompt.call_later(fail)
+        await harness.shows("The prompt failed and was redrawn: ZeroDivisionError at test_error_boundary.py:")
 
 
 async def test_a_widget_is_replaced_once() -> None:
-    async with on_stage() as stage:
+    async with app_harness() as harness:
         for _ in range(2):
-            assert stage.main.replace(stage.main.turn_line, "cannot be shown")
-        await stage.shows("cannot be shown")
-        assert stage.text.count("cannot be shown") == 1
-        assert not stage.main.replace(stage.main.prompt, "cannot be shown")
+            assert harness.main.replace(harness.main.turn_line, "cannot be shown")
+        await harness.shows("cannot be shown")
+        assert harness.text.count("cannot be shown") == 1
+        assert not harness.main.replace(harness.main.prompt, "cannot be shown")
 
 
 def ours() -> Iterator[type[Widget]]:

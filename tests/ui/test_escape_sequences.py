@@ -33,15 +33,15 @@ class Reader:
         return self
 
     @property
-    def said(self) -> list[str]:
+    def inputs(self) -> list[str]:
         """Keys by name or character, pastes in quotes."""
-        said = []
+        inputs = []
         for one in self.messages:
             if isinstance(one, events.Key):
-                said.append(one.key if one.character in (None, one.key) else f"{one.key} {one.character!r}")
+                inputs.append(one.key if one.character in (None, one.key) else f"{one.key} {one.character!r}")
             else:
-                said.append(f"“{one.text}”" if isinstance(one, events.Paste) else type(one).__name__)
-        return said
+                inputs.append(f"“{one.text}”" if isinstance(one, events.Paste) else type(one).__name__)
+        return inputs
 
     @property
     def text(self) -> str:
@@ -51,7 +51,7 @@ class Reader:
 
 
 @pytest.mark.parametrize(
-    ("came", "said"),
+    ("came", "inputs"),
     [
         ("\x1b[1;1:3A", []),
         ("\x1b[1;1:1A", ["up"]),
@@ -82,10 +82,10 @@ class Reader:
         ("\x1b[1;\x1b[A", ["[", "1", ";", "up"]),
     ],
 )
-def test_a_sequence_is_a_key_or_ignored(came: str, said: list[str]) -> None:
+def test_a_sequence_is_a_key_or_ignored(came: str, inputs: list[str]) -> None:
     names = {"left_square_bracket '['": "[", "semicolon ';'": ";", "at '@'": "@"}
-    assert [names.get(one, one) for one in Reader().feed(came).said] == said
-    assert [names.get(one, one) for one in Reader().feed(*came[:60]).feed(came[60:]).said] == said
+    assert [names.get(one, one) for one in Reader().feed(came).inputs] == inputs
+    assert [names.get(one, one) for one in Reader().feed(*came[:60]).feed(came[60:]).inputs] == inputs
 
 
 def test_every_key_of_textual_is_one_sequence() -> None:
@@ -138,7 +138,7 @@ def test_no_bytes_stop_the_parser() -> None:
             reader.feed("".join(rng.choice("\x1b\x1b\x1b[[OP];:<?0192~uMARtb\r\t\x00\x7f\x9b日") for _ in range(size)))
             reader.wait(rng.choice([0.0, 0.11, 3.0]))
         reader.wait(SEQUENCE_WITHIN + PASTE_ENDS_AFTER)
-        assert reader.feed("z").said[-1] == "z"
+        assert reader.feed("z").inputs[-1] == "z"
 
 
 PASTED = f"{PASTE_START}head \x1b[31mred\x1b[0m line\x13\x03\x07\x1btail\tx\r\ny\x1b]0;t\x07{PASTE_END}"
@@ -146,31 +146,31 @@ KEPT = "“head red linetail\tx\ny”"
 
 
 def test_any_content_of_a_bracketed_paste_is_text() -> None:
-    assert Reader().feed(f"a{PASTED}b\r").said == ["a", KEPT, "b", "enter '\\r'"]
+    assert Reader().feed(f"a{PASTED}b\r").inputs == ["a", KEPT, "b", "enter '\\r'"]
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.15, 0.9])
 def test_a_paste_may_arrive_in_pieces(apart: float) -> None:
     for border in range(1, len(PASTED)):
-        said = Reader().feed(PASTED[:border], PASTED[border:], apart=apart).said
+        inputs = Reader().feed(PASTED[:border], PASTED[border:], apart=apart).inputs
         late_escape = ["escape '\\x1b'"] if border == 1 and apart else []  # it was already handled as a key
-        assert said == [*late_escape, KEPT], border
+        assert inputs == [*late_escape, KEPT], border
 
 
 def test_a_paste_may_arrive_byte_by_byte() -> None:
-    assert Reader().feed(*PASTED, apart=0.09).said == [KEPT]
-    assert Reader().feed(*PASTED, apart=0.15).said[1:] == [KEPT]
+    assert Reader().feed(*PASTED, apart=0.09).inputs == [KEPT]
+    assert Reader().feed(*PASTED, apart=0.15).inputs[1:] == [KEPT]
 
 
 def test_a_paste_without_an_end_is_delivered() -> None:
     reader = Reader().feed(f"{PASTE_START}one\x03", "two\x1b[2", apart=PASTE_ENDS_AFTER / 2)
-    assert reader.said == []
-    assert reader.wait(PASTE_ENDS_AFTER).feed("x").said == ["“onetwo”", "x"]
+    assert reader.inputs == []
+    assert reader.wait(PASTE_ENDS_AFTER).feed("x").inputs == ["“onetwo”", "x"]
 
 
 def test_escape_alone_is_a_key_after_a_short_delay() -> None:
-    assert Reader().feed("\x1b").wait(0.11).feed("[").wait(SEQUENCE_WITHIN).said == [
+    assert Reader().feed("\x1b").wait(0.11).feed("[").wait(SEQUENCE_WITHIN).inputs == [
         "escape '\\x1b'",
         "left_square_bracket '['",
     ]
-    assert Reader().feed("\x1b", "\x1b", apart=0.11).said == ["escape '\\x1b'"] * 2
+    assert Reader().feed("\x1b", "\x1b", apart=0.11).inputs == ["escape '\\x1b'"] * 2

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from tests import sample_events as talk
-from tests.app_harness import Stage, on_stage
+from tests import sample_events as sample
+from tests.app_harness import AppHarness, app_harness
 from tests.processor_time import loop_held_up_at_most
 from tests.waiting import wait_until
 from tui.core import changes as c
@@ -43,41 +43,41 @@ TEXTS = {"lines": LINES, "one line": LONG}
 def question(**fields: object) -> e.Event:
     values = {"text": "Which?", "header": "Which", "options": (Option("a"), Option("b"))} | fields
     asked = Question(**values)  # type: ignore[arg-type]
-    return e.RequestOpened(QuestionRequest("que_1", talk.SESSION, (asked, asked)))
+    return e.RequestOpened(QuestionRequest("que_1", sample.SESSION, (asked, asked)))
 
 
 def permission(**fields: object) -> e.Event:
-    return e.RequestOpened(PermissionRequest("per_1", talk.SESSION, **({"action": "bash"} | fields)))  # type: ignore[arg-type]
+    return e.RequestOpened(PermissionRequest("per_1", sample.SESSION, **({"action": "bash"} | fields)))  # type: ignore[arg-type]
 
 
 def answer(*events: e.Event, **fields: object) -> list[e.Event]:
-    message = Message(talk.ANSWER, talk.SESSION, "assistant", created=2.0, parent_id=talk.PROMPT)
-    return [*talk.prompt(), e.MessageUpserted(replace(message, **fields)), *events]
+    message = Message(sample.ANSWER, sample.SESSION, "assistant", created=2.0, parent_id=sample.PROMPT)
+    return [*sample.prompt(), e.MessageUpserted(replace(message, **fields)), *events]
 
 
 PLACES: dict[str, Callable[[str], list[e.Event]]] = {
-    "title": lambda text: [e.SessionUpserted(talk.session(title=text))],
+    "title": lambda text: [e.SessionUpserted(sample.session(title=text))],
     "agent": lambda text: answer(agent=text),
-    "plan": lambda text: [e.TodosChanged(talk.SESSION, (Todo(text, "in_progress"), Todo(text, "pending")))],
+    "plan": lambda text: [e.TodosChanged(sample.SESSION, (Todo(text, "in_progress"), Todo(text, "pending")))],
     "label": lambda text: [question(options=(Option(text, text), Option("b")))],
     "question": lambda text: [question(text=text, header=text)],
     "action": lambda text: [permission(action=text, patterns=(text,), always=(text,))],
     "command": lambda text: [permission(detail=text)],
     "failure": lambda text: answer(failure=Failure(text, "provider")),
-    "error": lambda text: [e.SessionFailed(talk.SESSION, Failure(text))],
-    "file": lambda text: [*talk.prompt(), e.PartUpserted(FilePart("prt_f", talk.SESSION, talk.PROMPT, text))],
-    "note": lambda text: answer(e.PartUpserted(NotePart("prt_n", talk.SESSION, talk.ANSWER, text))),
-    "tool": lambda text: answer(talk.tool(tool=text, title=text)),
-    "output": lambda text: answer(talk.tool(output=text)),
-    "input": lambda text: answer(talk.tool(output="", title="", input={"command": text})),
-    "diff": lambda text: answer(talk.tool(diff=f"@@\n+{text}")),
-    "tool error": lambda text: answer(talk.tool(state="error", error=text)),
+    "error": lambda text: [e.SessionFailed(sample.SESSION, Failure(text))],
+    "file": lambda text: [*sample.prompt(), e.PartUpserted(FilePart("prt_f", sample.SESSION, sample.PROMPT, text))],
+    "note": lambda text: answer(e.PartUpserted(NotePart("prt_n", sample.SESSION, sample.ANSWER, text))),
+    "tool": lambda text: answer(sample.tool(tool=text, title=text)),
+    "output": lambda text: answer(sample.tool(output=text)),
+    "input": lambda text: answer(sample.tool(output="", title="", input={"command": text})),
+    "diff": lambda text: answer(sample.tool(diff=f"@@\n+{text}")),
+    "tool error": lambda text: answer(sample.tool(state="error", error=text)),
     "reasoning": lambda text: answer(
-        e.PartUpserted(ReasoningPart("prt_r", talk.SESSION, talk.ANSWER, text))
+        e.PartUpserted(ReasoningPart("prt_r", sample.SESSION, sample.ANSWER, text))
     ),
     "prompt": lambda text: [
-        e.MessageUpserted(Message(talk.PROMPT, talk.SESSION, "user", created=1.0)),
-        e.PartUpserted(TextPart("prt_1", talk.SESSION, talk.PROMPT, text[:400_000])),
+        e.MessageUpserted(Message(sample.PROMPT, sample.SESSION, "user", created=1.0)),
+        e.PartUpserted(TextPart("prt_1", sample.SESSION, sample.PROMPT, text[:400_000])),
     ],
 }  # fmt: skip
 
@@ -85,44 +85,44 @@ PLACES: dict[str, Callable[[str], list[e.Event]]] = {
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_long_text_does_not_delay_input(place: str, text: str) -> None:
-    async with on_stage() as stage, loop_held_up_at_most(FREEZE):
-        stage.client.feed(*PLACES[place](text))
-        await stage.settled()
-        stage.second()
-        for fold in stage.main.transcript.query(Foldable):
+    async with app_harness() as harness, loop_held_up_at_most(FREEZE):
+        harness.client.feed(*PLACES[place](text))
+        await harness.settled()
+        harness.second()
+        for fold in harness.main.transcript.query(Foldable):
             fold.unfold()
-        await stage.press("f6", "f2", "escape", "f3", "escape")
+        await harness.press("f6", "f2", "escape", "f3", "escape")
 
 
-def retry(stage: Stage, text: str) -> None:
-    stage.run_turn(TurnState.RETRYING, retry=Retrying(3, text, None))
+def retry(harness: AppHarness, text: str) -> None:
+    harness.run_turn(TurnState.RETRYING, retry=Retrying(3, text, None))
 
 
-def ended(stage: Stage, text: str) -> None:
-    turn = stage.run_turn()
+def ended(harness: AppHarness, text: str) -> None:
+    turn = harness.run_turn()
     turn.state, turn.reason = TurnState.INTERRUPTED, text
-    stage.client.turn_moved(turn)
+    harness.client.turn_moved(turn)
 
 
-def lost(stage: Stage, text: str) -> None:
-    stage.client.set_line(ConnectionStatus(ConnectionState.STOPPED, reason=text, hint=text))
+def lost(harness: AppHarness, text: str) -> None:
+    harness.client.set_line(ConnectionStatus(ConnectionState.STOPPED, reason=text, hint=text))
 
 
-def refused(stage: Stage, text: str) -> None:
-    stage.client.feed(question())
-    request = stage.client.store.requests["que_1"]
-    stage.client.tell(c.ReplyStatusChanged(request, "refused", reason=text))
+def refused(harness: AppHarness, text: str) -> None:
+    harness.client.feed(question())
+    request = harness.client.store.requests["que_1"]
+    harness.client.tell(c.ReplyStatusChanged(request, "refused", reason=text))
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-@pytest.mark.parametrize("told", [retry, ended, lost, refused], ids=lambda told: told.__name__)
-async def test_a_long_reason_does_not_delay_input(told: Callable[[Stage, str], None], text: str) -> None:
-    async with on_stage() as stage, loop_held_up_at_most(FREEZE):
-        stage.client.feed(*talk.prompt())
-        told(stage, text)
-        stage.client.notice(text)
-        stage.second()
-        await stage.settled()
+@pytest.mark.parametrize("reported", [retry, ended, lost, refused], ids=lambda reported: reported.__name__)
+async def test_a_long_reason_does_not_delay_input(reported: Callable[[AppHarness, str], None], text: str) -> None:
+    async with app_harness() as harness, loop_held_up_at_most(FREEZE):
+        harness.client.feed(*sample.prompt())
+        reported(harness, text)
+        harness.client.notice(text)
+        harness.second()
+        await harness.settled()
 
 
 MARKDOWN = {
@@ -152,19 +152,19 @@ MARKDOWN = {
 
 @pytest.mark.parametrize("text", MARKDOWN.values(), ids=MARKDOWN)
 async def test_expensive_markdown_does_not_delay_input(text: str) -> None:
-    async with on_stage(size=(120, 24)) as stage:
-        stage.client.feed(*answer())
-        await stage.settled()
+    async with app_harness(size=(120, 24)) as harness:
+        harness.client.feed(*answer())
+        await harness.settled()
         async with loop_held_up_at_most(FREEZE):
-            stage.client.feed(talk.text(text))
-            await stage.until(lambda: stage.main.transcript.query(MarkdownView), "the answer is mounted")
-            prose = stage.main.transcript.query_one(MarkdownView)
+            harness.client.feed(sample.text(text))
+            await harness.until(lambda: harness.main.transcript.query(MarkdownView), "the answer is mounted")
+            prose = harness.main.transcript.query_one(MarkdownView)
             await wait_until(lambda: prose.shown == text, what="all of it is shown")
-            await stage.settled()
+            await harness.settled()
 
 
 async def test_text_beyond_the_limit_is_counted() -> None:
-    async with on_stage() as stage:
-        stage.client.feed(*answer(talk.text("word " * 200_010)))
-        await stage.until(lambda: stage.main.transcript.query(MarkdownView), "the answer is mounted")
-        await wait_until(lambda: "… 50 more characters" in stage.text, what="the count")
+    async with app_harness() as harness:
+        harness.client.feed(*answer(sample.text("word " * 200_010)))
+        await harness.until(lambda: harness.main.transcript.query(MarkdownView), "the answer is mounted")
+        await wait_until(lambda: "… 50 more characters" in harness.text, what="the count")

@@ -4,8 +4,8 @@ from typing import Any, cast
 
 import pytest
 
-from tests import sample_events as talk
-from tests.app_harness import on_stage
+from tests import sample_events as sample
+from tests.app_harness import app_harness
 from tests.fake_client import LIVE, FakeClient
 from tui.client.client import Client
 from tui.config.display import NotifySettings
@@ -31,12 +31,12 @@ class Called:
         terminal = TerminalEscapes(self.written.append, settings, environ)
         self.notifier = Notifier(cast(Client, self.client), terminal, settings)
         self.client.subscribe(self.notifier.on_change)
-        self.client.feed(e.SessionUpserted(talk.session(title="Fix the parser")))
+        self.client.feed(e.SessionUpserted(sample.session(title="Fix the parser")))
         self.client.set_line(LIVE)
         self.notifier.focused = False
 
     def end_turn(self, state: TurnState, **fields: Any) -> Turn:
-        turn = Turn.begin(Prompt(talk.SESSION, "words", "msg_1", "prt_1"), self.client.now())
+        turn = Turn.begin(Prompt(sample.SESSION, "words", "msg_1", "prt_1"), self.client.now())
         turn.state = state
         for name, value in fields.items():
             setattr(turn, name, value)
@@ -50,8 +50,8 @@ class Called:
 
 def test_a_request_notifies_once() -> None:
     called = Called()
-    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
-    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
+    called.client.feed(e.RequestOpened(sample.asked_in(sample.SESSION)))
+    called.client.feed(e.RequestOpened(sample.asked_in(sample.SESSION)))
     called.second()
     assert called.written == ["\a\x1b]9;Holdfast: Fix the parser needs your answer: Which port?\a"]
 
@@ -94,8 +94,8 @@ def test_a_second_end_of_a_turn_notifies_again() -> None:
     called.second()
     turn.state = TurnState.FINISHED
     called.client.turn_moved(turn)
-    said = ["interrupted", "finished"]
-    assert called.written == [f"\a\x1b]9;Holdfast: Fix the parser: {word}\a" for word in said]
+    ends = ["interrupted", "finished"]
+    assert called.written == [f"\a\x1b]9;Holdfast: Fix the parser: {word}\a" for word in ends]
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_an_aborted_turn_notifies_unless_this_client_aborted_it(stops: Stops, ri
 
 def test_another_clients_turn_notifies_when_its_session_is_idle() -> None:
     called = Called()
-    called.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
+    called.client.feed(e.StatusChanged(sample.SESSION, Busy()), e.StatusChanged(sample.SESSION, Idle()))
     assert called.written == ["\a\x1b]9;Holdfast: Fix the parser: done\a"]
 
 
 def test_notifications_are_limited_to_one_a_second_and_none_is_lost() -> None:
     called = Called()
     for number in range(5):
-        called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, f"que_{number}", f"question {number}?")))
+        called.client.feed(e.RequestOpened(sample.asked_in(sample.SESSION, f"que_{number}", f"question {number}?")))
         called.client.advance(0.1)
     assert len(called.written) == 1
     called.second()
@@ -140,7 +140,7 @@ def test_notifications_are_limited_to_one_a_second_and_none_is_lost() -> None:
 def test_notifications_depend_on_the_setting_and_the_focus(when: str, focused: bool, rings: bool) -> None:
     called = Called(NotifySettings(when=when, title=False))  # type: ignore[arg-type]
     called.notifier.focused = focused
-    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
+    called.client.feed(e.RequestOpened(sample.asked_in(sample.SESSION)))
     assert bool(called.written) is rings
 
 
@@ -170,21 +170,21 @@ def test_each_notification_method_can_be_disabled(
     settings: NotifySettings, environ: dict[str, str], written: list[str]
 ) -> None:
     called = Called(settings, **environ)
-    called.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
+    called.client.feed(e.StatusChanged(sample.SESSION, Busy()), e.StatusChanged(sample.SESSION, Idle()))
     assert called.written == written
 
 
 def test_a_semicolon_does_not_start_a_further_field_of_osc_777() -> None:
     called = Called(NotifySettings(title=False, bell=False), TERM="foot")
-    called.client.feed(e.SessionUpserted(talk.session(title="a;b")))
-    called.client.feed(e.StatusChanged(talk.SESSION, Busy()), e.StatusChanged(talk.SESSION, Idle()))
+    called.client.feed(e.SessionUpserted(sample.session(title="a;b")))
+    called.client.feed(e.StatusChanged(sample.SESSION, Busy()), e.StatusChanged(sample.SESSION, Idle()))
     assert called.written == ["\x1b]777;notify;Holdfast;a,b: done\a"]
 
 
 def test_server_text_cannot_escape_the_notification_sequence() -> None:
     called = Called(NotifySettings(title=False, bell=False, osc777=True))
-    called.client.feed(e.SessionUpserted(talk.session(title="a\x07\x1b]52;c;eA==\x07b;c\nd")))
-    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, text="x" * 500)))
+    called.client.feed(e.SessionUpserted(sample.session(title="a\x07\x1b]52;c;eA==\x07b;c\nd")))
+    called.client.feed(e.RequestOpened(sample.asked_in(sample.SESSION, text="x" * 500)))
     (written,) = called.written
     assert written.count("\x1b") == 2
     assert written.count("\a") == 2
@@ -195,8 +195,8 @@ def test_server_text_cannot_escape_the_notification_sequence() -> None:
 def test_the_title_shows_states_and_no_session_text() -> None:
     called = Called(NotifySettings(when="never"))
     called.second()
-    called.client.feed(e.StatusChanged(talk.SESSION, Busy()))
-    called.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION)))
+    called.client.feed(e.StatusChanged(sample.SESSION, Busy()))
+    called.client.feed(e.RequestOpened(sample.asked_in(sample.SESSION)))
     called.client.set_line(LOST)
     called.second()
     called.notifier.close()
@@ -213,21 +213,21 @@ def test_the_title_shows_states_and_no_session_text() -> None:
 
 def test_a_retrying_turn_counts_as_running_in_the_title() -> None:
     called = Called(NotifySettings(when="never"))
-    called.client.feed(e.StatusChanged(talk.SESSION, Retrying(2, "429", None)))
+    called.client.feed(e.StatusChanged(sample.SESSION, Retrying(2, "429", None)))
     called.second()
     assert called.written[-1] == "\x1b]2;holdfast · 1 running\a"
 
 
 async def test_the_app_notifies_only_without_focus(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage() as stage:
+    async with app_harness() as harness:
         written: list[str] = []
-        monkeypatch.setattr(stage.app.notifier._terminal, "_write", written.append)
-        stage.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, "que_1")))
-        await stage.pilot.pause()
+        monkeypatch.setattr(harness.app.notifier._terminal, "_write", written.append)
+        harness.client.feed(e.RequestOpened(sample.asked_in(sample.SESSION, "que_1")))
+        await harness.pilot.pause()
         assert not any("\x1b]9" in one for one in written)
-        stage.app.on_app_blur()
-        stage.client.feed(e.RequestOpened(talk.asked_in(talk.SESSION, "que_2")))
-        await stage.until(lambda: any("\x1b]9" in one for one in written))
+        harness.app.on_app_blur()
+        harness.client.feed(e.RequestOpened(sample.asked_in(sample.SESSION, "que_2")))
+        await harness.until(lambda: any("\x1b]9" in one for one in written))
 
 
 @pytest.mark.parametrize(
@@ -240,11 +240,11 @@ async def test_copied_text_is_passed_through_tmux(
     monkeypatch.delenv("TMUX", raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    async with on_stage() as stage:
-        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("```\ncode\n```\n"))
-        await stage.until(lambda: "code" in stage.main.transcript.text)  # the header names opencode
+    async with app_harness() as harness:
+        harness.client.feed(*sample.prompt(), sample.answer_begins(), sample.text("```\ncode\n```\n"))
+        await harness.until(lambda: "code" in harness.main.transcript.text)  # the header names opencode
         out: list[str] = []
-        monkeypatch.setattr(stage.app.terminal, "_write", out.append)
-        await stage.press("f7")
-        await stage.until(lambda: stage.app.clipboard == "code\n")
+        monkeypatch.setattr(harness.app.terminal, "_write", out.append)
+        await harness.press("f7")
+        await harness.until(lambda: harness.app.clipboard == "code\n")
         assert "".join(one for one in out if "]52;" in one) == written

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.app_harness import Stage, on_stage
+from tests.app_harness import AppHarness, app_harness
 from tests.fake_client import FakeClient
 from tui.core.model import Session
 from tui.net.errors import ConnectFailed
@@ -26,40 +26,40 @@ class SlowClient(FakeClient):
         await super().open_session(session_id)
 
 
-def times_shown(stage: Stage) -> int:
-    return stage.text.count("do the thing")
+def times_shown(harness: AppHarness) -> int:
+    return harness.text.count("do the thing")
 
 
 async def test_a_first_prompt_stays_visible_until_the_server_has_it() -> None:
     client = SlowClient()
-    async with on_stage(client=client, session=None) as stage:
-        await stage.press(*"do the thing", "enter")
-        await stage.shows("sending…", "do the thing")
-        stage.second()
-        await stage.settled()
-        assert times_shown(stage) == 1
+    async with app_harness(client=client, session=None) as harness:
+        await harness.press(*"do the thing", "enter")
+        await harness.shows("sending…", "do the thing")
+        harness.second()
+        await harness.settled()
+        assert times_shown(harness) == 1
         client.may_create.set()
-        await stage.until(lambda: stage.app.presenter.session_id is not None)
-        await stage.settled()
-        assert times_shown(stage) == 1
+        await harness.until(lambda: harness.app.presenter.session_id is not None)
+        await harness.settled()
+        assert times_shown(harness) == 1
         client.may_load.set()
-        await stage.until(lambda: client.calls("send"))
-        await stage.settled()
-        assert times_shown(stage) == 1
-        assert "sending… the server creates" not in stage.text
+        await harness.until(lambda: client.calls("send"))
+        await harness.settled()
+        assert times_shown(harness) == 1
+        assert "sending… the server creates" not in harness.text
 
 
 @pytest.mark.parametrize("created", [False, True])
 async def test_a_first_prompt_that_is_not_sent_goes_back_to_the_prompt(created: bool) -> None:
     client = SlowClient()
-    async with on_stage(client=client, session=None) as stage:
-        await stage.press(*"do the thing", "enter")
-        await stage.shows("do the thing")
+    async with app_harness(client=client, session=None) as harness:
+        await harness.press(*"do the thing", "enter")
+        await harness.shows("do the thing")
         if created:
             client.may_create.set()
-            await stage.until(lambda: stage.app.presenter.session_id is not None)
+            await harness.until(lambda: harness.app.presenter.session_id is not None)
         client.fails = ConnectFailed("connection refused")
         client.may_create.set()
         client.may_load.set()
-        await stage.until(lambda: stage.main.prompt.text == "do the thing")
-        assert times_shown(stage) == 1
+        await harness.until(lambda: harness.main.prompt.text == "do the thing")
+        assert times_shown(harness) == 1

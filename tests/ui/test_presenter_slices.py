@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from tests import sample_events as talk
-from tests.app_harness import on_stage
+from tests import sample_events as sample
+from tests.app_harness import app_harness
 from tests.waiting import wait_until
 from tui.core import events as e
 from tui.core import kept_content
@@ -22,18 +22,18 @@ SLICES = 5
 def turn(number: int) -> list[e.Event]:
     prompt, answer = f"msg_{number}", f"msg_{number}_answer"
     return [
-        e.StatusChanged(talk.SESSION, Busy()),
-        e.MessageUpserted(Message(prompt, talk.SESSION, "user", created=10.0 + number)),
-        e.PartUpserted(TextPart(f"{prompt}_part", talk.SESSION, prompt, "words")),
-        e.MessageUpserted(Message(answer, talk.SESSION, "assistant", created=10.5 + number, parent_id=prompt)),
-        e.PartUpserted(TextPart(f"{answer}_part", talk.SESSION, answer, "words of the answer")),
-        e.StatusChanged(talk.SESSION, Idle()),
+        e.StatusChanged(sample.SESSION, Busy()),
+        e.MessageUpserted(Message(prompt, sample.SESSION, "user", created=10.0 + number)),
+        e.PartUpserted(TextPart(f"{prompt}_part", sample.SESSION, prompt, "words")),
+        e.MessageUpserted(Message(answer, sample.SESSION, "assistant", created=10.5 + number, parent_id=prompt)),
+        e.PartUpserted(TextPart(f"{answer}_part", sample.SESSION, answer, "words of the answer")),
+        e.StatusChanged(sample.SESSION, Idle()),
     ]
 
 
 async def test_a_flood_of_short_turns_does_not_delay_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage() as stage:
-        presenter, slices = stage.app.presenter, 0
+    async with app_harness() as harness:
+        presenter, slices = harness.app.presenter, 0
         show = presenter._show_changes
 
         def counted() -> None:
@@ -46,15 +46,15 @@ async def test_a_flood_of_short_turns_does_not_delay_a_key(monkeypatch: pytest.M
         async def flood() -> None:
             for number in range(2_000):
                 for event in turn(number):
-                    stage.client.feed(event)
+                    harness.client.feed(event)
                 await asyncio.sleep(0)
 
         flooding = asyncio.create_task(flood())
         waited = []
         for key in "abcdefgh":
-            before, text = slices, stage.main.prompt.text
-            stage.burst(key)
-            while stage.main.prompt.text == text:  # noqa: ASYNC110  # each turn of the loop counts
+            before, text = slices, harness.main.prompt.text
+            harness.burst(key)
+            while harness.main.prompt.text == text:  # noqa: ASYNC110  # each turn of the loop counts
                 await asyncio.sleep(0)
             waited.append(slices - before)
             reached = slices + 1
@@ -65,25 +65,25 @@ async def test_a_flood_of_short_turns_does_not_delay_a_key(monkeypatch: pytest.M
 
 
 def marks(number: int) -> list[e.Event]:
-    undone_from = talk.PROMPT if number % 2 else ""
-    return [e.SessionUpserted(replace(talk.session(), undone_from=undone_from, updated=float(number)))]
+    undone_from = sample.PROMPT if number % 2 else ""
+    return [e.SessionUpserted(replace(sample.session(), undone_from=undone_from, updated=float(number)))]
 
 
 def pages(number: int) -> list[e.Event]:
-    message = Message(f"msg_{number}", talk.SESSION, "user", created=10.0 + number)
-    part = TextPart(f"prt_{number}", talk.SESSION, message.id, f"page {number}")
-    return [e.MessagesLoaded(talk.SESSION, (FullMessage(message, (part,)),), None)]
+    message = Message(f"msg_{number}", sample.SESSION, "user", created=10.0 + number)
+    part = TextPart(f"prt_{number}", sample.SESSION, message.id, f"page {number}")
+    return [e.MessagesLoaded(sample.SESSION, (FullMessage(message, (part,)),), None)]
 
 
 @pytest.mark.parametrize("events", [marks, pages])
 async def test_transcript_is_redrawn_at_a_limited_rate(
     events: Callable[[int], list[e.Event]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with on_stage() as stage:
-        stage.client.feed(*talk.prompt())
-        await stage.shows("Move the session store")
-        await stage.settled()
-        draw, transcript, drawn = stage.main.transcript.draw, stage.main.transcript, 0
+    async with app_harness() as harness:
+        harness.client.feed(*sample.prompt())
+        await harness.shows("Move the session store")
+        await harness.settled()
+        draw, transcript, drawn = harness.main.transcript.draw, harness.main.transcript, 0
         later: list[Callable[[], None]] = []
 
         def counted() -> None:
@@ -92,19 +92,19 @@ async def test_transcript_is_redrawn_at_a_limited_rate(
             draw()
 
         monkeypatch.setattr(transcript, "draw", counted)
-        monkeypatch.setattr(stage.app.presenter._redraw_transcript, "_later", lambda _, call: later.append(call))
+        monkeypatch.setattr(harness.app.presenter._redraw_transcript, "_later", lambda _, call: later.append(call))
         for number in range(21):
-            stage.client.feed(*events(number + 1))
-            await wait_until(lambda: not stage.app.presenter._changes)
+            harness.client.feed(*events(number + 1))
+            await wait_until(lambda: not harness.app.presenter._changes)
         await wait_until(lambda: later)
         assert (drawn, len(later)) == (1, 1)
         later.pop()()
-        await stage.settled()
+        await harness.settled()
         assert drawn == 2
         if events is marks:
-            assert "Move the session store" not in stage.text
+            assert "Move the session store" not in harness.text
         else:
-            assert "page 21" in stage.text
+            assert "page 21" in harness.text
 
 
 @pytest.mark.parametrize("part", ["_show_plan", "_show_all_pending", "show_turn_line"])
@@ -124,24 +124,24 @@ async def test_part_of_the_screen_is_drawn_once_in_a_slice(part: str, monkeypatc
 
     monkeypatch.setattr(Presenter, part, counted)
     monkeypatch.setattr(Presenter, "_show_changes", counted_slices)
-    async with on_stage() as stage:
-        stage.client.feed(*talk.prompt())
-        turn = stage.run_turn()
-        await stage.settled()
+    async with app_harness() as harness:
+        harness.client.feed(*sample.prompt())
+        turn = harness.run_turn()
+        await harness.settled()
         drawn = slices = 0
         for number in range(100):
-            stage.client.feed(e.TodosChanged(talk.SESSION, (Todo(f"entry {number}", "pending"),)))
-            stage.client.turn_moved(turn)
-        await stage.settled()
+            harness.client.feed(e.TodosChanged(sample.SESSION, (Todo(f"entry {number}", "pending"),)))
+            harness.client.turn_moved(turn)
+        await harness.settled()
         assert 0 < drawn <= slices < 50
 
 
 async def test_the_first_line_tells_that_the_oldest_messages_were_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_content, "KEPT", 3_500)
     monkeypatch.setattr(kept_content, "ROOM", 300)
-    async with on_stage() as stage:
-        stage.client.feed(e.MessagesLoaded(talk.SESSION, (), None), *talk.prompt(), talk.answer_begins())
-        await stage.shows("Move the session store")
-        stage.client.feed(talk.text("word " * 400))
-        await stage.shows("older messages are not kept in memory: open the session again to read them")
-        await stage.hides("Move the session store")
+    async with app_harness() as harness:
+        harness.client.feed(e.MessagesLoaded(sample.SESSION, (), None), *sample.prompt(), sample.answer_begins())
+        await harness.shows("Move the session store")
+        harness.client.feed(sample.text("word " * 400))
+        await harness.shows("older messages are not kept in memory: open the session again to read them")
+        await harness.hides("Move the session store")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import sample_events as talk
-from tests.app_harness import Stage, on_stage
+from tests import sample_events as sample
+from tests.app_harness import AppHarness, app_harness
 from tests.fake_client import LIVE, FakeClient
 from tui.backends.base import Traits
 from tui.core import events as e
@@ -28,465 +28,465 @@ def another_run(folder: Path, *, line: ConnectionStatus = LIVE) -> FakeClient:
     return FakeClient(line=line, journal=Journal(folder, "server", wall=lambda: 0.0))
 
 
-def waiting(stage: Stage) -> list[str]:
-    return [queued.text for queued in stage.client.prompts.waiting(talk.SESSION)]
+def waiting(harness: AppHarness) -> list[str]:
+    return [queued.text for queued in harness.client.prompts.waiting(sample.SESSION)]
 
 
-async def queue(stage: Stage, *texts: str) -> None:
-    stage.run_turn()
+async def queue(harness: AppHarness, *texts: str) -> None:
+    harness.run_turn()
     for text in texts:
-        await stage.press(*text, "enter")
-    assert waiting(stage) == list(texts)
+        await harness.press(*text, "enter")
+    assert waiting(harness) == list(texts)
 
 
-async def end_turn(stage: Stage, state: TurnState = TurnState.FINISHED, reason: str = "") -> None:
-    [turn] = stage.client.turns.running()
-    turn.state, turn.reason, turn.ended = state, reason, stage.client.now()
-    stage.client.turn_moved(turn)
-    await stage.settled()
+async def end_turn(harness: AppHarness, state: TurnState = TurnState.FINISHED, reason: str = "") -> None:
+    [turn] = harness.client.turns.running()
+    turn.state, turn.reason, turn.ended = state, reason, harness.client.now()
+    harness.client.turn_moved(turn)
+    await harness.settled()
 
 
 # The queue
 
 
 async def test_prompts_during_a_turn_are_queued_and_sent_in_order() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "first", "second")
-        await stage.shows("2 prompts · waiting until the turn ends", "1 first", "2 second")
-        assert stage.main.prompt.text == ""
-        assert stage.client.calls("send") == []
-        await end_turn(stage)
-        await stage.shows("1 prompt · waiting until the turn ends", "1 second")
-        assert stage.client.calls("send") == [(talk.SESSION, "first")]
-        await end_turn(stage)
-        await stage.hides("waiting until")
-        assert stage.client.calls("send") == [(talk.SESSION, "first"), (talk.SESSION, "second")]
+    async with app_harness() as harness:
+        await queue(harness, "first", "second")
+        await harness.shows("2 prompts · waiting until the turn ends", "1 first", "2 second")
+        assert harness.main.prompt.text == ""
+        assert harness.client.calls("send") == []
+        await end_turn(harness)
+        await harness.shows("1 prompt · waiting until the turn ends", "1 second")
+        assert harness.client.calls("send") == [(sample.SESSION, "first")]
+        await end_turn(harness)
+        await harness.hides("waiting until")
+        assert harness.client.calls("send") == [(sample.SESSION, "first"), (sample.SESSION, "second")]
 
 
 async def test_prompts_while_disconnected_are_queued() -> None:
-    async with on_stage() as stage:
-        stage.client.set_line(LOST)
-        await stage.press(*"hello", "enter")
-        await stage.shows("1 prompt · waiting until connected", "1 hello")
-        stage.client.set_line(LIVE)
-        stage.client.prompts.dispatch_ready()
-        await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "hello")])
-        await stage.hides("until connected")
+    async with app_harness() as harness:
+        harness.client.set_line(LOST)
+        await harness.press(*"hello", "enter")
+        await harness.shows("1 prompt · waiting until connected", "1 hello")
+        harness.client.set_line(LIVE)
+        harness.client.prompts.dispatch_ready()
+        await harness.until(lambda: harness.client.calls("send") == [(sample.SESSION, "hello")])
+        await harness.hides("until connected")
 
 
 async def test_a_paused_queue_shows_its_reason_and_is_resumed_by_a_key() -> None:
-    async with on_stage(size=(80, 24)) as stage:
-        await queue(stage, "next")
-        await end_turn(stage, TurnState.FAILED, "no model")
-        await stage.shows("1 prompt · paused: an earlier turn failed · F8 resume queue")
-        assert stage.client.calls("send") == []
-        await stage.press("f8")
-        assert stage.client.calls("send") == [(talk.SESSION, "next")]
+    async with app_harness(size=(80, 24)) as harness:
+        await queue(harness, "next")
+        await end_turn(harness, TurnState.FAILED, "no model")
+        await harness.shows("1 prompt · paused: an earlier turn failed · F8 resume queue")
+        assert harness.client.calls("send") == []
+        await harness.press("f8")
+        assert harness.client.calls("send") == [(sample.SESSION, "next")]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (40, 12)])
 async def test_the_resume_key_is_visible_with_a_long_reason(size: tuple[int, int]) -> None:
-    async with on_stage(size=size) as stage:
-        await queue(stage, "next", "and then")
-        stage.client.prompts.hold(talk.SESSION, "an earlier turn finished before it could be aborted")
-        await stage.shows("2 prompts · paused:", "F8 resume queue")
-        [head, *more] = [line for line in stage.text.split("\n") if "paused:" in line or "F8 resume" in line]
+    async with app_harness(size=size) as harness:
+        await queue(harness, "next", "and then")
+        harness.client.prompts.hold(sample.SESSION, "an earlier turn finished before it could be aborted")
+        await harness.shows("2 prompts · paused:", "F8 resume queue")
+        [head, *more] = [line for line in harness.text.split("\n") if "paused:" in line or "F8 resume" in line]
         assert len(more) == (size[1] >= 20)
         if size[0] == 80:
             assert head.rstrip().endswith("before it could be aborted")
 
 
 async def test_a_click_selects_the_prompt_below_a_two_line_reason() -> None:
-    async with on_stage(size=(60, 20)) as stage:
-        await queue(stage, "next", "and then")
-        stage.client.prompts.hold(talk.SESSION, "an earlier turn finished before it could be aborted")
-        await stage.shows("F8 resume queue")
-        await stage.pilot.click("#queue", offset=(8, 3))
-        await stage.press("enter")
-        await stage.until(lambda: stage.main.prompt.text == "and then")
+    async with app_harness(size=(60, 20)) as harness:
+        await queue(harness, "next", "and then")
+        harness.client.prompts.hold(sample.SESSION, "an earlier turn finished before it could be aborted")
+        await harness.shows("F8 resume queue")
+        await harness.pilot.click("#queue", offset=(8, 3))
+        await harness.press("enter")
+        await harness.until(lambda: harness.main.prompt.text == "and then")
 
 
 async def test_hidden_queued_prompts_are_counted() -> None:
-    async with on_stage(size=(80, 24)) as stage:
-        await queue(stage, "one", "two", "three", "four")
-        await stage.shows("4 prompts", "4 four")
-        assert "more" not in stage.text
-        await stage.press(*"five", "enter")
-        await stage.shows("5 prompts", "1 one", "4 four", "+1 more")
-        assert "5 five" not in stage.text
-        await stage.press(*"six", "enter", "shift+tab", "down", "down", "down", "down")
-        await stage.shows("5 five", "+2 more")
+    async with app_harness(size=(80, 24)) as harness:
+        await queue(harness, "one", "two", "three", "four")
+        await harness.shows("4 prompts", "4 four")
+        assert "more" not in harness.text
+        await harness.press(*"five", "enter")
+        await harness.shows("5 prompts", "1 one", "4 four", "+1 more")
+        assert "5 five" not in harness.text
+        await harness.press(*"six", "enter", "shift+tab", "down", "down", "down", "down")
+        await harness.shows("5 five", "+2 more")
 
 
 async def test_after_an_abort_a_new_prompt_is_sent_and_paused_ones_stay() -> None:
-    async with on_stage(size=(80, 24)) as stage:
-        await queue(stage, "old", "older")
-        await end_turn(stage, TurnState.ABORTED)
-        await stage.shows("⇧Tab queue", "F8 resume queue")
-        await stage.hides("Esc Esc")
-        await stage.hides("Enter send")
-        await stage.press(*"new")
-        await stage.shows("Enter send before these", "⇧Tab queue", "F8 resume queue")
-        await stage.press("enter")
-        assert stage.client.calls("send") == [(talk.SESSION, "new")]
-        await stage.shows("2 prompts · paused: an earlier turn was aborted · F8 resume queue", "1 old", "2 older")
-        await stage.press(*"newer", "enter")
-        await stage.shows("3 prompts · some paused", "1 newer", "2 old", "3 older")
-        await stage.press(*"x")
-        await stage.shows("Enter send before the paused ones")
-        await stage.press("backspace")
-        await end_turn(stage)
-        assert stage.client.calls("send")[1:] == [(talk.SESSION, "newer")]
-        await end_turn(stage)
-        assert waiting(stage) == ["old", "older"]
-        await stage.press("shift+tab", "up", "ctrl+s")
-        assert stage.client.calls("send")[2:] == [(talk.SESSION, "old")]
-        await stage.press("x", "enter")
-        await stage.until(lambda: waiting(stage) == [])
+    async with app_harness(size=(80, 24)) as harness:
+        await queue(harness, "old", "older")
+        await end_turn(harness, TurnState.ABORTED)
+        await harness.shows("⇧Tab queue", "F8 resume queue")
+        await harness.hides("Esc Esc")
+        await harness.hides("Enter send")
+        await harness.press(*"new")
+        await harness.shows("Enter send before these", "⇧Tab queue", "F8 resume queue")
+        await harness.press("enter")
+        assert harness.client.calls("send") == [(sample.SESSION, "new")]
+        await harness.shows("2 prompts · paused: an earlier turn was aborted · F8 resume queue", "1 old", "2 older")
+        await harness.press(*"newer", "enter")
+        await harness.shows("3 prompts · some paused", "1 newer", "2 old", "3 older")
+        await harness.press(*"x")
+        await harness.shows("Enter send before the paused ones")
+        await harness.press("backspace")
+        await end_turn(harness)
+        assert harness.client.calls("send")[1:] == [(sample.SESSION, "newer")]
+        await end_turn(harness)
+        assert waiting(harness) == ["old", "older"]
+        await harness.press("shift+tab", "up", "ctrl+s")
+        assert harness.client.calls("send")[2:] == [(sample.SESSION, "old")]
+        await harness.press("x", "enter")
+        await harness.until(lambda: waiting(harness) == [])
 
 
 async def test_an_edit_cancelled_by_esc_can_be_recalled() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "first")
-        await stage.press("shift+tab", "enter", *" and more", "escape")
-        await stage.shows("The change was not saved. ↑ in the prompt restores it.")
-        assert (waiting(stage), stage.main.prompt.text) == (["first"], "")
-        await stage.press("up")
-        assert stage.main.prompt.text == "first and more"
+    async with app_harness() as harness:
+        await queue(harness, "first")
+        await harness.press("shift+tab", "enter", *" and more", "escape")
+        await harness.shows("The change was not saved. ↑ in the prompt restores it.")
+        assert (waiting(harness), harness.main.prompt.text) == (["first"], "")
+        await harness.press("up")
+        assert harness.main.prompt.text == "first and more"
 
 
 async def test_an_emptied_queued_prompt_is_reported_as_removed() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "first")
-        await stage.press("shift+tab", "enter", "ctrl+u", "enter")
-        await stage.shows("The emptied prompt was removed from the queue. ↑ in the prompt restores it.")
-        assert waiting(stage) == []
-        await stage.press("up")
-        assert stage.main.prompt.text == "first"
+    async with app_harness() as harness:
+        await queue(harness, "first")
+        await harness.press("shift+tab", "enter", "ctrl+u", "enter")
+        await harness.shows("The emptied prompt was removed from the queue. ↑ in the prompt restores it.")
+        assert waiting(harness) == []
+        await harness.press("up")
+        assert harness.main.prompt.text == "first"
 
 
 async def test_one_more_line_is_counted_in_the_singular() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "first")
-        await stage.press(*"second", "ctrl+j", "x", "enter")
-        await stage.shows("+1 line ")
-        assert "+1 lines" not in stage.text
-        await stage.press("ctrl+r")
-        await stage.until(lambda: isinstance(stage.app.screen, PromptHistory))
-        await stage.shows("+1 line ")
-        assert "+1 lines" not in stage.text
+    async with app_harness() as harness:
+        await queue(harness, "first")
+        await harness.press(*"second", "ctrl+j", "x", "enter")
+        await harness.shows("+1 line ")
+        assert "+1 lines" not in harness.text
+        await harness.press("ctrl+r")
+        await harness.until(lambda: isinstance(harness.app.screen, PromptHistory))
+        await harness.shows("+1 line ")
+        assert "+1 lines" not in harness.text
 
 
 async def test_a_history_search_without_a_match_is_reported() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "first")
-        await stage.press("ctrl+r", *"qqq")
-        await stage.shows("No matching prompts.")
-        await stage.press("enter")
-        assert isinstance(stage.app.screen, PromptHistory)
-        await stage.press("backspace", "backspace", "backspace")
-        await stage.hides("No matching prompts")
+    async with app_harness() as harness:
+        await queue(harness, "first")
+        await harness.press("ctrl+r", *"qqq")
+        await harness.shows("No matching prompts.")
+        await harness.press("enter")
+        assert isinstance(harness.app.screen, PromptHistory)
+        await harness.press("backspace", "backspace", "backspace")
+        await harness.hides("No matching prompts")
 
 
 async def test_cancelling_an_unchanged_edit_shows_nothing() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "first")
-        await stage.press("shift+tab", "enter", "escape")
-        await stage.shows("waiting until the turn ends")
-        assert "not saved" not in stage.text
+    async with app_harness() as harness:
+        await queue(harness, "first")
+        await harness.press("shift+tab", "enter", "escape")
+        await harness.shows("waiting until the turn ends")
+        assert "not saved" not in harness.text
 
 
 async def test_a_prompt_being_edited_is_not_sent_even_with_another_paused() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "old")
-        await end_turn(stage, TurnState.ABORTED)
-        await stage.press(*"new", "enter", *"newer", "enter", "shift+tab", "enter", "!")
-        await end_turn(stage)
-        assert stage.client.calls("send") == [(talk.SESSION, "new")]
-        await stage.press("enter")
-        await stage.until(lambda: stage.client.calls("send")[1:] == [(talk.SESSION, "newer!")])
-        assert waiting(stage) == ["old"]
+    async with app_harness() as harness:
+        await queue(harness, "old")
+        await end_turn(harness, TurnState.ABORTED)
+        await harness.press(*"new", "enter", *"newer", "enter", "shift+tab", "enter", "!")
+        await end_turn(harness)
+        assert harness.client.calls("send") == [(sample.SESSION, "new")]
+        await harness.press("enter")
+        await harness.until(lambda: harness.client.calls("send")[1:] == [(sample.SESSION, "newer!")])
+        assert waiting(harness) == ["old"]
 
 
 async def test_the_queue_shows_its_key_only_where_it_works() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one")
-        await stage.shows("⇧Tab changes")
-        stage.client.feed(e.RequestOpened(talk.ONE_CHOICE))
-        await stage.press("tab")
-        await stage.until(lambda: stage.main.panel.has_focus_within)
-        await stage.hides("⇧Tab changes")
-        await stage.press("escape")
-        await stage.shows("⇧Tab changes")
-        await stage.press("shift+tab")
-        assert stage.app.focused is stage.main.queue
-        await stage.hides("⇧Tab changes")
+    async with app_harness() as harness:
+        await queue(harness, "one")
+        await harness.shows("⇧Tab changes")
+        harness.client.feed(e.RequestOpened(sample.ONE_CHOICE))
+        await harness.press("tab")
+        await harness.until(lambda: harness.main.panel.has_focus_within)
+        await harness.hides("⇧Tab changes")
+        await harness.press("escape")
+        await harness.shows("⇧Tab changes")
+        await harness.press("shift+tab")
+        assert harness.app.focused is harness.main.queue
+        await harness.hides("⇧Tab changes")
 
 
 async def test_send_now_does_not_wait_for_the_turn() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "later")
-        await stage.press(*"steer", "ctrl+s")
-        assert stage.client.calls("send") == [(talk.SESSION, "steer")]
-        assert stage.main.prompt.text == ""
-        await stage.press("ctrl+s")
-        assert waiting(stage) == ["later"]
+    async with app_harness() as harness:
+        await queue(harness, "later")
+        await harness.press(*"steer", "ctrl+s")
+        assert harness.client.calls("send") == [(sample.SESSION, "steer")]
+        assert harness.main.prompt.text == ""
+        await harness.press("ctrl+s")
+        assert waiting(harness) == ["later"]
 
 
 async def test_send_now_is_not_offered_if_the_server_takes_no_prompt_during_a_turn() -> None:
-    async with on_stage() as stage:
-        stage.client.traits = Traits("mimo", queues_prompts=False)
-        turn = stage.run_turn()
-        await stage.press(*"steer")
-        await stage.shows("Enter send after the turn")
-        assert "^S" not in stage.text
-        await stage.press("ctrl+s")
-        await stage.shows("This server accepts no prompt during a turn: it is sent when the turn ends.")
-        assert (waiting(stage), stage.main.prompt.text) == (["steer"], "")
-        await stage.press("shift+tab", "ctrl+s")
-        assert "^S" not in stage.text
-        assert waiting(stage) == ["steer"]
-        assert stage.client.calls("send") == []
+    async with app_harness() as harness:
+        harness.client.traits = Traits("mimo", queues_prompts=False)
+        turn = harness.run_turn()
+        await harness.press(*"steer")
+        await harness.shows("Enter send after the turn")
+        assert "^S" not in harness.text
+        await harness.press("ctrl+s")
+        await harness.shows("This server accepts no prompt during a turn: it is sent when the turn ends.")
+        assert (waiting(harness), harness.main.prompt.text) == (["steer"], "")
+        await harness.press("shift+tab", "ctrl+s")
+        assert "^S" not in harness.text
+        assert waiting(harness) == ["steer"]
+        assert harness.client.calls("send") == []
         turn.state = TurnState.FINISHED
-        stage.client.turn_moved(turn)
-        await stage.until(lambda: waiting(stage) == [], "what waits to be sent")
+        harness.client.turn_moved(turn)
+        await harness.until(lambda: waiting(harness) == [], "what waits to be sent")
 
 
 async def test_a_failed_send_now_keeps_the_text() -> None:
-    async with on_stage() as stage:
-        stage.client.fails = ConnectFailed("connection refused")
-        await stage.press(*"steer", "ctrl+s")
-        await stage.shows("cannot connect: connection refused")
-        assert stage.main.prompt.text == "steer"
+    async with app_harness() as harness:
+        harness.client.fails = ConnectFailed("connection refused")
+        await harness.press(*"steer", "ctrl+s")
+        await harness.shows("cannot connect: connection refused")
+        assert harness.main.prompt.text == "steer"
 
 
 async def test_a_queued_prompt_with_a_failed_send_now_stays_with_a_reason() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one")
-        stage.client.fails = ConnectFailed("connection refused")
-        await stage.press("shift+tab", "ctrl+s")
-        await stage.shows("cannot connect: connection refused")
-        assert waiting(stage) == ["one"]
+    async with app_harness() as harness:
+        await queue(harness, "one")
+        harness.client.fails = ConnectFailed("connection refused")
+        await harness.press("shift+tab", "ctrl+s")
+        await harness.shows("cannot connect: connection refused")
+        assert waiting(harness) == ["one"]
 
 
 async def test_keys_for_a_just_sent_prompt_do_nothing() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one")
-        await stage.press("shift+tab")
-        waits = stage.main.queue
-        await end_turn(stage)
-        assert waiting(stage) == []
+    async with app_harness() as harness:
+        await queue(harness, "one")
+        await harness.press("shift+tab")
+        waits = harness.main.queue
+        await end_turn(harness)
+        assert waiting(harness) == []
         for action in (waits.action_edit, waits.action_remove, waits.action_send_now):
             action()
-        await stage.pilot.pause()
-        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+        await harness.pilot.pause()
+        assert harness.client.calls("send") == [(sample.SESSION, "one")]
 
 
 async def test_an_edited_queued_prompt_keeps_its_position() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one", "two")
-        await stage.press(*"half", "shift+tab", "up", "enter")
-        await stage.until(lambda: stage.main.prompt.text == "one")
-        await stage.shows("in the prompt", "Enter save", "a queued prompt is being edited")
-        await stage.press("end", "1", "enter")
-        await stage.until(lambda: waiting(stage) == ["one1", "two"])
-        assert stage.main.prompt.text == "half"
-        await stage.shows("2 prompts · waiting until the turn ends")
+    async with app_harness() as harness:
+        await queue(harness, "one", "two")
+        await harness.press(*"half", "shift+tab", "up", "enter")
+        await harness.until(lambda: harness.main.prompt.text == "one")
+        await harness.shows("in the prompt", "Enter save", "a queued prompt is being edited")
+        await harness.press("end", "1", "enter")
+        await harness.until(lambda: waiting(harness) == ["one1", "two"])
+        assert harness.main.prompt.text == "half"
+        await harness.shows("2 prompts · waiting until the turn ends")
 
 
 async def test_a_prompt_being_edited_is_not_sent() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one")
-        await stage.press("shift+tab", "enter", "!")
-        await end_turn(stage)
-        assert stage.client.calls("send") == []
-        await stage.press("enter")
-        await stage.until(lambda: stage.client.calls("send") == [(talk.SESSION, "one!")])
+    async with app_harness() as harness:
+        await queue(harness, "one")
+        await harness.press("shift+tab", "enter", "!")
+        await end_turn(harness)
+        assert harness.client.calls("send") == []
+        await harness.press("enter")
+        await harness.until(lambda: harness.client.calls("send") == [(sample.SESSION, "one!")])
 
 
 async def test_escape_cancels_the_edit_of_a_queued_prompt() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one")
-        await stage.press("shift+tab", "enter", "!", "escape")
-        await stage.until(lambda: stage.main.prompt.text == "")
-        assert waiting(stage) == ["one"]
-        await stage.shows("until the turn ends")
-        assert stage.client.calls("abort") == []
+    async with app_harness() as harness:
+        await queue(harness, "one")
+        await harness.press("shift+tab", "enter", "!", "escape")
+        await harness.until(lambda: harness.main.prompt.text == "")
+        assert waiting(harness) == ["one"]
+        await harness.shows("until the turn ends")
+        assert harness.client.calls("abort") == []
 
 
 async def test_the_edit_of_a_prompt_sent_meanwhile_stays_in_the_prompt_field() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one")
-        await stage.press("shift+tab", "enter", "!")
-        stage.client.prompts.send_queued_now(stage.client.prompts.waiting(talk.SESSION)[0].id)
-        await stage.press("enter")
-        await stage.shows("That prompt was already sent")
-        assert stage.main.prompt.text == "one!"
-        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+    async with app_harness() as harness:
+        await queue(harness, "one")
+        await harness.press("shift+tab", "enter", "!")
+        harness.client.prompts.send_queued_now(harness.client.prompts.waiting(sample.SESSION)[0].id)
+        await harness.press("enter")
+        await harness.shows("That prompt was already sent")
+        assert harness.main.prompt.text == "one!"
+        assert harness.client.calls("send") == [(sample.SESSION, "one")]
 
 
 @pytest.mark.parametrize("left", ["quit", "killed"])
 async def test_an_edit_of_a_queued_prompt_survives_a_restart(tmp_path: Path, left: str) -> None:
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await queue(stage, "one", "two")
-        await stage.press(*"aside", "shift+tab", "up", "enter", *" 2")
-        assert stage.main.prompt.text == "one 2"
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await queue(harness, "one", "two")
+        await harness.press(*"aside", "shift+tab", "up", "enter", *" 2")
+        assert harness.main.prompt.text == "one 2"
         if left == "killed":
-            stage.client.journal.close()
+            harness.client.journal.close()
     for more in ("", "!"):  # the second start: adopted items are stored again
-        async with on_stage(client=another_run(tmp_path)) as stage:
-            await stage.shows("1 one", "in the prompt")
-            assert (stage.main.prompt.text, waiting(stage)) == ("one 2", ["one", "two"])
-            await stage.press(*more)
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await stage.until(lambda: stage.main.prompt.text == "one 2!")
-        await stage.press("enter")
-        await stage.until(lambda: waiting(stage) == ["one 2!", "two"])
-        assert stage.main.prompt.text == "aside"
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        assert (stage.main.prompt.text, waiting(stage)) == ("aside", ["one 2!", "two"])
+        async with app_harness(client=another_run(tmp_path)) as harness:
+            await harness.shows("1 one", "in the prompt")
+            assert (harness.main.prompt.text, waiting(harness)) == ("one 2", ["one", "two"])
+            await harness.press(*more)
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await harness.until(lambda: harness.main.prompt.text == "one 2!")
+        await harness.press("enter")
+        await harness.until(lambda: waiting(harness) == ["one 2!", "two"])
+        assert harness.main.prompt.text == "aside"
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        assert (harness.main.prompt.text, waiting(harness)) == ("aside", ["one 2!", "two"])
 
 
 async def test_an_edit_of_a_removed_prompt_is_a_draft(tmp_path: Path) -> None:
     before = another_run(tmp_path)
-    before.journal.save_draft(talk.SESSION, "aside", "q1", "one 2")
+    before.journal.save_draft(sample.SESSION, "aside", "q1", "one 2")
     before.journal.close()
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await stage.until(lambda: stage.main.prompt.text == "aside\n\none 2")
-        assert stage.main.prompt.edited is None
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await harness.until(lambda: harness.main.prompt.text == "aside\n\none 2")
+        assert harness.main.prompt.edited is None
 
 
 async def test_an_edit_left_by_switching_sessions_is_in_the_history(tmp_path: Path) -> None:
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await queue(stage, "one")
-        await stage.press("shift+tab", "enter", *" 2")
-        stage.app.writing.open(OTHER)
-        assert stage.client.journal.history()[0] == "one 2"
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await queue(harness, "one")
+        await harness.press("shift+tab", "enter", *" 2")
+        harness.app.writing.open(OTHER)
+        assert harness.client.journal.history()[0] == "one 2"
 
 
 async def test_an_edit_that_emptied_the_prompt_leaves_nothing_in_the_history(tmp_path: Path) -> None:
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await queue(stage, "one")
-        await stage.press("shift+tab", "enter", "ctrl+u")
-        stage.app.writing.open(OTHER)
-        assert stage.client.journal.history() == ["one"]
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await queue(harness, "one")
+        await harness.press("shift+tab", "enter", "ctrl+u")
+        harness.app.writing.open(OTHER)
+        assert harness.client.journal.history() == ["one"]
 
 
 async def test_queued_prompts_are_removed_and_sent_by_keys() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one", "two", "three")
-        await stage.press("shift+tab", "j", "x")
-        await stage.shows("Remove the queued prompt?", "“two” will not be sent")
-        assert waiting(stage) == ["one", "two", "three"]
-        await stage.press("escape")
-        assert waiting(stage) == ["one", "two", "three"]
-        await stage.press("x", "enter")
-        assert waiting(stage) == ["one", "three"]
-        await stage.press("j", "ctrl+s")
-        assert stage.client.calls("send") == [(talk.SESSION, "three")]
-        await stage.press("x", "enter")
-        await stage.until(lambda: stage.main.prompt.has_focus)
-        assert waiting(stage) == []
+    async with app_harness() as harness:
+        await queue(harness, "one", "two", "three")
+        await harness.press("shift+tab", "j", "x")
+        await harness.shows("Remove the queued prompt?", "“two” will not be sent")
+        assert waiting(harness) == ["one", "two", "three"]
+        await harness.press("escape")
+        assert waiting(harness) == ["one", "two", "three"]
+        await harness.press("x", "enter")
+        assert waiting(harness) == ["one", "three"]
+        await harness.press("j", "ctrl+s")
+        assert harness.client.calls("send") == [(sample.SESSION, "three")]
+        await harness.press("x", "enter")
+        await harness.until(lambda: harness.main.prompt.has_focus)
+        assert waiting(harness) == []
 
 
 async def test_a_prompt_sent_during_the_confirmation_is_not_reported_as_removed() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one")
-        await stage.press("shift+tab", "x")
-        await stage.shows("Remove the queued prompt?")
-        await end_turn(stage)
-        await stage.press("enter")
-        await stage.shows("That prompt was already sent; it was not removed.")
-        assert stage.client.calls("send") == [(talk.SESSION, "one")]
+    async with app_harness() as harness:
+        await queue(harness, "one")
+        await harness.press("shift+tab", "x")
+        await harness.shows("Remove the queued prompt?")
+        await end_turn(harness)
+        await harness.press("enter")
+        await harness.shows("That prompt was already sent; it was not removed.")
+        assert harness.client.calls("send") == [(sample.SESSION, "one")]
 
 
 async def test_letters_typed_at_the_queue_go_to_the_prompt() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one")
-        await stage.press("shift+tab")
-        stage.burst(*"see this")
-        await stage.until(lambda: stage.main.prompt.text == "see this")
-        assert stage.client.calls("send") == []
-        assert waiting(stage) == ["one"]
+    async with app_harness() as harness:
+        await queue(harness, "one")
+        await harness.press("shift+tab")
+        harness.burst(*"see this")
+        await harness.until(lambda: harness.main.prompt.text == "see this")
+        assert harness.client.calls("send") == []
+        assert waiting(harness) == ["one"]
 
 
 async def test_a_click_selects_a_queued_prompt_and_a_double_click_edits_it() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one", "two")
-        await stage.pilot.click("#queue", offset=(4, 2), times=2)
-        await stage.until(lambda: stage.main.prompt.text == "two")
+    async with app_harness() as harness:
+        await queue(harness, "one", "two")
+        await harness.pilot.click("#queue", offset=(4, 2), times=2)
+        await harness.until(lambda: harness.main.prompt.text == "two")
 
 
 async def test_a_long_queue_shows_the_rows_around_the_cursor() -> None:
-    async with on_stage(size=(80, 24)) as stage:
-        await queue(stage, *"abcdefgh")
-        assert stage.main.queue.size.height == 6
-        await stage.press("shift+tab", *["down"] * 7)
-        await stage.shows("› 8 h")
+    async with app_harness(size=(80, 24)) as harness:
+        await queue(harness, *"abcdefgh")
+        assert harness.main.queue.size.height == 6
+        await harness.press("shift+tab", *["down"] * 7)
+        await harness.shows("› 8 h")
 
 
 async def test_quitting_says_that_queued_prompts_are_saved() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one", "two")
-        await stage.press("ctrl+q")
-        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
-        await stage.shows("2 queued prompts are saved for the next start")
+    async with app_harness() as harness:
+        await queue(harness, "one", "two")
+        await harness.press("ctrl+q")
+        await harness.until(lambda: isinstance(harness.app.screen, Confirm))
+        await harness.shows("2 queued prompts are saved for the next start")
 
 
 async def test_two_enters_send_once() -> None:
-    async with on_stage() as stage:
-        stage.burst(*"once", "enter", "enter")
-        await stage.until(lambda: stage.client.calls("send"))
-        assert stage.client.calls("send") == [(talk.SESSION, "once")]
-        assert waiting(stage) == []
+    async with app_harness() as harness:
+        harness.burst(*"once", "enter", "enter")
+        await harness.until(lambda: harness.client.calls("send"))
+        assert harness.client.calls("send") == [(sample.SESSION, "once")]
+        assert waiting(harness) == []
 
 
 async def test_all_prompts_of_a_burst_are_accepted() -> None:
-    async with on_stage() as stage:
-        stage.burst(*"one", "enter", *"two", "enter", *"rest")
-        await stage.until(lambda: stage.main.prompt.text == "rest")
-        assert stage.client.calls("send") == [(talk.SESSION, "one")]
-        assert waiting(stage) == ["two"]
+    async with app_harness() as harness:
+        harness.burst(*"one", "enter", *"two", "enter", *"rest")
+        await harness.until(lambda: harness.main.prompt.text == "rest")
+        assert harness.client.calls("send") == [(sample.SESSION, "one")]
+        assert waiting(harness) == ["two"]
 
 
 # Drafts
 
 
 async def test_a_draft_survives_a_restart(tmp_path: Path) -> None:
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await stage.press(*"half a thou")
-        await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "half a thou")
-    async with on_stage(client=another_run(tmp_path, line=LOST)) as stage:
-        await stage.until(lambda: stage.main.prompt.text == "half a thou")
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await harness.press(*"half a thou")
+        await harness.until(lambda: harness.client.journal.draft(sample.SESSION) == "half a thou")
+    async with app_harness(client=another_run(tmp_path, line=LOST)) as harness:
+        await harness.until(lambda: harness.main.prompt.text == "half a thou")
 
 
 async def test_quitting_with_a_draft_needs_no_confirmation(tmp_path: Path) -> None:
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await stage.press(*"kept", "ctrl+q")
-        await stage.until(lambda: stage.app._exit)
-    assert another_run(tmp_path).journal.draft(talk.SESSION) == "kept"
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await harness.press(*"kept", "ctrl+q")
+        await harness.until(lambda: harness.app._exit)
+    assert another_run(tmp_path).journal.draft(sample.SESSION) == "kept"
 
 
 async def test_each_session_has_its_own_draft() -> None:
-    async with on_stage() as stage:
-        stage.client.feed(e.SessionUpserted(talk.session(OTHER, "The other one")))
-        await stage.press(*"here", "f2", *"other", "enter")
-        await stage.until(lambda: stage.app.presenter.session_id == OTHER)
-        assert stage.main.prompt.text == ""
-        await stage.press(*"there", "f2", *"SQLite", "enter")
-        await stage.until(lambda: stage.main.prompt.text == "here")
-        assert stage.client.journal.draft(OTHER) == "there"
+    async with app_harness() as harness:
+        harness.client.feed(e.SessionUpserted(sample.session(OTHER, "The other one")))
+        await harness.press(*"here", "f2", *"other", "enter")
+        await harness.until(lambda: harness.app.presenter.session_id == OTHER)
+        assert harness.main.prompt.text == ""
+        await harness.press(*"there", "f2", *"SQLite", "enter")
+        await harness.until(lambda: harness.main.prompt.text == "here")
+        assert harness.client.journal.draft(OTHER) == "there"
 
 
 async def test_text_without_a_session_is_saved_as_a_draft(tmp_path: Path) -> None:
-    async with on_stage(client=another_run(tmp_path), session=None) as stage:
-        await stage.press(*"idea")
-        await stage.until(lambda: stage.client.journal.draft("") == "idea")
-    async with on_stage(client=another_run(tmp_path), session=None) as stage:
-        await stage.until(lambda: stage.main.prompt.text == "idea")
-        await stage.press("enter")
-        await stage.until(lambda: stage.client.calls("send"))
-        await stage.until(lambda: stage.client.journal.draft("") == "")
+    async with app_harness(client=another_run(tmp_path), session=None) as harness:
+        await harness.press(*"idea")
+        await harness.until(lambda: harness.client.journal.draft("") == "idea")
+    async with app_harness(client=another_run(tmp_path), session=None) as harness:
+        await harness.until(lambda: harness.main.prompt.text == "idea")
+        await harness.press("enter")
+        await harness.until(lambda: harness.client.calls("send"))
+        await harness.until(lambda: harness.client.journal.draft("") == "")
 
 
 class SlowToCreate(FakeClient):
@@ -503,31 +503,31 @@ class SlowToCreate(FakeClient):
 
 async def test_text_typed_while_a_session_is_created_is_the_draft_of_that_session() -> None:
     client = SlowToCreate()
-    async with on_stage(client=client, session=None) as stage:
-        await stage.press(*"first", "enter", *"next")
+    async with app_harness(client=client, session=None) as harness:
+        await harness.press(*"first", "enter", *"next")
         assert client.journal.draft("") == "first\n\nnext"
         client.created.set()
-        await stage.until(lambda: client.calls("send"))
+        await harness.until(lambda: client.calls("send"))
         [(session_id, text)] = client.calls("send")
         assert text == "first"
-        assert stage.main.prompt.text == "next"
+        assert harness.main.prompt.text == "next"
         assert client.journal.draft(session_id) == "next"
         assert client.journal.draft("") == ""
 
 
 async def test_text_typed_while_a_session_is_created_follows_to_another_session() -> None:
     client = SlowToCreate()
-    client.journal.save_draft(talk.SESSION, "older")
-    async with on_stage(client=client, session=None) as stage:
-        await stage.press(*"first", "enter", *"next")
-        stage.app.writing.open(talk.SESSION)
-        assert stage.main.prompt.text == "older\n\nnext"
+    client.journal.save_draft(sample.SESSION, "older")
+    async with app_harness(client=client, session=None) as harness:
+        await harness.press(*"first", "enter", *"next")
+        harness.app.writing.open(sample.SESSION)
+        assert harness.main.prompt.text == "older\n\nnext"
         assert client.journal.draft("") == "first"
-        stage.app.writing.open("")
-        assert stage.main.prompt.text == "older\n\nnext"
+        harness.app.writing.open("")
+        assert harness.main.prompt.text == "older\n\nnext"
         assert client.journal.draft("") == "first\n\nolder\n\nnext"
         client.created.set()
-        await stage.until(lambda: client.calls("send"))
+        await harness.until(lambda: client.calls("send"))
         [(session_id, text)] = client.calls("send")
         assert text == "first"
         assert client.journal.draft(session_id) == "older\n\nnext"
@@ -535,240 +535,240 @@ async def test_text_typed_while_a_session_is_created_follows_to_another_session(
 
 async def test_text_typed_while_the_last_session_opens_belongs_to_it() -> None:
     client = FakeClient(line=LOST)
-    async with on_stage(client=client, session=None, resume=True) as stage:
-        await stage.press(*"early")
+    async with app_harness(client=client, session=None, resume=True) as harness:
+        await harness.press(*"early")
         client.set_line(LIVE)
-        await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
-        assert stage.main.prompt.text == "early"
-        assert client.journal.draft(talk.SESSION) == "early"
+        await harness.until(lambda: harness.app.presenter.session_id == sample.SESSION)
+        assert harness.main.prompt.text == "early"
+        assert client.journal.draft(sample.SESSION) == "early"
         assert client.journal.draft("") == ""
 
 
 async def test_an_undelivered_prompt_is_reported_and_returned_once() -> None:
-    async with on_stage() as stage:
-        await stage.press(*"do it", "enter")
-        await end_turn(stage, TurnState.NOT_SENT, "connection refused")
-        await stage.shows("↩ not sent: connection refused · “do it” went back to the prompt")
-        assert stage.main.prompt.text == "do it"
+    async with app_harness() as harness:
+        await harness.press(*"do it", "enter")
+        await end_turn(harness, TurnState.NOT_SENT, "connection refused")
+        await harness.shows("↩ not sent: connection refused · “do it” went back to the prompt")
+        assert harness.main.prompt.text == "do it"
 
 
 async def test_a_prompt_that_may_have_arrived_is_not_called_undelivered() -> None:
     """qwen serve assigns the ids itself: it may show a prompt late."""
-    async with on_stage() as stage:
-        await stage.press(*"do it", "enter")
-        [turn] = stage.client.turns.running()
+    async with app_harness() as harness:
+        await harness.press(*"do it", "enter")
+        [turn] = harness.client.turns.running()
         turn.once = True
-        await end_turn(stage, TurnState.NOT_SENT, "no data for 10 s")
-        await stage.shows("? unknown whether the server has it: no data for 10 s", "“do it” went back to the prompt")
-        assert "not sent" not in stage.text
-        assert stage.main.prompt.text == "do it"
+        await end_turn(harness, TurnState.NOT_SENT, "no data for 10 s")
+        await harness.shows("? unknown whether the server has it: no data for 10 s", "“do it” went back to the prompt")
+        assert "not sent" not in harness.text
+        assert harness.main.prompt.text == "do it"
 
 
 async def test_an_undelivered_prompt_of_another_session_names_it() -> None:
-    async with on_stage() as stage:
-        await stage.press(*"do it", "enter")
-        [turn] = stage.client.turns.running()
-        await stage.press("f2", "ctrl+n")
-        await stage.until(lambda: stage.app.presenter.session_id is None)
+    async with app_harness() as harness:
+        await harness.press(*"do it", "enter")
+        [turn] = harness.client.turns.running()
+        await harness.press("f2", "ctrl+n")
+        await harness.until(lambda: harness.app.presenter.session_id is None)
         turn.state, turn.reason = TurnState.NOT_SENT, "refused"
-        stage.client.turn_moved(turn)
-        await stage.shows("of Move the store to SQLite.")
-        assert stage.main.prompt.text == ""
-        await stage.press("f2", *"SQLite", "enter")
-        await stage.until(lambda: stage.main.prompt.text == "do it")
+        harness.client.turn_moved(turn)
+        await harness.shows("of Move the store to SQLite.")
+        assert harness.main.prompt.text == ""
+        await harness.press("f2", *"SQLite", "enter")
+        await harness.until(lambda: harness.main.prompt.text == "do it")
 
 
-async def not_sent(stage: Stage, text: str) -> None:
+async def not_sent(harness: AppHarness, text: str) -> None:
     """Send a prompt that returns to the prompt field."""
-    await stage.press(*text, "enter")
-    await end_turn(stage, TurnState.NOT_SENT, "no data for 10 s")
-    assert stage.main.prompt.text == text
+    await harness.press(*text, "enter")
+    await end_turn(harness, TurnState.NOT_SENT, "no data for 10 s")
+    assert harness.main.prompt.text == text
 
 
 async def test_the_returned_copy_of_a_delivered_prompt_is_removed() -> None:
-    async with on_stage() as stage:
-        await not_sent(stage, "do it")
-        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The server did receive “do it”. The copy was removed from the prompt.")
-        assert (stage.main.prompt.text, stage.client.journal.draft(talk.SESSION)) == ("", "")
-        await stage.press("up")
-        assert stage.main.prompt.text == "do it"
+    async with app_harness() as harness:
+        await not_sent(harness, "do it")
+        harness.client.tell(ReturnedPromptFound(sample.SESSION, "do it"))
+        await harness.shows("The server did receive “do it”. The copy was removed from the prompt.")
+        assert (harness.main.prompt.text, harness.client.journal.draft(sample.SESSION)) == ("", "")
+        await harness.press("up")
+        assert harness.main.prompt.text == "do it"
 
 
 async def test_text_before_the_returned_copy_stays() -> None:
-    async with on_stage() as stage:
-        await stage.press(*"do it", "enter", *"and this")
-        await end_turn(stage, TurnState.NOT_SENT, "no data for 10 s")
-        assert stage.main.prompt.text == "and this\n\ndo it"
-        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The copy was removed from the prompt.")
-        assert stage.main.prompt.text == "and this"
+    async with app_harness() as harness:
+        await harness.press(*"do it", "enter", *"and this")
+        await end_turn(harness, TurnState.NOT_SENT, "no data for 10 s")
+        assert harness.main.prompt.text == "and this\n\ndo it"
+        harness.client.tell(ReturnedPromptFound(sample.SESSION, "do it"))
+        await harness.shows("The copy was removed from the prompt.")
+        assert harness.main.prompt.text == "and this"
 
 
 async def test_an_edited_returned_copy_stays_with_a_warning() -> None:
-    async with on_stage() as stage:
-        await not_sent(stage, "do it")
-        await stage.press("!")
-        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The server did receive “do it”. Do not send it again from the prompt.")
-        assert stage.main.prompt.text == "do it!"
+    async with app_harness() as harness:
+        await not_sent(harness, "do it")
+        await harness.press("!")
+        harness.client.tell(ReturnedPromptFound(sample.SESSION, "do it"))
+        await harness.shows("The server did receive “do it”. Do not send it again from the prompt.")
+        assert harness.main.prompt.text == "do it!"
 
 
 async def test_a_returned_copy_in_the_saved_draft_is_removed() -> None:
-    async with on_stage() as stage:
-        await stage.press(*"before", "enter")
-        await end_turn(stage)
-        await not_sent(stage, "do it")
-        await stage.press("up", "up")
-        assert stage.main.prompt.text == "before"
-        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The copy was removed from the prompt.")
-        await stage.press("down", "down")
-        assert stage.main.prompt.text == ""
+    async with app_harness() as harness:
+        await harness.press(*"before", "enter")
+        await end_turn(harness)
+        await not_sent(harness, "do it")
+        await harness.press("up", "up")
+        assert harness.main.prompt.text == "before"
+        harness.client.tell(ReturnedPromptFound(sample.SESSION, "do it"))
+        await harness.shows("The copy was removed from the prompt.")
+        await harness.press("down", "down")
+        assert harness.main.prompt.text == ""
 
 
 async def test_a_returned_copy_in_another_session_is_removed_from_its_draft() -> None:
-    async with on_stage() as stage:
-        await not_sent(stage, "do it")
-        await stage.press("f2", "ctrl+n")
-        await stage.until(lambda: stage.app.presenter.session_id is None)
-        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The copy was removed from the prompt of Move the store to SQLite.")
-        assert stage.client.journal.draft(talk.SESSION) == ""
+    async with app_harness() as harness:
+        await not_sent(harness, "do it")
+        await harness.press("f2", "ctrl+n")
+        await harness.until(lambda: harness.app.presenter.session_id is None)
+        harness.client.tell(ReturnedPromptFound(sample.SESSION, "do it"))
+        await harness.shows("The copy was removed from the prompt of Move the store to SQLite.")
+        assert harness.client.journal.draft(sample.SESSION) == ""
 
 
 async def test_other_text_is_not_reported_as_a_copy() -> None:
-    async with on_stage(size=(80, 24)) as stage:
-        await not_sent(stage, "do it")
-        await stage.press("ctrl+u", *"else")
-        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The server did receive “do it”.")
-        assert "again" not in stage.text
-        assert stage.main.prompt.text == "else"
+    async with app_harness(size=(80, 24)) as harness:
+        await not_sent(harness, "do it")
+        await harness.press("ctrl+u", *"else")
+        harness.client.tell(ReturnedPromptFound(sample.SESSION, "do it"))
+        await harness.shows("The server did receive “do it”.")
+        assert "again" not in harness.text
+        assert harness.main.prompt.text == "else"
 
 
 async def test_without_a_returned_copy_only_the_delivery_is_reported() -> None:
-    async with on_stage() as stage:
-        await not_sent(stage, "do it")
-        await stage.press("ctrl+u")
-        stage.client.tell(ReturnedPromptFound(talk.SESSION, "do it"))
-        await stage.shows("The server did receive “do it”.")
-        assert "copy" not in stage.text
-        assert "again" not in stage.text
+    async with app_harness() as harness:
+        await not_sent(harness, "do it")
+        await harness.press("ctrl+u")
+        harness.client.tell(ReturnedPromptFound(sample.SESSION, "do it"))
+        await harness.shows("The server did receive “do it”.")
+        assert "copy" not in harness.text
+        assert "again" not in harness.text
 
 
 # The history
 
 
 async def test_up_recalls_prompts_of_earlier_runs_and_down_restores_the_draft(tmp_path: Path) -> None:
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await stage.press(*"one", "enter", *"two", "enter")
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await stage.press(*"draft", "up", "up")
-        assert stage.main.prompt.text == "one"
-        await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "draft")
-        await stage.press("down", "down")
-        assert stage.main.prompt.text == "draft"
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await harness.press(*"one", "enter", *"two", "enter")
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await harness.press(*"draft", "up", "up")
+        assert harness.main.prompt.text == "one"
+        await harness.until(lambda: harness.client.journal.draft(sample.SESSION) == "draft")
+        await harness.press("down", "down")
+        assert harness.main.prompt.text == "draft"
 
 
 async def test_edits_of_recalled_prompts_are_kept_while_browsing() -> None:
-    async with on_stage() as stage:
-        await stage.press(*"one", "enter", *"two", "enter", *"half")
-        await stage.press("up", "!", "up", "?", "down")
-        assert stage.main.prompt.text == "two!"
-        await stage.press("ctrl+r", *"one", "enter")
-        await stage.until(lambda: stage.main.prompt.text == "one?")
-        await stage.press("2", "down")
-        assert stage.main.prompt.text == "half"
-        await stage.press("up")
-        assert stage.main.prompt.text == "two!"
-        await stage.press("up")
-        assert stage.main.prompt.text == "one?2"
-        await stage.press("enter", "up", "up")
-        assert stage.main.prompt.text == "two!"
+    async with app_harness() as harness:
+        await harness.press(*"one", "enter", *"two", "enter", *"half")
+        await harness.press("up", "!", "up", "?", "down")
+        assert harness.main.prompt.text == "two!"
+        await harness.press("ctrl+r", *"one", "enter")
+        await harness.until(lambda: harness.main.prompt.text == "one?")
+        await harness.press("2", "down")
+        assert harness.main.prompt.text == "half"
+        await harness.press("up")
+        assert harness.main.prompt.text == "two!"
+        await harness.press("up")
+        assert harness.main.prompt.text == "one?2"
+        await harness.press("enter", "up", "up")
+        assert harness.main.prompt.text == "two!"
 
 
 async def test_a_history_search_during_an_edit_inserts_the_prompt() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one", "two")
-        await stage.press(*"half", "shift+tab", "up", "enter")
-        await stage.until(lambda: stage.main.prompt.text == "one")
-        await stage.press(*" and ", "ctrl+r", *"two", "enter")
-        await stage.until(lambda: stage.main.prompt.text == "one and two")
-        await stage.press("enter")
-        await stage.until(lambda: waiting(stage) == ["one and two", "two"])
-        assert stage.main.prompt.text == "half"
+    async with app_harness() as harness:
+        await queue(harness, "one", "two")
+        await harness.press(*"half", "shift+tab", "up", "enter")
+        await harness.until(lambda: harness.main.prompt.text == "one")
+        await harness.press(*" and ", "ctrl+r", *"two", "enter")
+        await harness.until(lambda: harness.main.prompt.text == "one and two")
+        await harness.press("enter")
+        await harness.until(lambda: waiting(harness) == ["one and two", "two"])
+        assert harness.main.prompt.text == "half"
 
 
 async def test_an_edited_recalled_prompt_is_restored_after_a_queue_edit() -> None:
-    async with on_stage() as stage:
-        await queue(stage, "one")
-        await stage.press(*"half", "up", "!", "shift+tab", "enter")
-        await stage.until(lambda: stage.main.prompt.text == "one")
-        await stage.press("escape")
-        assert stage.main.prompt.text == "half\n\none!"
+    async with app_harness() as harness:
+        await queue(harness, "one")
+        await harness.press(*"half", "up", "!", "shift+tab", "enter")
+        await harness.until(lambda: harness.main.prompt.text == "one")
+        await harness.press("escape")
+        assert harness.main.prompt.text == "half\n\none!"
 
 
 async def test_the_draft_is_restored_after_a_recalled_prompt_is_sent() -> None:
-    async with on_stage() as stage:
-        await stage.press(*"one", "enter", *"draft", "up", "!")
-        await stage.until(lambda: stage.client.journal.draft(talk.SESSION) == "draft\n\none!")
-        await stage.press("enter")
-        assert waiting(stage) == ["one!"]
-        assert stage.main.prompt.text == "draft"
+    async with app_harness() as harness:
+        await harness.press(*"one", "enter", *"draft", "up", "!")
+        await harness.until(lambda: harness.client.journal.draft(sample.SESSION) == "draft\n\none!")
+        await harness.press("enter")
+        assert waiting(harness) == ["one!"]
+        assert harness.main.prompt.text == "draft"
 
 
 async def test_the_prompt_history_can_be_searched() -> None:
-    async with on_stage() as stage:
-        await stage.press(*"fix the parser", "enter", *"write tests", "enter", *"draft", "ctrl+r")
-        await stage.until(lambda: isinstance(stage.app.screen, PromptHistory))
-        await stage.shows("fix the parser", "write tests")
-        await stage.press(*"pars")
-        await stage.hides("▎   write tests")
-        await stage.press("enter")
-        await stage.until(lambda: stage.main.prompt.text == "fix the parser")
-        await stage.press("down")
-        assert stage.main.prompt.text == "draft"
+    async with app_harness() as harness:
+        await harness.press(*"fix the parser", "enter", *"write tests", "enter", *"draft", "ctrl+r")
+        await harness.until(lambda: isinstance(harness.app.screen, PromptHistory))
+        await harness.shows("fix the parser", "write tests")
+        await harness.press(*"pars")
+        await harness.hides("▎   write tests")
+        await harness.press("enter")
+        await harness.until(lambda: harness.main.prompt.text == "fix the parser")
+        await harness.press("down")
+        assert harness.main.prompt.text == "draft"
 
 
 # Partial answers
 
 
 async def test_a_partial_answer_survives_a_restart(tmp_path: Path) -> None:
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        stage.client.feed(e.RequestOpened(talk.CHOICES))
-        await stage.until(lambda: stage.main.panel.has_focus_within)
-        stage.after_grace()
-        await stage.press("2", "enter", "space")
-        await stage.until(lambda: stage.client.journal.answer_draft(talk.CHOICES.id))
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        stage.client.feed(e.RequestOpened(talk.CHOICES))
-        await stage.shows("1 [x] Migration")
-        await stage.until(lambda: stage.main.panel.has_focus_within)
-        await stage.press("left")
-        await stage.until(lambda: "2 (•)" in stage.text)
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        harness.client.feed(e.RequestOpened(sample.CHOICES))
+        await harness.until(lambda: harness.main.panel.has_focus_within)
+        harness.after_grace()
+        await harness.press("2", "enter", "space")
+        await harness.until(lambda: harness.client.journal.answer_draft(sample.CHOICES.id))
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        harness.client.feed(e.RequestOpened(sample.CHOICES))
+        await harness.shows("1 [x] Migration")
+        await harness.until(lambda: harness.main.panel.has_focus_within)
+        await harness.press("left")
+        await harness.until(lambda: "2 (•)" in harness.text)
 
 
 async def test_the_reason_of_a_rejection_survives_a_restart(tmp_path: Path) -> None:
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        stage.client.feed(e.RequestOpened(talk.PERMISSION))
-        await stage.until(lambda: stage.main.panel.has_focus_within)
-        stage.after_grace()
-        await stage.press("4", *"rather not")
-        await stage.until(lambda: b"rather not" in (stage.client.journal.answer_draft(talk.PERMISSION.id) or b""))
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        stage.client.feed(e.RequestOpened(talk.PERMISSION))
-        await stage.until(lambda: stage.main.panel.has_focus_within)
-        stage.after_grace()
-        await stage.press("enter")
-        await stage.shows("rather not")
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        harness.client.feed(e.RequestOpened(sample.PERMISSION))
+        await harness.until(lambda: harness.main.panel.has_focus_within)
+        harness.after_grace()
+        await harness.press("4", *"rather not")
+        await harness.until(lambda: b"rather not" in (harness.client.journal.answer_draft(sample.PERMISSION.id) or b""))
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        harness.client.feed(e.RequestOpened(sample.PERMISSION))
+        await harness.until(lambda: harness.main.panel.has_focus_within)
+        harness.after_grace()
+        await harness.press("enter")
+        await harness.shows("rather not")
 
 
 async def test_viewing_a_question_saves_nothing() -> None:
-    async with on_stage() as stage:
-        stage.client.feed(e.RequestOpened(talk.CHOICES))
-        await stage.until(lambda: stage.main.panel.has_focus_within)
-        assert stage.client.journal.answer_draft(talk.CHOICES.id) is None
+    async with app_harness() as harness:
+        harness.client.feed(e.RequestOpened(sample.CHOICES))
+        await harness.until(lambda: harness.main.panel.has_focus_within)
+        assert harness.client.journal.answer_draft(sample.CHOICES.id) is None
 
 
 # Unfinished work of an earlier run
@@ -777,43 +777,43 @@ async def test_viewing_a_question_saves_nothing() -> None:
 async def test_continue_opens_the_last_session(tmp_path: Path) -> None:
     another_run(tmp_path).journal.save_last_session(OTHER)
     client = another_run(tmp_path)
-    client.feed(e.SessionUpserted(talk.session(OTHER, "Older", updated=-5.0)))
-    async with on_stage(session=None, client=client, resume=True) as stage:
-        await stage.until(lambda: stage.app.presenter.session_id == OTHER)
+    client.feed(e.SessionUpserted(sample.session(OTHER, "Older", updated=-5.0)))
+    async with app_harness(session=None, client=client, resume=True) as harness:
+        await harness.until(lambda: harness.app.presenter.session_id == OTHER)
 
 
 @pytest.mark.parametrize("left", ["flight", "queue", "draft", "nothing"])
 async def test_a_plain_start_opens_the_last_session_with_unfinished_work(tmp_path: Path, left: str) -> None:
     before = another_run(tmp_path)
-    before.journal.save_last_session(talk.SESSION)
+    before.journal.save_last_session(sample.SESSION)
     match left:
         case "flight":
-            before.journal.mark_in_flight(Prompt(talk.SESSION, "the prompt", "msg_a", "prt_a"))
+            before.journal.mark_in_flight(Prompt(sample.SESSION, "the prompt", "msg_a", "prt_a"))
         case "queue":
-            before.journal.submit(Queued("q1", talk.SESSION, "it waits"), 1)
+            before.journal.submit(Queued("q1", sample.SESSION, "it waits"), 1)
         case "draft":
-            before.journal.save_draft(talk.SESSION, "half")
+            before.journal.save_draft(sample.SESSION, "half")
     before.journal.close()
-    async with on_stage(session=None, client=another_run(tmp_path)) as stage:
+    async with app_harness(session=None, client=another_run(tmp_path)) as harness:
         if left == "nothing":
-            await stage.shows("Type a prompt")
-            assert stage.app.presenter.session_id is None
+            await harness.shows("Type a prompt")
+            assert harness.app.presenter.session_id is None
             return
-        await stage.until(lambda: stage.app.presenter.session_id == talk.SESSION)
+        await harness.until(lambda: harness.app.presenter.session_id == sample.SESSION)
         words = {
             "flight": "“the prompt” was still running when Holdfast last exited. Checking its status…",
             "queue": "paused: from an earlier run · F8 resume queue",
             "draft": "half",
         }
-        await stage.shows(words[left])
+        await harness.shows(words[left])
 
 
 async def test_unfinished_work_in_another_session_is_reported(tmp_path: Path) -> None:
     before = another_run(tmp_path)
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.close()
-    async with on_stage(session=None, client=another_run(tmp_path)) as stage:
-        await stage.shows("A prompt from your last run is under way or waiting in another session · F2 opens it.")
+    async with app_harness(session=None, client=another_run(tmp_path)) as harness:
+        await harness.shows("A prompt from your last run is under way or waiting in another session · F2 opens it.")
 
 
 async def test_unfinished_work_is_reported_with_the_session_title(tmp_path: Path) -> None:
@@ -821,9 +821,9 @@ async def test_unfinished_work_is_reported_with_the_session_title(tmp_path: Path
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.close()
     client = another_run(tmp_path)
-    client.feed(e.SessionUpserted(talk.session(OTHER, "Weather bot")))
-    async with on_stage(session=None, client=client) as stage:
-        await stage.shows("A prompt from your last run is under way or waiting in “Weather bot” · F2 opens it.")
+    client.feed(e.SessionUpserted(sample.session(OTHER, "Weather bot")))
+    async with app_harness(session=None, client=client) as harness:
+        await harness.shows("A prompt from your last run is under way or waiting in “Weather bot” · F2 opens it.")
 
 
 async def test_unfinished_work_is_reported_without_a_server(tmp_path: Path) -> None:
@@ -832,8 +832,8 @@ async def test_unfinished_work_is_reported_without_a_server(tmp_path: Path) -> N
     before.journal.close()
     client = another_run(tmp_path)
     client.set_line(LOST)
-    async with on_stage(session=None, client=client) as stage:
-        await stage.shows("A prompt from your last run is under way or waiting in another session · F2 opens it.")
+    async with app_harness(session=None, client=client) as harness:
+        await harness.shows("A prompt from your last run is under way or waiting in another session · F2 opens it.")
 
 
 async def test_unfinished_work_in_several_sessions_is_counted(tmp_path: Path) -> None:
@@ -841,5 +841,7 @@ async def test_unfinished_work_in_several_sessions_is_counted(tmp_path: Path) ->
     before.journal.submit(Queued("q1", OTHER, "it waits"), 1)
     before.journal.submit(Queued("q2", "ses_third", "this too"), 1)
     before.journal.close()
-    async with on_stage(session=None, client=another_run(tmp_path)) as stage:
-        await stage.shows("2 prompts from your last run are under way or waiting in 2 other sessions · F2 opens them.")
+    async with app_harness(session=None, client=another_run(tmp_path)) as harness:
+        await harness.shows(
+            "2 prompts from your last run are under way or waiting in 2 other sessions · F2 opens them."
+        )

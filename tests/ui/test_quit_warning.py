@@ -60,14 +60,14 @@ def test_nothing_is_claimed_about_the_server_while_disconnected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "reported"),
     [("unsent", True), ("sending", True), ("retrying", True), ("stopped", True), ("delivered", False)],
 )
-def test_an_unconfirmed_abort_is_reported(state: AbortState, told: bool) -> None:
+def test_an_unconfirmed_abort_is_reported(state: AbortState, reported: bool) -> None:
     client = FakeClient(line=ConnectionStatus(ConnectionState.RECONNECTING))
     runs(client, "ses_1", "do it", "msg_1", "prt_1")
     client.abort_progress = AbortProgress(state, "no connection")
     _, *more = warnings(cast(Client, client))
     words = "The server has not confirmed the abort."
     words += "\nIt is saved and will be sent at the next start if the turn is still running."
-    assert more == ([words] if told else [])
+    assert more == ([words] if reported else [])

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from textual.app import App
 
-from tests import sample_events as talk
-from tests.app_harness import Stage, open_app
+from tests import sample_events as sample
+from tests.app_harness import AppHarness, open_app
 from tests.fake_client import LIVE, FakeClient
 from tests.waiting import wait_until
 from tui.core import events as e
@@ -47,183 +47,183 @@ def save(self, key: str, value: dict) -> None:
 ```
 """
 
-Act = Callable[[Stage], Awaitable[None]]
+Act = Callable[[AppHarness], Awaitable[None]]
 
 
-async def live_turn(stage: Stage) -> None:
-    stage.client.feed(*talk.at_work())
-    stage.run_turn()
-    await stage.shows("edit", "72 heartbeats")
+async def live_turn(harness: AppHarness) -> None:
+    harness.client.feed(*sample.at_work())
+    harness.run_turn()
+    await harness.shows("edit", "72 heartbeats")
 
 
-async def question_single(stage: Stage) -> None:
-    await live_turn(stage)
-    stage.run_turn(TurnState.WAITING, waiting_since=stage.client.now() - 190)
-    stage.client.turns.turns[talk.SESSION][:-1] = []
-    stage.client.feed(e.RequestOpened(talk.CHOICES), e.RequestOpened(talk.PERMISSION))
-    await stage.until(lambda: stage.main.panel.has_focus_within)
-    stage.after_grace()
-    await stage.shows("Where shall the sessions live?", "1 of 2")
+async def question_single(harness: AppHarness) -> None:
+    await live_turn(harness)
+    harness.run_turn(TurnState.WAITING, waiting_since=harness.client.now() - 190)
+    harness.client.turns.turns[sample.SESSION][:-1] = []
+    harness.client.feed(e.RequestOpened(sample.CHOICES), e.RequestOpened(sample.PERMISSION))
+    await harness.until(lambda: harness.main.panel.has_focus_within)
+    harness.after_grace()
+    await harness.shows("Where shall the sessions live?", "1 of 2")
 
 
-async def question_multiple(stage: Stage) -> None:
-    await question_single(stage)
-    await stage.press("enter", "space")
-    await stage.shows("1 [x] Migration")
+async def question_multiple(harness: AppHarness) -> None:
+    await question_single(harness)
+    await harness.press("enter", "space")
+    await harness.shows("1 [x] Migration")
 
 
-async def review(stage: Stage) -> None:
-    await question_multiple(stage)
-    await stage.press("enter")
-    await stage.shows("Enter sends this:")
+async def review(harness: AppHarness) -> None:
+    await question_multiple(harness)
+    await harness.press("enter")
+    await harness.shows("Enter sends this:")
 
 
-async def custom_answer(stage: Stage) -> None:
-    await question_single(stage)
-    await stage.press("3", *"DuckDB")
-    await stage.shows("DuckDB", "Enter confirm")
+async def custom_answer(harness: AppHarness) -> None:
+    await question_single(harness)
+    await harness.press("3", *"DuckDB")
+    await harness.shows("DuckDB", "Enter confirm")
 
 
-async def answer_retried(stage: Stage) -> None:
-    await review(stage)
-    await stage.press("enter")
-    stage.client.tell(ReplyStatusChanged(talk.CHOICES, "retrying", "connection refused"))
-    await stage.shows("trying again")
+async def answer_retried(harness: AppHarness) -> None:
+    await review(harness)
+    await harness.press("enter")
+    harness.client.tell(ReplyStatusChanged(sample.CHOICES, "retrying", "connection refused"))
+    await harness.shows("trying again")
 
 
-async def request_collapsed(stage: Stage) -> None:
-    await question_single(stage)
-    await stage.press("escape")
-    await stage.shows("F4 answers it")
+async def request_collapsed(harness: AppHarness) -> None:
+    await question_single(harness)
+    await harness.press("escape")
+    await harness.shows("F4 answers it")
 
 
-async def permission(stage: Stage) -> None:
-    await live_turn(stage)
-    stage.client.feed(e.RequestOpened(talk.PERMISSION))
-    await stage.until(lambda: stage.main.panel.has_focus_within)
-    stage.after_grace()
-    await stage.shows("Allow bash?")
+async def permission(harness: AppHarness) -> None:
+    await live_turn(harness)
+    harness.client.feed(e.RequestOpened(sample.PERMISSION))
+    await harness.until(lambda: harness.main.panel.has_focus_within)
+    harness.after_grace()
+    await harness.shows("Allow bash?")
 
 
-async def reconnecting(stage: Stage) -> None:
-    await live_turn(stage)
-    turn = stage.client.turn(talk.SESSION)
+async def reconnecting(harness: AppHarness) -> None:
+    await live_turn(harness)
+    turn = harness.client.turn(sample.SESSION)
     assert turn is not None
     turn.post.last_padding = None
-    stage.client.set_line(LOST)
-    await stage.shows("unknown while disconnected")
+    harness.client.set_line(LOST)
+    await harness.shows("unknown while disconnected")
 
 
-async def stopped(stage: Stage) -> None:
-    await live_turn(stage)
-    stage.client.set_line(STOPPED)
-    await stage.shows("password refused")
+async def stopped(harness: AppHarness) -> None:
+    await live_turn(harness)
+    harness.client.set_line(STOPPED)
+    await harness.shows("password refused")
 
 
-async def stalled(stage: Stage) -> None:
-    await live_turn(stage)
-    turn = stage.client.turn(talk.SESSION)
+async def stalled(harness: AppHarness) -> None:
+    await live_turn(harness)
+    turn = harness.client.turn(sample.SESSION)
     assert turn is not None
     turn.last_activity -= 370
-    stage.app.presenter.tick()
-    await stage.shows("no progress")
+    harness.app.presenter.tick()
+    await harness.shows("no progress")
 
 
-async def no_events(stage: Stage) -> None:
-    await live_turn(stage)
-    stage.client.turns.responsiveness.no_events_since = stage.client.now() - 20
-    stage.app.presenter.tick()
-    await stage.shows("no events")
+async def no_events(harness: AppHarness) -> None:
+    await live_turn(harness)
+    harness.client.turns.responsiveness.no_events_since = harness.client.now() - 20
+    harness.app.presenter.tick()
+    await harness.shows("no events")
 
 
-async def queued(stage: Stage) -> None:
-    await live_turn(stage)
+async def queued(harness: AppHarness) -> None:
+    await live_turn(harness)
     for text in ("run the tests of the store", "then write what changed into the README", "and commit"):
-        await stage.press(*text, "enter")
-    await stage.press("shift+tab", "down")
-    await stage.shows("› 2 then write")
+        await harness.press(*text, "enter")
+    await harness.press("shift+tab", "down")
+    await harness.shows("› 2 then write")
 
 
-async def queue_paused(stage: Stage) -> None:
-    await live_turn(stage)
-    await stage.press(*"and then the README", "enter")
-    turn = stage.client.turn(talk.SESSION)
+async def queue_paused(harness: AppHarness) -> None:
+    await live_turn(harness)
+    await harness.press(*"and then the README", "enter")
+    turn = harness.client.turn(sample.SESSION)
     assert turn is not None
-    turn.state, turn.reason, turn.ended = TurnState.FAILED, "the model is overloaded", stage.client.now()
-    stage.client.turn_moved(turn)
-    await stage.shows("F8 resume queue")
+    turn.state, turn.reason, turn.ended = TurnState.FAILED, "the model is overloaded", harness.client.now()
+    harness.client.turn_moved(turn)
+    await harness.shows("F8 resume queue")
 
 
-async def queue_editing(stage: Stage) -> None:
-    await queued(stage)
-    await stage.press("enter")
-    await stage.shows("in the prompt", "Enter save")
+async def queue_editing(harness: AppHarness) -> None:
+    await queued(harness)
+    await harness.press("enter")
+    await harness.shows("in the prompt", "Enter save")
 
 
-async def prompt_history(stage: Stage) -> None:
-    await queued(stage)
-    await stage.press("escape", "ctrl+r", "e")
-    await stage.shows("Earlier prompts", "put it in the prompt")
+async def prompt_history(harness: AppHarness) -> None:
+    await queued(harness)
+    await harness.press("escape", "ctrl+r", "e")
+    await harness.shows("Earlier prompts", "put it in the prompt")
 
 
-async def returned(stage: Stage) -> None:
-    stage.client.feed(*talk.prompt())
-    await stage.press(*"do it", "enter")
-    turn = stage.client.turn(talk.SESSION)
+async def returned(harness: AppHarness) -> None:
+    harness.client.feed(*sample.prompt())
+    await harness.press(*"do it", "enter")
+    turn = harness.client.turn(sample.SESSION)
     assert turn is not None
-    turn.state, turn.reason, turn.ended = TurnState.NOT_SENT, "connection refused", stage.client.now()
-    stage.client.turn_moved(turn)
-    await stage.shows("not sent: connection refused")
+    turn.state, turn.reason, turn.ended = TurnState.NOT_SENT, "connection refused", harness.client.now()
+    harness.client.turn_moved(turn)
+    await harness.shows("not sent: connection refused")
 
 
-async def markdown(stage: Stage) -> None:
-    stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text(MARKDOWN))
-    await stage.shows("REPLACE INTO session")
+async def markdown(harness: AppHarness) -> None:
+    harness.client.feed(*sample.prompt(), sample.answer_begins(), sample.text(MARKDOWN))
+    await harness.shows("REPLACE INTO session")
 
 
-async def tool_call_expanded(stage: Stage) -> None:
-    await live_turn(stage)
-    await stage.press("tab", "j", "enter")
-    await stage.shows("+import sqlite3")
+async def tool_call_expanded(harness: AppHarness) -> None:
+    await live_turn(harness)
+    await harness.press("tab", "j", "enter")
+    await harness.shows("+import sqlite3")
 
 
-async def sessions(stage: Stage) -> None:
-    await live_turn(stage)
-    stage.client.feed(
-        e.SessionUpserted(talk.session("ses_2", "Look at the failing test", updated=time.time() - 3.5 * 86400))
+async def sessions(harness: AppHarness) -> None:
+    await live_turn(harness)
+    harness.client.feed(
+        e.SessionUpserted(sample.session("ses_2", "Look at the failing test", updated=time.time() - 3.5 * 86400))
     )
-    await stage.press("f2")
-    await stage.shows("Look at the failing test", "running")
+    await harness.press("f2")
+    await harness.shows("Look at the failing test", "running")
 
 
-async def quitting(stage: Stage) -> None:
-    await live_turn(stage)
-    await stage.press("ctrl+q")
-    await stage.shows("Quit?")
+async def quitting(harness: AppHarness) -> None:
+    await live_turn(harness)
+    await harness.press("ctrl+q")
+    await harness.shows("Quit?")
 
 
-async def completions(stage: Stage) -> None:
-    await live_turn(stage)
-    await stage.press(*"then see @s")
-    await stage.shows("› @src/store.py", "Enter choose")
+async def completions(harness: AppHarness) -> None:
+    await live_turn(harness)
+    await harness.press(*"then see @s")
+    await harness.shows("› @src/store.py", "Enter choose")
 
 
-async def help_dialog(stage: Stage) -> None:
-    await live_turn(stage)
-    await stage.press("f1")
-    await stage.shows("Everywhere")
+async def help_dialog(harness: AppHarness) -> None:
+    await live_turn(harness)
+    await harness.press("f1")
+    await harness.shows("Everywhere")
 
 
-async def scrolled_up(stage: Stage) -> None:
-    stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("a line\n\n" * 60))
-    await stage.until(lambda: stage.main.transcript.max_scroll_y > 60)
-    await stage.press("pageup")
-    stage.client.feed(talk.text("And now something new."[:22], part_id="prt_9"))
-    await stage.shows("2 new lines · End")
+async def scrolled_up(harness: AppHarness) -> None:
+    harness.client.feed(*sample.prompt(), sample.answer_begins(), sample.text("a line\n\n" * 60))
+    await harness.until(lambda: harness.main.transcript.max_scroll_y > 60)
+    await harness.press("pageup")
+    harness.client.feed(sample.text("And now something new."[:22], part_id="prt_9"))
+    await harness.shows("2 new lines · End")
 
 
-async def unchanged(stage: Stage) -> None:
-    await stage.shows("holdfast")
+async def unchanged(harness: AppHarness) -> None:
+    await harness.shows("holdfast")
 
 
 CONVERSATIONS: list[Act] = [
@@ -243,7 +243,7 @@ def picture(snap_compare: Callable[..., bool]) -> Callable[..., bool]:
         async def run_before(pilot: Any) -> None:
             if session is not None:
                 await wait_until(lambda: client.store.transcript(session) is not None)
-            await act(Stage(client, app, pilot))
+            await act(AppHarness(client, app, pilot))
             await pilot.pause()
 
         compared: App[None] = app
@@ -255,7 +255,7 @@ def picture(snap_compare: Callable[..., bool]) -> Callable[..., bool]:
 @pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24"])
 @pytest.mark.parametrize("act", CONVERSATIONS, ids=lambda act: act.__name__)
 def test_conversation(picture: Callable[..., bool], act: Act, size: tuple[int, int]) -> None:
-    assert picture(act, size, FakeClient(line=LIVE), talk.SESSION)
+    assert picture(act, size, FakeClient(line=LIVE), sample.SESSION)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24"])

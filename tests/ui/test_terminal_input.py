@@ -7,15 +7,15 @@ from textual import events
 from textual.message import Message
 from textual.widgets import Input, TextArea
 
-from tests import sample_events as talk
-from tests.app_harness import Stage, on_stage
+from tests import sample_events as sample
+from tests.app_harness import AppHarness, app_harness
 from tui.core import events as e
 from tui.ui.terminal_input import AFTER_ENTER, AFTER_LINES, Burst, InputParser, TextBurst
 
 ODD = "\u3000\u200c\u00a0\u00ad\u2067\ue000\U0001fadf日"
 
 
-def said(messages: list[Message]) -> list[str]:
+def described(messages: list[Message]) -> list[str]:
     """Keys by name, lines in quotes."""
     return [
         f"“{one.text}”" if isinstance(one, TextBurst) else one.key if isinstance(one, events.Key) else repr(one)
@@ -33,7 +33,7 @@ def heard(*chunks: str) -> list[str]:
         if not burst.lasts:
             burst.end()
     burst.end()
-    return said(got)
+    return described(got)
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_a_burst_ends_when_no_more_input_is_pending() -> None:
         assert burst.lasts == lasts
 
 
-async def _prompt(stage: Stage) -> None:
+async def _prompt(harness: AppHarness) -> None:
     pass
 
 
-async def _own_words(stage: Stage) -> None:
-    stage.client.feed(e.RequestOpened(talk.CHOICES))
-    await stage.shows("Where shall")
-    await stage.press("f4")
-    stage.after_grace()
-    await stage.press("3")
+async def _own_words(harness: AppHarness) -> None:
+    harness.client.feed(e.RequestOpened(sample.CHOICES))
+    await harness.shows("Where shall")
+    await harness.press("f4")
+    harness.after_grace()
+    await harness.press("3")
 
 
-def _by(*keys: str) -> Callable[[Stage], Awaitable[None]]:
-    async def opened(stage: Stage) -> None:
-        await stage.press(*keys)
+def _by(*keys: str) -> Callable[[AppHarness], Awaitable[None]]:
+    async def opened(harness: AppHarness) -> None:
+        await harness.press(*keys)
 
     return opened
 
@@ -90,16 +90,16 @@ def _by(*keys: str) -> Callable[[Stage], Awaitable[None]]:
     "open_field",
     [_prompt, _own_words, _by("ctrl+r"), _by("f2"), _by("ctrl+p"), _by("f2", "ctrl+r"), _by("ctrl+f")],
 )
-async def test_every_character_can_be_typed_in_every_field(open_field: Callable[[Stage], Awaitable[None]]) -> None:
-    async with on_stage() as stage:
-        await open_field(stage)
-        await stage.until(lambda: isinstance(stage.app.focused, Input | TextArea))
-        field = stage.app.focused
+async def test_every_character_can_be_typed_in_every_field(open_field: Callable[[AppHarness], Awaitable[None]]) -> None:
+    async with app_harness() as harness:
+        await open_field(harness)
+        await harness.until(lambda: isinstance(harness.app.focused, Input | TextArea))
+        field = harness.app.focused
         assert isinstance(field, Input | TextArea)
-        await stage.press(*ODD)
+        await harness.press(*ODD)
         assert ODD in (field.text if isinstance(field, TextArea) else field.value)
-        stage.app.post_message(events.Paste("two\nlines"))
-        await stage.settled()
+        harness.app.post_message(events.Paste("two\nlines"))
+        await harness.settled()
         text = field.text if isinstance(field, TextArea) else field.value
         assert "two" in text
         assert "lines" in text

@@ -11,8 +11,8 @@ import pytest
 from textual import events
 from textual.message import Message
 
-from tests import sample_events as talk
-from tests.app_harness import on_stage
+from tests import sample_events as sample
+from tests.app_harness import app_harness
 from tests.ui.test_prompt_controller import another_run, waiting
 from tui.client.prompt_queue import PromptQueue
 from tui.storage.database import FILE
@@ -93,67 +93,67 @@ def test_an_oversized_paste_is_counted_and_dropped() -> None:
 
 @pytest.mark.parametrize("text", ["x" * (MOST + 1), "x" * 100_001, "x\n" * 10_000], ids=["all", "one line", "lines"])
 async def test_an_oversized_paste_does_not_change_the_prompt(text: str) -> None:
-    async with on_stage() as stage:
-        await stage.press(*"mine")
-        stage.app.post_message(events.Paste(text))
-        await stage.shows("characters were not inserted", "Name a file with the text")
-        assert stage.main.prompt.text == "mine"
+    async with app_harness() as harness:
+        await harness.press(*"mine")
+        harness.app.post_message(events.Paste(text))
+        await harness.shows("characters were not inserted", "Name a file with the text")
+        assert harness.main.prompt.text == "mine"
 
 
 async def test_several_pastes_cannot_exceed_the_limit() -> None:
-    async with on_stage() as stage:
+    async with app_harness() as harness:
         for _ in range(5):
-            stage.app.post_message(events.Paste(("x" * 999 + "\n") * 100))
-            await stage.settled()
-        await stage.shows("100,000 characters were not inserted")
-        assert len(stage.main.prompt.text) == MOST
+            harness.app.post_message(events.Paste(("x" * 999 + "\n") * 100))
+            await harness.settled()
+        await harness.shows("100,000 characters were not inserted")
+        assert len(harness.main.prompt.text) == MOST
 
 
 async def test_a_one_line_field_refuses_a_long_paste() -> None:
-    async with on_stage() as stage:
-        await stage.press("ctrl+f", *"so")
-        stage.app.post_message(events.Paste("x" * 10_001))
-        await stage.shows("10,001 characters were not inserted: this field takes at most 10,000 at once.")
+    async with app_harness() as harness:
+        await harness.press("ctrl+f", *"so")
+        harness.app.post_message(events.Paste("x" * 10_001))
+        await harness.shows("10,001 characters were not inserted: this field takes at most 10,000 at once.")
 
 
 async def test_an_oversized_stored_draft_is_moved_to_a_file(tmp_path: Path) -> None:
     text = "line of a draft\n" * 30_000
     client = another_run(tmp_path)
-    client.journal.save_draft(talk.SESSION, text)
-    async with on_stage(client=client) as stage:
-        await stage.press(*"mine")
-        await stage.shows("too long for the prompt (480,000 characters)", "draft-0.txt")
-        assert stage.main.prompt.text == "mine"
+    client.journal.save_draft(sample.SESSION, text)
+    async with app_harness(client=client) as harness:
+        await harness.press(*"mine")
+        await harness.shows("too long for the prompt (480,000 characters)", "draft-0.txt")
+        assert harness.main.prompt.text == "mine"
         assert (tmp_path / "draft-0.txt").read_text() == text
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await stage.until(lambda: stage.main.prompt.text == "mine")
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await harness.until(lambda: harness.main.prompt.text == "mine")
     assert [name for name in os.listdir(tmp_path) if "draft" in name] == ["draft-0.txt"]
 
 
 async def test_a_long_draft_stays_in_the_prompt_if_no_file_can_be_written() -> None:
-    async with on_stage() as stage:
+    async with app_harness() as harness:
         text = "x\n" * 10_001
-        stage.main.prompt.load_draft(text)
-        assert stage.main.prompt.text == text
+        harness.main.prompt.load_draft(text)
+        assert harness.main.prompt.text == text
 
 
 async def test_a_long_undelivered_prompt_is_saved_beside_the_draft(tmp_path: Path) -> None:
-    async with on_stage(client=another_run(tmp_path)) as stage:
-        await stage.press(*"mine")
-        stage.main.prompt.append_returned("y\n" * 10_001)
-        await stage.shows("draft-0.txt")
-        assert stage.main.prompt.text == "mine"
+    async with app_harness(client=another_run(tmp_path)) as harness:
+        await harness.press(*"mine")
+        harness.main.prompt.append_returned("y\n" * 10_001)
+        await harness.shows("draft-0.txt")
+        assert harness.main.prompt.text == "mine"
         assert (tmp_path / "draft-0.txt").read_text() == "y\n" * 10_001
 
 
 async def test_an_oversized_queued_prompt_cannot_be_edited() -> None:
-    async with on_stage() as stage:
-        stage.run_turn()
-        stage.client.prompts.submit(talk.SESSION, "z\n" * 10_001)
-        (queued,) = stage.client.prompts.waiting(talk.SESSION)
-        stage.app.writing.edit(queued)
-        await stage.shows("too long to be changed here")
-        assert (stage.main.prompt.edited, waiting(stage)) == (None, ["z\n" * 10_001])
+    async with app_harness() as harness:
+        harness.run_turn()
+        harness.client.prompts.submit(sample.SESSION, "z\n" * 10_001)
+        (queued,) = harness.client.prompts.waiting(sample.SESSION)
+        harness.app.writing.edit(queued)
+        await harness.shows("too long to be changed here")
+        assert (harness.main.prompt.edited, waiting(harness)) == (None, ["z\n" * 10_001])
 
 
 async def test_the_size_of_the_loaded_history_is_bounded(tmp_path: Path) -> None:
@@ -163,16 +163,16 @@ async def test_the_size_of_the_loaded_history_is_bounded(tmp_path: Path) -> None
     client.journal.remember("short")
     earlier = client.journal.history()
     assert [text[:5] for text in earlier] == ["short", "19 wo", "18 wo", "17 wo", "16 wo", "15 wo"]
-    async with on_stage(client=client) as stage:
-        await stage.press("up", "up")
-        assert stage.main.prompt.text == "short"  # the others are too long for the prompt field
+    async with app_harness(client=client) as harness:
+        await harness.press("up", "up")
+        assert harness.main.prompt.text == "short"  # the others are too long for the prompt field
 
 
 async def test_an_oversized_text_is_not_sent_to_the_clipboard() -> None:
-    async with on_stage() as stage:
-        stage.app.copy_to_clipboard("x" * 1_000_001)
-        await stage.shows("1,000,001 characters are too many for the terminal's clipboard")
-        assert stage.app.clipboard == ""
+    async with app_harness() as harness:
+        harness.app.copy_to_clipboard("x" * 1_000_001)
+        await harness.shows("1,000,001 characters are too many for the terminal's clipboard")
+        assert harness.app.clipboard == ""
 
 
 def test_an_oversized_row_is_set_aside_unread(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.backends.opencode_server import (
     MISSING,
     PROMPT,
     Watcher,
-    greeted,
+    after_handshake,
     server,
     streamed,
 )
@@ -155,7 +155,7 @@ def opened(answers: dict[str, Any]) -> dict[str, Any]:
 
 async def test_a_resync_fetches_statuses_after_requests() -> None:
     """A request of a session that is idle afterwards is stale; the other order would lose questions."""
-    async with greeted(opened(ASK.answers)) as (script, backend):
+    async with after_handshake(opened(ASK.answers)) as (script, backend):
         resynced = await backend.resync([])
         assert script.calls == ["GET /question", "GET /permission", "GET /session/status"]
         assert resynced == e.Resynced(
@@ -168,11 +168,11 @@ def headers_of(asked: Sequence[RecordedRequest]) -> list[str | None]:
 
 
 async def test_the_directory_header_is_sent_only_if_needed() -> None:
-    async with greeted(opened(SHELL.answers)) as (script, backend):
+    async with after_handshake(opened(SHELL.answers)) as (script, backend):
         resynced = await backend.resync(["/srv/project", "/other", "/other"])
         assert headers_of(script.asked) == [None, "/other"]
         assert resynced.directories == frozenset({"/srv/project", "/other"})
-    async with greeted(opened(SHELL.answers), "/mine") as (script, backend):
+    async with after_handshake(opened(SHELL.answers), "/mine") as (script, backend):
         await backend.resync(["/srv/project"])
         assert headers_of(script.asked) == ["/mine", "/srv/project"]
 
@@ -184,7 +184,7 @@ KNOWN = Session("ses_1", "one", "/srv/project", 1.0, 2.0)
 
 
 async def test_sessions_of_all_projects_are_listed_if_supported() -> None:
-    async with greeted({"GET /experimental/session": [SESSION]}) as (script, backend):
+    async with after_handshake({"GET /experimental/session": [SESSION]}) as (script, backend):
         assert await backend.sessions(search="on e") == (KNOWN,)
         assert script.last("GET /experimental/session").query == {
             "limit": "100",
@@ -195,7 +195,7 @@ async def test_sessions_of_all_projects_are_listed_if_supported() -> None:
 
 async def test_the_next_page_of_sessions_follows_the_cursor() -> None:
     answer = JSONResponse([SESSION], headers={"x-next-cursor": "17"})
-    async with greeted({"GET /experimental/session": answer}) as (script, backend):
+    async with after_handshake({"GET /experimental/session": answer}) as (script, backend):
         page = await backend.sessions()
         assert page.cursor == "17"
         await backend.sessions(cursor=page.cursor)
@@ -203,7 +203,7 @@ async def test_the_next_page_of_sessions_follows_the_cursor() -> None:
 
 
 async def test_a_list_without_a_cursor_is_fetched_again_with_a_higher_limit() -> None:
-    async with greeted({"GET /session": [SESSION, SESSION]}, directory="/srv/other") as (script, backend):
+    async with after_handshake({"GET /session": [SESSION, SESSION]}, directory="/srv/other") as (script, backend):
         page = await backend.sessions(limit=2)
         assert page.cursor is not None
         assert (await backend.sessions(cursor=page.cursor)).cursor is None
@@ -213,14 +213,14 @@ async def test_a_list_without_a_cursor_is_fetched_again_with_a_higher_limit() ->
 @pytest.mark.parametrize("unknown", [PAGE, MISSING])
 async def test_an_older_server_lists_the_sessions_of_one_project(unknown: Response) -> None:
     answers = {"GET /experimental/session": unknown, "GET /session": [SESSION]}
-    async with greeted(answers) as (script, backend):
+    async with after_handshake(answers) as (script, backend):
         assert await backend.sessions() == (KNOWN,)
         assert await backend.sessions() == (KNOWN,)
         assert script.calls.count("GET /experimental/session") == 1
 
 
 async def test_a_named_directory_is_the_only_one_listed() -> None:
-    async with greeted({"GET /session": [SESSION]}, directory="/srv/other") as (script, backend):
+    async with after_handshake({"GET /session": [SESSION]}, directory="/srv/other") as (script, backend):
         assert await backend.sessions() == (KNOWN,)
         assert script.calls == ["GET /session"]
 
@@ -229,7 +229,7 @@ async def test_a_session_is_renamed_copied_and_deleted() -> None:
     answers = {
         "PATCH /session/ses_1": SESSION, "POST /session/ses_1/fork": SESSION, "DELETE /session/ses_1": True
     }  # fmt: skip
-    async with greeted(answers) as (script, backend):
+    async with after_handshake(answers) as (script, backend):
         assert await backend.rename("ses_1", "other words") == KNOWN
         assert script.last("PATCH /session/ses_1").body == {"title": "other words"}
         assert await backend.fork("ses_1") == KNOWN
@@ -409,10 +409,10 @@ QUESTION, REJECT, PERMISSION = (
 )
 
 
-@pytest.mark.parametrize(("said", "taken"), [(True, True), (False, False), (None, True)])
-async def test_replies_name_the_directory_of_their_session(said: bool | None, taken: bool) -> None:
+@pytest.mark.parametrize(("response", "taken"), [(True, True), (False, False), (None, True)])
+async def test_replies_name_the_directory_of_their_session(response: bool | None, taken: bool) -> None:
     """Older versions return false for a request that is not open."""
-    async with greeted({QUESTION: said, REJECT: said, PERMISSION: said}) as (script, backend):
+    async with after_handshake({QUESTION: response, REJECT: response, PERMISSION: response}) as (script, backend):
         assert await backend.answer("que_1", (("A", "own"), ()), directory="/other") is taken
         assert await backend.reject("que_1", directory="/other") is taken
         assert await backend.reply("per_1", "reject", "not now", directory="/other") is taken
@@ -427,7 +427,7 @@ async def test_replies_name_the_directory_of_their_session(said: bool | None, ta
 
 async def test_a_reply_to_an_unknown_request_is_refused() -> None:
     again = ASK.answers["reply_again"]
-    async with greeted({QUESTION: JSONResponse(again["body"], again["status"])}) as (_, backend):
+    async with after_handshake({QUESTION: JSONResponse(again["body"], again["status"])}) as (_, backend):
         with pytest.raises(HttpStatusError) as refused:
             await backend.answer("que_1", (("A",),), directory="")
     assert refused.value.status == 404
@@ -440,6 +440,6 @@ async def test_an_unknown_schema_is_an_error(call: str) -> None:
         **{path: odd for path in ("GET /session", "GET /session/ses_1/message", "POST /session")},
     }
     arguments: dict[str, list[Any]] = {"messages": ["ses_1"]}
-    async with greeted(answers) as (_, backend):
+    async with after_handshake(answers) as (_, backend):
         with pytest.raises(SchemaMismatch, match=r" returned an unknown format: (Expected|Object missing) "):
             await getattr(backend, call)(*arguments.get(call, []))

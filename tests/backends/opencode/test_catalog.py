@@ -1,6 +1,6 @@
 import pytest
 
-from tests.backends.opencode_server import GREETED, greeted
+from tests.backends.opencode_server import GREETED, after_handshake
 from tests.backends.scripted import scripted
 from tui.backends.decoding import CATALOG_KEPT, LONGEST_TEXT
 from tui.backends.opencode.backend import OpenCode
@@ -24,7 +24,7 @@ OFFERED = {
 
 
 async def test_the_catalog() -> None:
-    async with greeted(OFFERED) as (script, backend):
+    async with after_handshake(OFFERED) as (script, backend):
         offers = backend.offers
         assert await offers.agents("/other") == (CatalogItem("build", "does it"), CatalogItem("both"))
         assert script.last("GET /agent").headers["x-opencode-directory"] == "/other"
@@ -52,7 +52,7 @@ async def test_a_long_catalog_is_read_up_to_a_limit_and_the_rest_counted() -> No
             *({"name": f"c{at}"} for at in range(more - 2)),
         ],
     }
-    async with greeted(OFFERED | listed) as (_, backend):
+    async with after_handshake(OFFERED | listed) as (_, backend):
         agents, models = await backend.offers.agents(""), await backend.offers.models("")
         commands = await backend.offers.commands("")
     assert [(len(found), found.beyond) for found in (agents, models)] == [(CATALOG_KEPT, 7)] * 2

@@ -7,8 +7,7 @@ import msgspec
 import pytest
 
 from tests.backends.recording import NAMES, Recording, last_answer, recording, tool_of
-from tui.backends.opencode import messages as messages
-from tui.backends.opencode import requests as requests
+from tui.backends.opencode import messages, requests
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.events import event_of
 from tui.core import events as e
@@ -135,8 +134,8 @@ def test_an_event_without_a_required_field_is_refused(sent: object) -> None:
 
 
 def test_mimos_provider_retry_event() -> None:
-    told = {"sessionID": "ses_1", "attempt": 2, "reason": "scripted 429", "nextDelayMs": 4368, "phase": "request"}
-    event = event_of({"type": "session.retry.attempt", "properties": told})
+    reported = {"sessionID": "ses_1", "attempt": 2, "reason": "scripted 429", "nextDelayMs": 4368, "phase": "request"}
+    event = event_of({"type": "session.retry.attempt", "properties": reported})
     assert isinstance(event, e.StatusChanged)
     assert isinstance(event.status, Retrying)
     assert (event.status.attempt, event.status.message) == (2, "scripted 429")

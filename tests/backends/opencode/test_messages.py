@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.backends.recording import NAMES, last_answer, recording, tool_of
-from tui.backends.opencode import messages as messages
+from tui.backends.opencode import messages
 from tui.backends.opencode.events import event_of
 from tui.core import events as e
 from tui.core.model import (
@@ -54,9 +54,9 @@ def test_a_dismissed_question_is_rejected() -> None:
 def test_a_rejected_call_has_its_own_cause(error: str, why: str) -> None:
     state = {"status": "error", "input": {}, "error": error, "time": {"start": 1, "end": 2}}
     ids = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1", "callID": "call_1"}
-    told = messages.part({**ids, "type": "tool", "tool": "bash", "state": state})
-    assert isinstance(told, ToolPart)
-    assert told.why == why
+    reported = messages.part({**ids, "type": "tool", "tool": "bash", "state": state})
+    assert isinstance(reported, ToolPart)
+    assert reported.why == why
 
 
 def test_a_rejected_permission_ends_the_turn_in_tool_calls() -> None:

@@ -217,8 +217,8 @@ async def test_a_command_at_a_terminal_without_a_call_is_looked_for_twice() -> N
 
 async def test_the_time_of_the_next_attempt_is_by_the_servers_clock() -> None:
     """The server sends a delay; the countdown uses the server's clock."""
-    told = {"sessionID": "ses_1", "attempt": 1, "reason": "Overloaded", "nextDelayMs": 5000}
-    frame = {"type": "session.retry.attempt", "properties": told}
+    reported = {"sessionID": "ses_1", "attempt": 1, "reason": "Overloaded", "nextDelayMs": 5000}
+    frame = {"type": "session.retry.attempt", "properties": reported}
     stream = streamed(f"data: {json.dumps(frame)}\n\n")
     ahead = time.time() + 3600
     async with scripted({**GREETED, "GET /global/event": stream}, date=ahead) as (_, http):

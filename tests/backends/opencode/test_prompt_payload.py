@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
-from tests.backends.opencode_server import Watcher, greeted
+from tests.backends.opencode_server import Watcher, after_handshake
 from tui.backends.base import PromptRejected
 from tui.core.mentions import names_in
 from tui.core.model import Prompt
@@ -22,7 +22,7 @@ OFFERED = {
 
 async def posted(text: str, answers: dict[str, Any], **chosen: str) -> tuple[str, Any, list[str]]:
     """The route's last segment, the body, and all requests before."""
-    async with greeted(answers) as (script, backend):
+    async with after_handshake(answers) as (script, backend):
         prompt = Prompt("ses_1", text, "msg_1", "prt_1", **chosen)
         with pytest.raises(NetError):  # the scripted server runs no turn
             await backend.post_prompt(prompt, Watcher())
@@ -90,7 +90,7 @@ async def test_a_file_mentioned_twice_is_attached_once() -> None:
 
 async def test_a_failed_lookup_rejects_the_prompt() -> None:
     broken = {**OFFERED, "GET /command": JSONResponse({}, 503)}
-    async with greeted(broken) as (script, backend):
+    async with after_handshake(broken) as (script, backend):
         with pytest.raises(PromptRejected, match="could not be looked up"):
             await backend.post_prompt(Prompt("ses_1", "/init", "msg_1", "prt_1"), Watcher())
         assert not [call for call in script.calls if call.startswith("POST")]

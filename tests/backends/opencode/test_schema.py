@@ -5,7 +5,7 @@ import pytest
 
 from tests.backends.recording import recording
 from tui.backends.decoding import LONGEST_TEXT
-from tui.backends.opencode import messages as messages
+from tui.backends.opencode import messages
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.events import event_of
 from tui.core import events as e
@@ -80,6 +80,6 @@ def test_only_an_idle_status_means_idle(status: object, meant: object) -> None:
 
 def test_a_turn_abandoned_by_its_server_is_interrupted() -> None:
     """MiMo Code 0.1.15 reports it as aborted, when the next turn begins."""
-    told = "Abandoned: previous request interrupted before completion"
-    error = wire.Error("MessageAbortedError", {"message": told})
-    assert wire.failure(error) == Failure(told, "interrupted")
+    reported = "Abandoned: previous request interrupted before completion"
+    error = wire.Error("MessageAbortedError", {"message": reported})
+    assert wire.failure(error) == Failure(reported, "interrupted")

@@ -16,7 +16,7 @@ from tui.net.clocks import Clocks
 
 @pytest.mark.parametrize("contract_test", SERVER_TURN_TESTS)
 def test_a_turn_started_by_the_server(contract_test: Callable[[ContractHarness], Awaitable[None]]) -> None:
-    async def play(loop: VirtualTime) -> None:
+    async def run_scenario(loop: VirtualTime) -> None:
         epoch = time.time()
         clocks = Clocks(loop.time, lambda: epoch + loop.time(), asyncio.sleep, lambda: 0.5)
         server = StubServer(PROFILES["qwen"], epoch)
@@ -28,4 +28,4 @@ def test_a_turn_started_by_the_server(contract_test: Callable[[ContractHarness],
             await server.close()
         assert loop.broken == []
 
-    run(play)
+    run(run_scenario)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.backends.daemon import LOAD, NOT_FOUND, daemon, loaded
-from tests.backends.feeding import greeted
+from tests.backends.feeding import after_handshake
 from tests.backends.recording_qwen import recording
 from tui.backends.base import PromptLookup
 from tui.backends.qwen.session_reducer import picture
@@ -123,5 +123,5 @@ async def test_it_can_be_looked_up() -> None:
     turn_id = next(raw["promptId"] for raw in replay if "notification" in raw.get("promptId", ""))
     plain = json.loads(json.dumps(replay).replace(turn_id, "p9"))
     async with daemon(**{"GET /session/s1/turns/p9": NOT_FOUND, LOAD: loaded(*plain, last=99)}) as (_, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         assert await backend.look_up("s1", "p9") == PromptLookup(stored=True)

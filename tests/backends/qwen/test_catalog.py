@@ -25,7 +25,7 @@ CONTEXT = {
 }
 
 
-async def greeted(http: Http) -> QwenServe:
+async def after_handshake(http: Http) -> QwenServe:
     backend = QwenServe(http)
     await backend.handshake()
     return backend
@@ -39,7 +39,7 @@ async def test_the_catalog() -> None:
         "GET /workspaces//srv/glob": {"matches": []},
     }
     async with daemon(**answers) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         assert isinstance(backend, HasCatalog)
         offers = backend.offers
         assert await offers.agents("/srv", "s1") == (CatalogItem("plan", "looks only"),)
@@ -59,7 +59,7 @@ async def test_a_long_catalog_is_read_up_to_a_limit_and_the_rest_counted() -> No
     commands = {"availableCommands": [{"name": f"command{at}"} for at in range(more)]}
     answers = {f"GET {BASE}/context": {"state": state}, f"GET {BASE}/supported-commands": commands}
     async with daemon(**answers) as (_, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         assert isinstance(backend, HasCatalog)
         for offered in (backend.offers.agents, backend.offers.models, backend.offers.commands):
             found = await offered("/srv", "s1")
@@ -68,7 +68,7 @@ async def test_a_long_catalog_is_read_up_to_a_limit_and_the_rest_counted() -> No
 
 async def test_the_catalog_is_empty_without_a_session() -> None:
     async with daemon() as (server, http):
-        offers = (await greeted(http)).offers
+        offers = (await after_handshake(http)).offers
         server.asked.clear()
         assert (await offers.agents(""), await offers.models(""), await offers.commands("")) == ((), (), ())
         assert server.calls == []
@@ -77,12 +77,12 @@ async def test_the_catalog_is_empty_without_a_session() -> None:
 async def test_an_unknown_schema_is_an_error() -> None:
     async with daemon(**{f"GET {BASE}/context": {"state": 3}}) as (_, http):
         with pytest.raises(SchemaMismatch):
-            await (await greeted(http)).offers.agents("", "s1")
+            await (await after_handshake(http)).offers.agents("", "s1")
 
 
 async def test_options_are_set_before_the_prompt_is_sent() -> None:
     async with daemon(**{MODE: {}, MODEL: {}}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
         server.asked.clear()
@@ -98,7 +98,7 @@ async def test_options_are_set_before_the_prompt_is_sent() -> None:
 async def test_a_refused_option_rejects_the_prompt() -> None:
     body = {"error": "Internal error", "code": -32603, "data": {"details": "Model 'm' not found"}}
     async with daemon(**{MODEL: JSONResponse(body, 500)}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         with pytest.raises(PromptRejected, match="Model 'm' not found"):
             await backend.post_prompt(replace(backend.new_prompt("s1", "do it"), model="m"), Watcher())
@@ -110,7 +110,7 @@ async def test_a_session_is_loaded_to_be_renamed(awake: bool) -> None:
     answers: dict[str, Any] = {f"PATCH {BASE}/metadata": {"displayName": "shorter"}}
     answers |= {} if awake else {f"GET {BASE}/status": NOT_FOUND}
     async with daemon(**answers) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         assert isinstance(backend, SessionEditing)
         assert (await backend.rename("s1", "a long one")).title == "shorter"
         assert server.sent(f"PATCH {BASE}/metadata") == [{"displayName": "a long one"}]
@@ -126,12 +126,12 @@ async def test_a_fork_is_made_by_the_server() -> None:
         LIST: {"sessions": [listed("s2", title="one(1)")]},
     }
     async with daemon(**answers) as (_, http):
-        assert (await (await greeted(http)).fork("s1")).title == "one(1)"
+        assert (await (await after_handshake(http)).fork("s1")).title == "one(1)"
 
 
 async def deletion(server: Daemon, http: Http, **answer: Any) -> None:
     server.answers["POST /sessions/delete"] = {"removed": [], "notFound": [], "errors": [], **answer}
-    await (await greeted(http)).delete("s1")
+    await (await after_handshake(http)).delete("s1")
 
 
 async def test_a_stored_session_is_deleted() -> None:

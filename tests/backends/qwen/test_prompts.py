@@ -12,7 +12,7 @@ from tests.backends.daemon import (
     ended,
     loaded,
 )
-from tests.backends.feeding import Watcher, greeted
+from tests.backends.feeding import Watcher, after_handshake
 from tui.backends.base import PromptAccepted, PromptLookup, PromptRejected
 from tui.core.model import Prompt
 from tui.net.errors import HttpStatusError
@@ -22,7 +22,7 @@ PROMPT, RESUME = "POST /session/s1/prompt", "POST /session/s1/resume"
 
 async def test_a_prompt_gets_the_servers_id() -> None:
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
         assert await backend.post_prompt(prompt, Watcher()) == PromptAccepted("p1")
@@ -32,7 +32,7 @@ async def test_a_prompt_gets_the_servers_id() -> None:
 
 async def test_an_unknown_client_requests_a_new_id_and_posts_again() -> None:
     async with daemon(**{PROMPT: FORGOTTEN}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         server.answers[RESUME] = loaded(clientId="client_2")
         with pytest.raises(HttpStatusError):
@@ -43,7 +43,7 @@ async def test_an_unknown_client_requests_a_new_id_and_posts_again() -> None:
 
 async def test_a_closed_session_is_loaded_for_a_prompt() -> None:
     async with daemon(**{PROMPT: NOT_FOUND}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         with pytest.raises(HttpStatusError):
             await backend.post_prompt(Prompt("s1", "do it", "ours", ""), Watcher())
         assert [call for call in server.calls if call in (PROMPT, LOAD)] == [PROMPT, LOAD, PROMPT]
@@ -52,7 +52,7 @@ async def test_a_closed_session_is_loaded_for_a_prompt() -> None:
 async def test_a_full_queue_rejects_the_prompt() -> None:
     full = JSONResponse({"error": "full", "code": "prompt_queue_full"}, 503, {"retry-after": "5"})
     async with daemon(**{PROMPT: full}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         with pytest.raises(PromptRejected, match="the server's own queue is full") as rejected:
             await backend.post_prompt(backend.new_prompt("s1", "do it"), Watcher())
         assert rejected.value.hint == "Send it again when a turn has ended."
@@ -61,7 +61,7 @@ async def test_a_full_queue_rejects_the_prompt() -> None:
 
 async def test_a_lost_202_is_found_by_its_echo_after_our_position() -> None:
     async with daemon(**{LOAD: loaded(echo(1, "do it", "p0"), ended(2, "p0"), last=2)}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
         assert await backend.look_up("s1", prompt.message_id, prompt) == PromptLookup(stored=False)
@@ -86,7 +86,7 @@ async def test_a_prompt_queued_at_the_server_is_found_too() -> None:
         "data": {"text": "do it"},
     }
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         prompt = backend.new_prompt("s1", "do it")
         server.answers[LOAD] = loaded(added, last=3, busy=True)
@@ -95,7 +95,7 @@ async def test_a_prompt_queued_at_the_server_is_found_too() -> None:
 
 async def test_a_known_prompt_is_looked_up_by_id_and_then_in_the_transcript() -> None:
     async with daemon(**{"GET /session/s1/turns/p1": {"state": "running"}}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         assert await backend.look_up("s1", "p1") == PromptLookup(stored=True)
         server.answers["GET /session/s1/turns/p1"] = {"state": "cancelled"}  # before it began, unless it is echoed
         assert await backend.look_up("s1", "p1") == PromptLookup(stored=False)

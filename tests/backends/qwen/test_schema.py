@@ -23,8 +23,8 @@ def test_every_frame_of_a_real_stream_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_load_is_read(name: str) -> None:
-    for said in recording(name).loads.values():
-        loaded = read(said, wire.Loaded)
+    for response in recording(name).loads.values():
+        loaded = read(response, wire.Loaded)
         assert loaded.session_id == recording(name).session_id
         assert loaded.client_id.startswith("client_")
         assert loaded.event_epoch

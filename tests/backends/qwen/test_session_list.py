@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tests.backends.daemon import ASKED, LIST, LOAD, PERMISSION, daemon, echo, listed, loaded
-from tests.backends.feeding import feeding, greeted
+from tests.backends.feeding import after_handshake, feeding
 from tests.waiting import wait_until
 from tui.backends.qwen.backend import QwenServe
 from tui.core.model import Busy, PermissionRequest, QuestionRequest, Session
@@ -20,7 +20,7 @@ from tui.net.errors import SchemaMismatch
 async def test_the_list_has_sessions_statuses_and_open_requests() -> None:
     sessions = {"sessions": [listed("s1", title="one", busy=True, waiting=[PERMISSION]), listed("s2", title="Two")]}
     async with daemon(**{LIST: sessions}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         created = 1795168800.0
         assert await backend.sessions() == (
             Session("s1", "one", "/srv", created, created),
@@ -36,7 +36,7 @@ async def test_the_list_has_sessions_statuses_and_open_requests() -> None:
 async def test_a_listed_request_keeps_its_streamed_tool_call() -> None:
     waiting = [{"requestId": "r1", "kind": "user_question", "questions": [{"question": "Which?"}]}]
     async with daemon(**{LIST: {"sessions": [listed(busy=True, waiting=waiting)]}}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         [bare] = (await backend.resync([])).requests
         assert isinstance(bare, QuestionRequest)
         assert bare.call_id is None
@@ -50,7 +50,7 @@ async def test_requests_without_a_stream_are_found_by_polling(monkeypatch: pytes
     monkeypatch.setattr("tui.backends.qwen.streams.POLL_INTERVAL", 0.01)
     waiting = [{"requestId": "r2", "kind": "user_question", "questions": [{"question": "Which?"}]}]
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.resync([])
         async with feeding(backend) as feed:
             server.answers[LIST] = {"sessions": [listed("s2", busy=True, waiting=waiting)]}
@@ -79,7 +79,7 @@ async def test_an_unreadable_status_affects_only_its_session() -> None:
         server,
         http,
     ):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         server.answers[LOAD] = loaded(echo(0, "hi"), ASKED, last=1, busy=True)
         store = Store()
         store.open_transcript("s1")
@@ -107,7 +107,7 @@ async def test_a_list_that_is_too_large_is_fetched_in_smaller_pages(monkeypatch:
             await JSONResponse(page)(scope, receive, send)
 
     async with daemon(**{LIST: Pages()}) as (_, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         assert set((await backend.resync([])).statuses) == set(names)
         shown, cursor = 0, None
         while shown == 0 or cursor is not None:
@@ -131,6 +131,6 @@ class EmptyPages(Response):
 async def test_a_search_ends_where_the_server_has_ever_another_page_without_sessions() -> None:
     pages = EmptyPages()
     async with daemon(**{LIST: pages}) as (_, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         assert await asyncio.wait_for(backend.sessions(search="x"), 10) == ()
     assert pages.asked == 25

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.backends.daemon import LIST, LOAD, NOT_FOUND, PERMISSION, daemon, listed
-from tests.backends.feeding import greeted
+from tests.backends.feeding import after_handshake
 from tui.core.model import PermissionRequest
 
 STORED = "GET /session/s1/transcript"
@@ -21,7 +21,7 @@ async def test_the_tool_name_is_read_once_from_the_stored_call() -> None:
     stored = {"events": [called("touch x", "another"), called("touch x"), called("touch y", "a_later_one")]}
     answers = {LIST: {"sessions": [listed(busy=True, waiting=[PERMISSION])]}, STORED: stored}
     async with daemon(**answers) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         for _ in range(2):
             [request] = (await backend.resync([])).requests
             assert isinstance(request, PermissionRequest)
@@ -43,7 +43,7 @@ async def test_the_tool_name_is_read_once_from_the_stored_call() -> None:
 async def test_without_a_stored_call_only_the_kind_is_known(stored: Any) -> None:
     answers = {LIST: {"sessions": [listed(busy=True, waiting=[PERMISSION])]}, STORED: stored}
     async with daemon(**answers) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         for _ in range(2):
             [request] = (await backend.resync([])).requests
             assert isinstance(request, PermissionRequest)

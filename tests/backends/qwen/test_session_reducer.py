@@ -134,7 +134,7 @@ def compacted(frames: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
-def told_of(raws: Sequence[dict[str, Any]]) -> tuple[FullMessage, ...]:
+def messages_from(raws: Sequence[dict[str, Any]]) -> tuple[FullMessage, ...]:
     reducer = SessionReducer("s1")
     return picture("s1", [event for raw in raws for event in reducer.take(read(raw, wire.Frame))])
 
@@ -153,7 +153,7 @@ def test_compaction_does_not_change_the_messages(updates: list[dict[str, Any]]) 
     echo = frame(1, words("user_message_chunk", "do it"))
     turn = [frame(number, update) for number, update in enumerate(updates, 2)]
     end = {"id": 99, "type": "turn_complete", "promptId": "p1", "data": {"stopReason": "end_turn"}}
-    assert told_of([echo, *compacted(turn), end]) == told_of([echo, *turn, end])
+    assert messages_from([echo, *compacted(turn), end]) == messages_from([echo, *turn, end])
 
 
 def test_text_of_a_subagent_is_not_in_the_answer() -> None:
@@ -163,12 +163,12 @@ def test_text_of_a_subagent_is_not_in_the_answer() -> None:
         words("agent_message_chunk", "aside", parentToolCallId="x"),
         words("agent_message_chunk", "two"),
     ]
-    [_, answer] = told_of([frame(number, update) for number, update in enumerate(updates, 1)])
+    [_, answer] = messages_from([frame(number, update) for number, update in enumerate(updates, 1)])
     assert [part.text for part in answer.parts if isinstance(part, TextPart)] == ["one two"]
 
 
 def test_surrogates_are_joined_across_chunks() -> None:
-    [_, answer] = told_of(
+    [_, answer] = messages_from(
         [frame(1, words("user_message_chunk", "hi"))]
         + [frame(n, words("agent_message_chunk", text)) for n, text in ((2, "a\ud83d"), (3, "\ude00b"))]
     )
@@ -327,21 +327,21 @@ def test_an_unrecorded_end_is_derived_from_the_transcript(stored: list[dict[str,
 
 def test_a_session_that_crashes_in_mid_text_is_interrupted() -> None:
     died = {"id": 9, "type": "session_died", "data": {}}
-    [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), frame(2, SAID), died])
+    [_, answer] = messages_from([frame(1, words("user_message_chunk", "go")), frame(2, SAID), died])
     assert answer.message.failure == BROKEN_OFF
 
 
 def test_a_running_tool_ends_with_its_turn() -> None:
     end = {"id": 9, "type": "turn_error", "promptId": "p1", "data": {"message": "gone"}}
     started = frame(2, call("x", "in_progress", title="wait"))
-    [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), started, end])
+    [_, answer] = messages_from([frame(1, words("user_message_chunk", "go")), started, end])
     [tool] = tools([answer])
     assert (tool.state, tool.error) == ("error", "not finished: the turn ended first")
     assert answer.message.failure == Failure("gone")
 
 
 @pytest.mark.parametrize(
-    ("kind", "data", "said"),
+    ("kind", "data", "reason"),
     [
         ("turn_complete", {"stopReason": "max_tokens"}, "the model reached its limit of tokens"),
         ("turn_complete", {"stopReason": "max_turn_requests"}, "the turn reached its limit of model calls"),
@@ -351,11 +351,11 @@ def test_a_running_tool_ends_with_its_turn() -> None:
         ("turn_error", {"code": "channel_closed"}, "the server's agent stopped during the answer"),
     ],
 )
-def test_an_answer_that_ended_early_says_why(kind: str, data: dict[str, Any], said: str) -> None:
+def test_an_answer_that_ended_early_says_why(kind: str, data: dict[str, Any], reason: str) -> None:
     end = {"id": 9, "type": kind, "promptId": "p1", "data": {"message": "", **data}}
-    [_, answer] = told_of([frame(1, words("user_message_chunk", "go")), frame(2, SAID), end])
+    [_, answer] = messages_from([frame(1, words("user_message_chunk", "go")), frame(2, SAID), end])
     assert answer.message.failure is not None
-    assert answer.message.failure.message == said
+    assert answer.message.failure.message == reason
 
 
 def test_closing_a_session_closes_its_requests() -> None:
@@ -421,7 +421,7 @@ def test_a_result_that_comes_late_belongs_to_the_turn_of_its_call() -> None:
         frame(4, words("agent_message_chunk", "answer")) | later,
         frame(5, call("x", "failed")) | later,
     ]
-    messages = told_of(frames)
+    messages = messages_from(frames)
     assert [(one.message.parent_id, [part.state for part in tools([one])]) for one in messages if tools([one])] == [
         ("p1", ["error"])
     ]

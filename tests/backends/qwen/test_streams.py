@@ -12,13 +12,13 @@ from tests.backends.daemon import (
     DETACH,
     LOAD,
     NOT_FOUND,
+    answer_chunk,
     daemon,
     echo,
     ended,
     loaded,
-    said,
 )
-from tests.backends.feeding import feeding, following, greeted
+from tests.backends.feeding import after_handshake, feeding, following
 from tests.waiting import wait_until
 from tui.backends.qwen import streams
 from tui.backends.qwen.streams import POLL_INTERVAL
@@ -29,8 +29,8 @@ from tui.net.event_connection import StreamEnded
 
 
 async def test_opening_a_session_adds_its_stream_after_the_load() -> None:
-    async with daemon(**{LOAD: loaded(echo(1, "hi"), said(2, "one "), last=2, busy=True)}) as (server, http):
-        backend = await greeted(http)
+    async with daemon(**{LOAD: loaded(echo(1, "hi"), answer_chunk(2, "one "), last=2, busy=True)}) as (server, http):
+        backend = await after_handshake(http)
         async with feeding(backend) as feed:
             feed.store.apply(await backend.messages("s1"))
             await wait_until(lambda: server.streams)
@@ -38,7 +38,7 @@ async def test_opening_a_session_adds_its_stream_after_the_load() -> None:
             assert stream.headers["last-event-id"] == "2"
             assert stream.headers["x-qwen-event-epoch"] == "e1"
             assert stream.headers["x-qwen-client-id"] == "client_1"
-            stream.send(said(2, "one "), said(3, "two"), ended(4))
+            stream.send(answer_chunk(2, "one "), answer_chunk(3, "two"), ended(4))
             await wait_until(lambda: feed.words() == "hione two")
             await wait_until(lambda: feed.store.status("s1") == Idle())
 
@@ -46,7 +46,7 @@ async def test_opening_a_session_adds_its_stream_after_the_load() -> None:
 async def test_comments_of_the_oldest_stream_are_heartbeats() -> None:
     other = {"POST /session/s2/load": {**loaded(), "sessionId": "s2"}}
     async with daemon(**other) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         async with feeding(backend) as feed:
             await wait_until(lambda: e.Heartbeat() in feed.events)  # no stream is open: polls prove the connection
             await backend.messages("s1")
@@ -64,11 +64,11 @@ async def test_comments_of_the_oldest_stream_are_heartbeats() -> None:
 
 async def test_an_ended_stream_ends_the_feed_and_resumes_at_its_position() -> None:
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
             await wait_until(lambda: server.streams)
-            server.streams[0].send(echo(1, "hi"), said(2, "one "))
+            server.streams[0].send(echo(1, "hi"), answer_chunk(2, "one "))
             await wait_until(lambda: "one" in feed.words())
             server.streams[0].end()
             await wait_until(lambda: feed.error)
@@ -76,18 +76,18 @@ async def test_an_ended_stream_ends_the_feed_and_resumes_at_its_position() -> No
             await wait_until(lambda: len(server.streams) == 2)
             assert server.streams[1].headers["last-event-id"] == "2"
             again.store = feed.store
-            server.streams[1].send(said(3, "two"))
+            server.streams[1].send(answer_chunk(3, "two"))
             await wait_until(lambda: again.words() == "hione two")
 
 
 async def test_partial_text_is_complete_only_after_the_replay() -> None:
     """A restarted server opens the stream, too, and then reports that it cannot resume there."""
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
             await wait_until(lambda: server.streams)
-            server.streams[0].send(echo(1, "hi"), said(2, "one "))
+            server.streams[0].send(echo(1, "hi"), answer_chunk(2, "one "))
             await wait_until(lambda: "one" in feed.words())
             server.streams[0].end()
             await wait_until(lambda: feed.error)
@@ -95,7 +95,7 @@ async def test_partial_text_is_complete_only_after_the_replay() -> None:
         async with feeding(backend) as again:
             again.store = feed.store
             await wait_until(lambda: len(server.streams) == 2)
-            server.streams[1].send(said(3, "two"))
+            server.streams[1].send(answer_chunk(3, "two"))
             await wait_until(lambda: "two" in again.words())
             assert again.states() == ["done", "partial"]
             server.streams[1].send({"type": "replay_complete", "data": {"replayedCount": 1}})
@@ -105,14 +105,14 @@ async def test_partial_text_is_complete_only_after_the_replay() -> None:
 
 async def test_a_slow_client_resumes_after_what_it_has_read() -> None:
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
             await wait_until(lambda: server.streams)
             server.streams[0].send(
                 echo(1, "hi"),
                 {"type": "slow_client_warning", "data": {"queueSize": 192, "maxQueued": 256}},
-                said(2, "one "),
+                answer_chunk(2, "one "),
                 {"type": "client_evicted", "data": {"reason": "queue_overflow", "droppedAfter": 9}},
             )
             server.streams[0].end()
@@ -121,15 +121,17 @@ async def test_a_slow_client_resumes_after_what_it_has_read() -> None:
             await wait_until(lambda: len(server.streams) == 2)
             assert server.streams[1].headers["last-event-id"] == "2"
             again.store = feed.store
-            server.streams[1].send(said(3, "two"), {"type": "replay_complete", "data": {"replayedCount": 1}})
+            server.streams[1].send(answer_chunk(3, "two"), {"type": "replay_complete", "data": {"replayedCount": 1}})
             await wait_until(lambda: again.words() == "hione two")
         assert server.calls.count(LOAD) == 1
 
 
 async def test_a_session_that_cannot_be_resumed_is_loaded_again() -> None:
     async with following(**{LOAD: loaded(last=5)}) as (server, _, feed):
-        server.answers[LOAD] = loaded(echo(1, "hi"), said(2, "all of it"), ended(3), last=3, epoch="e2")
-        server.streams[0].send({"type": "state_resync_required", "data": {"reason": "epoch_reset"}}, said(9, "stale"))
+        server.answers[LOAD] = loaded(echo(1, "hi"), answer_chunk(2, "all of it"), ended(3), last=3, epoch="e2")
+        server.streams[0].send(
+            {"type": "state_resync_required", "data": {"reason": "epoch_reset"}}, answer_chunk(9, "stale")
+        )
         await wait_until(lambda: len(server.streams) == 2)
         assert feed.words() == "hiall of it"
         assert server.streams[1].headers["last-event-id"] == "3"
@@ -139,7 +141,7 @@ async def test_a_session_that_cannot_be_resumed_is_loaded_again() -> None:
 async def test_a_session_that_never_resumes_is_not_loaded_in_a_loop() -> None:
     lost = {"type": "state_resync_required", "data": {"reason": "epoch_reset"}}
     async with daemon(**{LOAD: loaded(last=5)}) as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
             for number in range(2):
@@ -152,10 +154,10 @@ async def test_a_session_that_never_resumes_is_not_loaded_in_a_loop() -> None:
 
 async def test_a_missing_event_causes_a_load() -> None:
     async with following() as (server, _, feed):
-        server.streams[0].send(echo(1, "hi"), said(2, "one "))
+        server.streams[0].send(echo(1, "hi"), answer_chunk(2, "one "))
         await wait_until(lambda: "one" in feed.words())
-        server.answers[LOAD] = loaded(echo(1, "hi"), said(4, "one two three"), last=4, busy=True)
-        server.streams[0].send(said(4, "three"))
+        server.answers[LOAD] = loaded(echo(1, "hi"), answer_chunk(4, "one two three"), last=4, busy=True)
+        server.streams[0].send(answer_chunk(4, "three"))
         await wait_until(lambda: len(server.streams) == 2)
         assert feed.words() == "hione two three"
         assert server.streams[1].headers["last-event-id"] == "4"
@@ -163,7 +165,7 @@ async def test_a_missing_event_causes_a_load() -> None:
 
 async def test_a_restarted_server_must_load_before_streaming() -> None:
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         server.refuse_streams.append(NOT_FOUND)
         server.answers[LOAD] = loaded(echo(1, "hi"), epoch="e2", last=1, clientId="client_2")
@@ -176,7 +178,7 @@ async def test_a_restarted_server_must_load_before_streaming() -> None:
 
 async def test_a_loaded_session_without_a_stream_ends_the_feed() -> None:
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         server.refuse_streams += [NOT_FOUND, NOT_FOUND]
         async with feeding(backend) as feed:
@@ -186,7 +188,7 @@ async def test_a_loaded_session_without_a_stream_ends_the_feed() -> None:
 
 async def test_a_deleted_session_is_reported_and_the_connection_stays() -> None:
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         server.refuse_streams.append(NOT_FOUND)
         server.answers[LOAD] = NOT_FOUND
@@ -208,12 +210,12 @@ async def test_after_the_last_stream_polls_prove_the_connection_at_once() -> Non
 
 async def test_a_gap_right_after_a_gap_is_left_to_the_backoff() -> None:
     async with daemon() as (server, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         async with feeding(backend) as feed:
             await backend.messages("s1")
             for number in range(2):
                 await wait_until(lambda number=number: len(server.streams) > number or feed.error)  # type: ignore[misc]
-                server.streams[number].send(said(1, "one "), said(9, "nine"))
+                server.streams[number].send(answer_chunk(1, "one "), answer_chunk(9, "nine"))
             await wait_until(lambda: feed.error or len(server.streams) > 2)
             assert isinstance(feed.error, StreamEnded)
             assert len(server.streams) == 2
@@ -243,12 +245,12 @@ async def test_leaving_a_session_closes_its_stream_and_detaches() -> None:
 async def test_a_flood_of_events_waits_for_the_reader_of_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def all_have_come(*args: object, **kwargs: object) -> AsyncIterator[SimpleNamespace]:
         for number in range(3, 20_003):
-            yield SimpleNamespace(data=json.dumps(said(number, "word ")))
+            yield SimpleNamespace(data=json.dumps(answer_chunk(number, "word ")))
         await asyncio.Event().wait()
 
     monkeypatch.setattr(streams, "read_events", all_have_come)
-    async with daemon(**{LOAD: loaded(echo(1, "hi"), said(2, "one "), last=2, busy=True)}) as (_, http):
-        backend = await greeted(http)
+    async with daemon(**{LOAD: loaded(echo(1, "hi"), answer_chunk(2, "one "), last=2, busy=True)}) as (_, http):
+        backend = await after_handshake(http)
         async with backend.subscribe(lambda count: None) as feed:
             await backend.messages("s1")
             words = most = 0

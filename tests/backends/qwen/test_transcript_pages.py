@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tests.backends.daemon import daemon, echo, ended, loaded, said
-from tests.backends.feeding import greeted
+from tests.backends.daemon import answer_chunk, daemon, echo, ended, loaded
+from tests.backends.feeding import after_handshake
 from tui.backends.qwen.backend import QwenServe
 from tui.backends.qwen.transcript_pages import FROM_THE_END, _turn_before
 from tui.core.model import NotePart, TextPart
@@ -49,7 +49,7 @@ class Pages(Response):
         await JSONResponse(self._pages[cursor])(scope, receive, send)
 
 
-NEWEST = loaded(CUT, echo(5, "third", "p3"), said(6, "3", "p3"), ended(7, "p3"), last=7)
+NEWEST = loaded(CUT, echo(5, "third", "p3"), answer_chunk(6, "3", "p3"), ended(7, "p3"), last=7)
 TORN = {
     "backward": {
         "events": [
@@ -117,7 +117,7 @@ async def test_an_unknown_schema_is_an_error() -> None:
 
 
 async def test_a_session_loaded_with_a_page_by_another_client_has_older_pages() -> None:
-    newest = loaded(echo(1, "late", "p2"), said(2, "three", "p2"), ended(3, "p2"), last=3, historyHasMore=True)
+    newest = loaded(echo(1, "late", "p2"), answer_chunk(2, "three", "p2"), ended(3, "p2"), last=3, historyHasMore=True)
     pages = Pages(backward={"events": [asked("early", 10, "p1"), answered("one", 11), asked("late", 20, "p2")]})
     async with daemon(**{LOAD: newest, PAGES: pages}) as (_, http):
         backend = QwenServe(http)
@@ -209,7 +209,7 @@ async def test_an_older_page_without_a_prompt_is_bounded_by_its_bytes(monkeypatc
         }
     )
     async with daemon(**{LOAD: NEWEST, PAGES: pages}) as (_, http):
-        backend = await greeted(http)
+        backend = await after_handshake(http)
         await backend.messages("s1")
         await backend.messages("s1", before=FROM_THE_END)
     assert pages.asked == ["backward", "c0", "c1"]

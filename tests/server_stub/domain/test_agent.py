@@ -29,10 +29,10 @@ async def test_statuses_frame_the_turn_and_updates_follow_idle(
 ) -> None:
     with recording(server) as recorder:
         await (await start_prompt(agent, session, text_prompt("hello")))
-    said = [event["status"]["type"] for event in recorder.of("session.status")]
-    assert said[0] == "busy"
-    assert said[-1] == "idle"
-    assert said.count("idle") == 1
+    status_types = [event["status"]["type"] for event in recorder.of("session.status")]
+    assert status_types[0] == "busy"
+    assert status_types[-1] == "idle"
+    assert status_types.count("idle") == 1
     after = recorder.kinds[recorder.kinds.index("session.idle") + 1 :]
     assert after == ["session.updated", "session.diff", "message.updated"]
 
@@ -137,11 +137,11 @@ async def test_an_unknown_agent_is_refused_and_nothing_stored(
     agent: Agent, server: ServerState, session: Session
 ) -> None:
     with recording(server) as recorder, pytest.raises(ApiError) as refusal:
-        agent.accept(session, Prompt([], agent="nobody"))
+        agent.accept(session, Prompt([], agent="unknown-agent"))
     assert refusal.value.status == 500
     assert session.messages == {}
     [event] = recorder.of("session.error")
-    assert event["error"]["data"]["message"].startswith('Agent not found: "nobody".')
+    assert event["error"]["data"]["message"].startswith('Agent not found: "unknown-agent".')
 
 
 async def test_an_unknown_model_is_refused_with_the_prompt_stored(

@@ -8,7 +8,7 @@ from server_stub.domain.profiles import OPENCODE
 from server_stub.domain.restart import after_crash
 from server_stub.domain.state import ServerState, Session
 from server_stub.scenarios.catalog import choose
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import MAX_WAIT, wait_until
 
 
 async def asking() -> tuple[ServerState, Agent, Session]:
@@ -86,6 +86,6 @@ async def test_a_repeated_prompt_runs_again_with_the_same_user_message() -> None
     second_agent, kept = Agent(found, lambda text: choose("PLAIN", "plain")), found.session(session.id)
     prompt = kept.ordered()[0]
     second_agent.accept(kept, Prompt(list(prompt.parts.values()), message_id=prompt.info["id"]))
-    answer = await asyncio.wait_for(second_agent.answer(kept), PATIENCE)
+    answer = await asyncio.wait_for(second_agent.answer(kept), MAX_WAIT)
     assert answer.info["parentID"] == prompt.info["id"]
     assert [message.info["role"] for message in kept.ordered()].count("user") == 1

@@ -35,15 +35,15 @@ async def test_a_fault_strikes_as_often_as_it_says(served: Served, faults: Fault
 
 async def test_a_strike_counts_when_it_happens(served: Served, routes: Routes, faults: Faults) -> None:
     armed = faults.arm(parse("cut=prompt,at=json"))
-    async with wire(served.port) as failing, wire(served.port) as struck:
+    async with wire(served.port) as failing, wire(served.port) as times_applied:
         await failing.request(*PROMPT)
         routes.send(b" ", None)
         assert body_of(await failing.read_all()) == chunk(b" ") + END
-        assert armed.struck == 0
-        await struck.request(*PROMPT)
+        assert armed.times_applied == 0
+        await times_applied.request(*PROMPT)
         routes.send(TURN)
-        assert body_of(await struck.read_all()) == chunk(TURN[:1])
-        assert armed.struck == 1
+        assert body_of(await times_applied.read_all()) == chunk(TURN[:1])
+        assert armed.times_applied == 1
 
 
 async def test_other_routes_are_not_struck(connection: Wire, faults: Faults) -> None:
@@ -75,8 +75,8 @@ async def test_a_disarmed_fault_does_not_strike_an_open_exchange(
 async def test_the_first_armed_of_two_strikes_first(connection: Wire, routes: Routes, faults: Faults) -> None:
     hang, unauthorized = faults.arm(parse("hang=prompt")), faults.arm(parse("401=prompt"))
     await connection.request(*PROMPT)
-    await wait_until(lambda: hang.struck == 1)
-    assert unauthorized.struck == 0
+    await wait_until(lambda: hang.times_applied == 1)
+    assert unauthorized.times_applied == 0
 
 
 async def test_a_large_response_is_complete(connection: Wire, routes: Routes, faults: Faults) -> None:

@@ -80,7 +80,7 @@ async def test_only_json_is_rewritten(connection: Wire, routes: Routes, faults: 
     routes.send(EVENT, None)
     await connection.request("GET", "/event")
     assert body_of(await connection.read_all()) == chunk(EVENT) + END
-    assert armed.struck == 0
+    assert armed.times_applied == 0
 
 
 async def test_one_strike_rewrites_one_of_two_open_responses(served: Served, routes: Routes, faults: Faults) -> None:

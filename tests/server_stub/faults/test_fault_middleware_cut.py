@@ -51,7 +51,7 @@ async def test_a_cut_in_the_padding_ignores_responses_without_padding(
     routes.send(b"  " + TURN, None)
     await connection.request(*PROMPT)
     assert body_of(await connection.read_all()) == chunk(b"  ") + chunk(TURN) + END
-    assert armed.struck == 0
+    assert armed.times_applied == 0
 
 
 async def test_cut_in_the_json(connection: Wire, routes: Routes, faults: Faults) -> None:
@@ -105,7 +105,7 @@ async def test_cut_of_a_stream_that_is_already_open(connection: Wire, routes: Ro
     await connection.read_until(chunk(EVENT))
     armed = faults.arm(parse("cut=events"))
     assert await connection.read_all() == b""
-    assert armed.struck == 1
+    assert armed.times_applied == 1
 
 
 async def test_bytes_and_seconds_count_from_the_arming(connection: Wire, routes: Routes, faults: Faults) -> None:
@@ -128,7 +128,7 @@ async def test_a_place_already_passed_is_not_struck(
     armed = faults.arm(parse(f"cut=events,{past}"))
     routes.send(EVENT, None)
     assert await connection.read_all() == chunk(EVENT) + END
-    assert armed.struck == 0
+    assert armed.times_applied == 0
 
 
 async def test_padding_already_passed_is_not_struck(connection: Wire, routes: Routes, faults: Faults) -> None:
@@ -140,7 +140,7 @@ async def test_padding_already_passed_is_not_struck(connection: Wire, routes: Ro
     late = faults.arm(parse("cut=prompt,at=padding"))
     routes.send(None)
     assert await connection.read_all() == END
-    assert (armed.struck, late.struck) == (0, 0)
+    assert (armed.times_applied, late.times_applied) == (0, 0)
 
 
 @pytest.mark.parametrize("at", ["request", "headers", "body", "padding", "json"])
@@ -150,7 +150,7 @@ async def test_reset(connection: Wire, routes: Routes, faults: Faults, at: str) 
     await connection.request(*PROMPT)
     with pytest.raises(ConnectionResetError):
         await connection.read_all()
-    assert armed.struck == 1
+    assert armed.times_applied == 1
 
 
 async def test_reset_of_a_stream_that_is_already_open(connection: Wire, routes: Routes, faults: Faults) -> None:
@@ -197,4 +197,4 @@ async def test_an_ended_exchange_does_not_affect_a_reused_connection(
     await connection.request("GET", "/event")
     await connection.read_until(chunk(EVENT))
     assert await connection.silent_for(0.2 + QUIET)
-    assert armed.struck == 0
+    assert armed.times_applied == 0

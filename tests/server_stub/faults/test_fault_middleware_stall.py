@@ -34,7 +34,7 @@ async def test_a_disconnect_during_a_stall_ends_the_route(served: Served, routes
         await leaving.request(*PROMPT)
         await leaving.read_until(chunk(b" "))
     await wait_until(lambda: not served.server.server_state.tasks, what="the request's task to end")
-    assert armed.struck == 1
+    assert armed.times_applied == 1
 
 
 async def test_a_stalled_connection_can_still_be_cut(connection: Wire, routes: Routes, faults: Faults) -> None:
@@ -70,6 +70,6 @@ async def test_a_request_is_lost_if_its_client_disconnects_during_a_hang(
     armed = faults.arm(parse("hang"))
     async with wire(served.port) as leaving:
         await leaving.request(*PROMPT)
-        await wait_until(lambda: armed.struck == 1)
+        await wait_until(lambda: armed.times_applied == 1)
     await wait_until(lambda: not served.server.server_state.tasks, what="the request's task to end")
     assert routes.bodies == []

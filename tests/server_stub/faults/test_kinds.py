@@ -72,7 +72,7 @@ def test_json_and_the_command_line_are_equivalent() -> None:
     [
         ("", "unknown fault ''"),
         ("cutt", "unknown fault 'cutt'; known are cut, reset"),
-        ("cut=nobody", "target is one of events, prompt, answer, all, or a path that begins with /, not 'nobody'"),
+        ("cut=unknown", "target is one of events, prompt, answer, all, or a path that begins with /, not 'unknown'"),
         ("cut=prompt,json", "'json' is not option=value"),
         ("cut=prompt,at=nowhere", "at is one of request, headers, body, padding, json, not 'nowhere'"),
         ("cut=prompt,times=2.5", "times is a whole number of at least 1, or always, not '2.5'"),
@@ -138,7 +138,7 @@ def test_targets_match_requests(target: str, hits: list[str], misses: list[str])
 def test_strikes_are_counted_and_used_up(faults: Faults) -> None:
     armed = faults.arm(parse("cut=prompt,times=2"))
     assert [armed.strike() for _ in range(3)] == [True, True, False]
-    assert armed.struck == 2
+    assert armed.times_applied == 2
 
 
 def test_always_strikes_until_disarmed(faults: Faults) -> None:

@@ -48,7 +48,7 @@ async def test_the_list_counts_strikes(http: httpx.AsyncClient, faults: Faults) 
         (b"[]", "object"),
         (b"{}", "unknown fault ''"),
         (b'{"name":"cutt"}', "unknown fault 'cutt'"),
-        (b'{"name":"cut","target":"nobody"}', "target"),
+        (b'{"name":"cut","target":"unknown"}', "target"),
         (b'{"name":"crash"}', "process of its own"),
     ],
 )

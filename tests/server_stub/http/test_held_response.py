@@ -23,7 +23,7 @@ class Exchange:
 
     def __init__(self, padding: PaddingPolicy | None, body: Coroutine[Any, Any, bytes]) -> None:
         self.sent: list[Message] = []
-        self.departures = 0
+        self.disconnects = 0
         self._gone = asyncio.Event()
         self._response = HeldResponse(padding, body, self._count)
 
@@ -38,7 +38,7 @@ class Exchange:
         return [message["body"] for message in self.sent if message["type"] == "http.response.body"]
 
     def _count(self) -> None:
-        self.departures += 1
+        self.disconnects += 1
 
     async def _receive(self) -> Message:
         await self._gone.wait()
@@ -82,7 +82,7 @@ async def test_headers_at_once_then_padding_then_the_json_in_one_piece() -> None
     assert body == JSON
     assert "more_body" not in exchange.sent[-1]
     await no_tasks_left()
-    assert exchange.departures == 0
+    assert exchange.disconnects == 0
 
 
 async def test_headers_with_the_first_byte_of_padding() -> None:
@@ -124,7 +124,7 @@ async def test_a_disconnect_is_noticed_at_once_and_nothing_more_is_sent(padding:
     await run_loop(2)
     exchange.leave()
     await asyncio.wait_for(task, 1)
-    assert exchange.departures == 1
+    assert exchange.disconnects == 1
     await no_tasks_left()
     assert JSON not in exchange.bodies
 

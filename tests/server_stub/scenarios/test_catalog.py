@@ -16,7 +16,7 @@ from tests.server_stub.event_listener import EventRecorder, recording
 Json = dict[str, Any]
 
 
-async def played(
+async def run_catalog(
     agent: Agent, server: ServerState, text: str, *, option: int = 0, refusal: str | None = None
 ) -> tuple[Session, Message]:
     """Play a scenario, choosing one option of each question, and allowing or rejecting with a reason."""
@@ -36,7 +36,7 @@ async def played(
     return session, task.result()
 
 
-def said(message: Message) -> str:
+def answer_text(message: Message) -> str:
     return "".join(part["text"] for part in message.parts.values() if part["type"] == "text")
 
 
@@ -45,7 +45,7 @@ def parts(session: Session, kind: str) -> list[Json]:
 
 
 def questions(recorder: EventRecorder) -> list[Json]:
-    return [question for told in recorder.of("question.asked") for question in told["questions"]]
+    return [question for reported in recorder.of("question.asked") for question in reported["questions"]]
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def questions(recorder: EventRecorder) -> list[Json]:
 async def test_the_first_whole_word_in_capitals_chooses(monkeypatch: pytest.MonkeyPatch, text: str, name: str) -> None:
     chosen = []
 
-    async def play(turn: ScriptedTurn, *arguments: object) -> None:
+    async def run_scenario(turn: ScriptedTurn, *arguments: object) -> None:
         chosen.append(name)
 
-    monkeypatch.setitem(SCENARIOS, name, type(SCENARIOS[name])(SCENARIOS[name].words, play))
+    monkeypatch.setitem(SCENARIOS, name, type(SCENARIOS[name])(SCENARIOS[name].words, run_scenario))
     await choose(text, "plain")(None)  # type: ignore[arg-type]
     assert chosen == [name]
 
@@ -89,57 +89,57 @@ def test_scenarios_with_required_arguments_are_no_defaults() -> None:
 
 @pytest.mark.parametrize("name", DEFAULTS)
 async def test_every_scenario_completes(agent: Agent, server: ServerState, name: str) -> None:
-    _, answer = await played(agent, server, name.upper())
+    _, answer = await run_catalog(agent, server, name.upper())
     assert answer.info["finish"] == "stop"
-    assert said(answer)
+    assert answer_text(answer)
     assert server.statuses(HERE) == {}
     assert server.requests.questions(HERE) == server.requests.permissions(HERE) == []
 
 
 async def test_the_answer_quotes_the_tool_result(agent: Agent, server: ServerState) -> None:
-    _, answer = await played(agent, server, "ASK")
-    assert said(answer) == (
+    _, answer = await run_catalog(agent, server, "ASK")
+    assert answer_text(answer) == (
         'Done. The tool said: User has answered your questions: "Which database?"="Postgres", '
         '"Which features?"="auth". You can now continue with the user\'s answers in mind.'
     )
-    _, answer = await played(agent, server, "SHELL x")
-    assert said(answer) == "Done. The tool said: (no output)"
+    _, answer = await run_catalog(agent, server, "SHELL x")
+    assert answer_text(answer) == "Done. The tool said: (no output)"
 
 
 async def test_askall_has_every_kind_of_question(agent: Agent, server: ServerState) -> None:
     with recording(server) as recorder:
-        await played(agent, server, "ASKALL")
+        await run_catalog(agent, server, "ASKALL")
     kinds = [(one.get("multiple", False), one.get("custom", True), bool(one["options"])) for one in questions(recorder)]
     assert kinds == [(False, True, True), (True, True, True), (False, True, False), (False, False, True)]
 
 
 async def test_two_requests_are_open_at_once(agent: Agent, server: ServerState) -> None:
     with recording(server) as recorder:
-        await played(agent, server, "BOTH")
+        await run_catalog(agent, server, "BOTH")
     kinds = [kind for kind in recorder.kinds if kind.startswith(("question.", "permission."))]
     assert set(kinds[:2]) == {"question.asked", "permission.asked"}
 
 
 async def test_flood_sends_a_number_of_deltas_at_a_rate(agent: Agent, server: ServerState, clock: InstantClock) -> None:
     with recording(server) as recorder:
-        _, answer = await played(agent, server, "FLOOD 300 100")
+        _, answer = await run_catalog(agent, server, "FLOOD 300 100")
     assert len(recorder.of("message.part.delta")) == 300
     assert clock.moment - START == pytest.approx(3000, abs=50)
-    assert said(answer).count("```") == 2
+    assert answer_text(answer).count("```") == 2
 
 
 async def test_fence_is_one_open_code_block(agent: Agent, server: ServerState) -> None:
-    _, answer = await played(agent, server, "FENCE 20 100")
-    assert said(answer).startswith("```python\nvalue_0 = compute(0)\n")
-    assert said(answer).endswith("value_19 = compute(19)\n```\n")
+    _, answer = await run_catalog(agent, server, "FENCE 20 100")
+    assert answer_text(answer).startswith("```python\nvalue_0 = compute(0)\n")
+    assert answer_text(answer).endswith("value_19 = compute(19)\n```\n")
 
 
 @pytest.mark.parametrize("code", [400, 401, 404])
 async def test_final_errors_are_not_retried(agent: Agent, server: ServerState, code: int) -> None:
     with recording(server) as recorder:
-        _, answer = await played(agent, server, f"FAIL {code}")
+        _, answer = await run_catalog(agent, server, f"FAIL {code}")
     assert answer.info["error"]["data"]["statusCode"] == code
-    assert not [told for told in recorder.of("session.status") if told["status"]["type"] == "retry"]
+    assert not [reported for reported in recorder.of("session.status") if reported["status"]["type"] == "retry"]
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
@@ -151,7 +151,11 @@ async def test_temporary_errors_are_retried_for_ever(agent: Agent, server: Serve
         retries: list[Json] = []
         while len(retries) < 7:
             await asyncio.sleep(0)
-            retries = [told["status"] for told in recorder.of("session.status") if told["status"]["type"] == "retry"]
+            retries = [
+                reported["status"]
+                for reported in recorder.of("session.status")
+                if reported["status"]["type"] == "retry"
+            ]
         agent.abort(session)
         await task
     assert [one["attempt"] for one in retries] == [1, 2, 3, 4, 5, 6, 7]
@@ -160,7 +164,7 @@ async def test_temporary_errors_are_retried_for_ever(agent: Agent, server: Serve
 
 
 async def test_a_retry_in_mid_stream_appends_new_parts(agent: Agent, server: ServerState) -> None:
-    _, answer = await played(agent, server, "RETRY 30")
+    _, answer = await run_catalog(agent, server, "RETRY 30")
     texts = [part["text"] for part in answer.parts.values() if part["type"] == "text"]
     assert texts[0] == ""
     assert len(texts) == 2
@@ -168,11 +172,11 @@ async def test_a_retry_in_mid_stream_appends_new_parts(agent: Agent, server: Ser
 
 async def test_tools_hold_growing_output_and_a_diff(agent: Agent, server: ServerState) -> None:
     with recording(server) as recorder:
-        session, _ = await played(agent, server, "TOOLS")
+        session, _ = await run_catalog(agent, server, "TOOLS")
     outputs = [
-        told["part"]["state"]["metadata"]["output"]
-        for told in recorder.of("message.part.updated")
-        if told["part"].get("tool") == "bash" and "metadata" in told["part"]["state"]
+        reported["part"]["state"]["metadata"]["output"]
+        for reported in recorder.of("message.part.updated")
+        if reported["part"].get("tool") == "bash" and "metadata" in reported["part"]["state"]
     ]
     assert outputs == sorted(outputs, key=len)
     assert len(set(outputs)) == 5
@@ -181,41 +185,49 @@ async def test_tools_hold_growing_output_and_a_diff(agent: Agent, server: Server
 
 async def test_todos_are_ticked_off_one_by_one(agent: Agent, server: ServerState) -> None:
     with recording(server) as recorder:
-        session, _ = await played(agent, server, "TODO")
-    done = [sum(todo["status"] == "completed" for todo in told["todos"]) for told in recorder.of("todo.updated")]
+        session, _ = await run_catalog(agent, server, "TODO")
+    done = [
+        sum(todo["status"] == "completed" for todo in reported["todos"]) for reported in recorder.of("todo.updated")
+    ]
     assert done == [0, 1, 2, 3]
     assert [todo["status"] for todo in session.todos] == ["completed"] * 3
 
 
 async def test_long_takes_its_duration(agent: Agent, server: ServerState, clock: InstantClock) -> None:
-    await played(agent, server, "LONG 4")
+    await run_catalog(agent, server, "LONG 4")
     assert (clock.moment - START) / 60_000 == pytest.approx(4, abs=0.1)
 
 
 async def test_huge_takes_its_size(agent: Agent, server: ServerState) -> None:
-    _, answer = await played(agent, server, "HUGE 64")
-    assert len(said(answer)) == 64 * 1024
+    _, answer = await run_catalog(agent, server, "HUGE 64")
+    assert len(answer_text(answer)) == 64 * 1024
 
 
 class TestTour:
     async def test_lasts_about_two_minutes(self, agent: Agent, server: ServerState, clock: InstantClock) -> None:
-        await played(agent, server, "TOUR")
+        await run_catalog(agent, server, "TOUR")
         assert 90 < (clock.moment - START) / 1000 < 150
 
     async def test_shows_most_features_of_a_turn(self, agent: Agent, server: ServerState) -> None:
         with recording(server) as recorder:
-            session, answer = await played(agent, server, "TOUR")
+            session, answer = await run_catalog(agent, server, "TOUR")
         tools = {part["tool"] for part in parts(session, "tool")}
         assert tools == {"todowrite", "read", "grep", "question", "task", "edit", "write", "bash"}
         assert parts(session, "reasoning")
-        assert [told["sessionID"] == session.id for told in recorder.of("question.asked")] == [True, False, True]
+        assert [reported["sessionID"] == session.id for reported in recorder.of("question.asked")] == [
+            True,
+            False,
+            True,
+        ]
         assert len(recorder.of("permission.asked")) == 1
         assert [
-            told["status"]["attempt"] for told in recorder.of("session.status") if told["status"]["type"] == "retry"
+            reported["status"]["attempt"]
+            for reported in recorder.of("session.status")
+            if reported["status"]["type"] == "retry"
         ] == [1, 2]
         assert [todo["status"] for todo in session.todos] == ["completed"] * 4
         assert session.diff
-        assert "| before | after |" in said(answer)
+        assert "| before | after |" in answer_text(answer)
 
     async def test_continues_without_any_choice(self, agent: Agent, server: ServerState) -> None:
         session = server.create_session(HERE)
@@ -257,32 +269,32 @@ async def test_grow_starts_large_and_continues_by_deltas(
     agent: Agent, server: ServerState, shape: str, begins: str
 ) -> None:
     with recording(server) as recorder:
-        _, answer = await played(agent, server, f"GROW {shape} 3 5 1000")
-    first, *more = [told["delta"] for told in recorder.of("message.part.delta")]
+        _, answer = await run_catalog(agent, server, f"GROW {shape} 3 5 1000")
+    first, *more = [reported["delta"] for reported in recorder.of("message.part.delta")]
     assert first.startswith(begins)
     assert 2.8 < len(first) / 1024 <= 3.01
     assert len(more) == 5
-    assert said(answer) == first + "".join(more)
+    assert answer_text(answer) == first + "".join(more)
 
 
 def test_the_help_lists_the_scenario_words() -> None:
-    said = " ".join(CliRunner().invoke(command.main, ["--help"]).output.replace("-\n", "-").split())
-    assert [name for name in SCENARIOS if name.upper() not in said] == []
-    assert "SHELL NAME, INTERACTIVE NAME, AGENT (WORDS), SLOW" in said
+    answer_text = " ".join(CliRunner().invoke(command.main, ["--help"]).output.replace("-\n", "-").split())
+    assert [name for name in SCENARIOS if name.upper() not in answer_text] == []
+    assert "SHELL NAME, INTERACTIVE NAME, AGENT (WORDS), SLOW" in answer_text
 
 
 async def test_the_tour_follows_the_answers(server: ServerState, agent: Agent) -> None:
-    session, closing = await played(agent, server, "TOUR")
-    assert "The session store is in SQLite now, and the tests pass." in said(closing)
+    session, closing = await run_catalog(agent, server, "TOUR")
+    assert "The session store is in SQLite now, and the tests pass." in answer_text(closing)
     assert "EXISTS typed (key" in session.diff[0]["patch"]
     assert any("migration" in call["state"].get("title", "") for call in parts(session, "tool"))
 
 
 async def test_the_tour_plays_another_choice_and_a_refusal(server: ServerState, agent: Agent) -> None:
-    session, closing = await played(agent, server, "TOUR", option=1, refusal="not now")
-    assert "The session store is in Postgres now, and the tests were not run, as you said." in said(closing)
-    assert "What becomes of the old file, as you said: Leave it." in said(closing)
-    assert "Shall I go on with the expiry?" in said(closing)
+    session, closing = await run_catalog(agent, server, "TOUR", option=1, refusal="not now")
+    assert "The session store is in Postgres now, and the tests were not run, as you said." in answer_text(closing)
+    assert "What becomes of the old file, as you said: Leave it." in answer_text(closing)
+    assert "Shall I go on with the expiry?" in answer_text(closing)
     assert "sqlite" not in str(session.diff)
     assert not any("migration" in call["state"].get("title", "") for call in parts(session, "tool"))
     assert session.todos[-1]["status"] == "in_progress"

@@ -1,7 +1,7 @@
 import pytest
 
-from tests import sample_events as talk
-from tests.app_harness import on_stage
+from tests import sample_events as sample
+from tests.app_harness import app_harness
 from tests.widgets.requests.test_panel import asked
 from tui.config.display import DisplaySettings
 from tui.ui.filters.ascii import GLYPHS, plain
@@ -29,43 +29,43 @@ def test_every_glyph_has_a_one_character_replacement() -> None:
 
 
 async def test_the_whole_screen_is_ascii() -> None:
-    async with on_stage(look=DisplaySettings(ascii=True)) as stage:
-        stage.client.feed(*talk.at_work())
-        stage.run_turn()
-        await stage.shows("pytest -q tests/store")
-        assert stage.text.isascii()
+    async with app_harness(look=DisplaySettings(ascii=True)) as harness:
+        harness.client.feed(*sample.at_work())
+        harness.run_turn()
+        await harness.shows("pytest -q tests/store")
+        assert harness.text.isascii()
 
 
 async def test_replaced_arrows_do_not_look_like_another_key() -> None:
-    async with on_stage(look=DisplaySettings(ascii=True)) as stage:
-        await asked(stage, talk.CHOICES)
-        await stage.shows("^ v move", "Esc collapse")
-        assert "^v" not in stage.text
+    async with app_harness(look=DisplaySettings(ascii=True)) as harness:
+        await asked(harness, sample.CHOICES)
+        await harness.shows("^ v move", "Esc collapse")
+        assert "^v" not in harness.text
 
 
 async def test_keys_and_theme_of_the_settings_are_used() -> None:
     look = DisplaySettings(theme="nord", keys={"inbox": "f9", "sessions": "ctrl+s"})
-    async with on_stage(look=look) as stage:
-        assert stage.app.theme == "nord"
-        await stage.shows("F9 inbox", "^S sessions")
-        await stage.press("f3")
-        assert not isinstance(stage.app.screen, Inbox)
-        await stage.press("f9")
-        await stage.until(lambda: isinstance(stage.app.screen, Inbox))
+    async with app_harness(look=look) as harness:
+        assert harness.app.theme == "nord"
+        await harness.shows("F9 inbox", "^S sessions")
+        await harness.press("f3")
+        assert not isinstance(harness.app.screen, Inbox)
+        await harness.press("f9")
+        await harness.until(lambda: isinstance(harness.app.screen, Inbox))
 
 
 async def test_an_unknown_theme_is_reported() -> None:
-    async with on_stage(look=DisplaySettings(theme="neon")) as stage:
-        await stage.shows("There is no theme 'neon'.")
+    async with app_harness(look=DisplaySettings(theme="neon")) as harness:
+        await harness.shows("There is no theme 'neon'.")
 
 
 async def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with on_stage() as stage:
-        await stage.shows("● live")
+    async with app_harness() as harness:
+        await harness.shows("● live")
         colours = {
             segment.style.color.triplet
-            for strip in stage.app.screen._compositor.render_strips()
+            for strip in harness.app.screen._compositor.render_strips()
             for segment in strip
             if segment.style is not None and segment.style.color is not None
         }
@@ -74,8 +74,8 @@ async def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("ascii_only", [True, False])
 async def test_the_palette_is_drawn_with_the_same_line_characters(ascii_only: bool) -> None:
-    async with on_stage(size=(80, 24), look=DisplaySettings(ascii=ascii_only)) as stage:
-        await stage.press("ctrl+p")
-        await stage.shows("What needs your answer")
-        assert stage.text.isascii() is ascii_only
-        assert not [drawn for drawn in ("??", "_" * 20, "🔎", "▔", "▁" * 20) if drawn in stage.text], stage.text
+    async with app_harness(size=(80, 24), look=DisplaySettings(ascii=ascii_only)) as harness:
+        await harness.press("ctrl+p")
+        await harness.shows("What needs your answer")
+        assert harness.text.isascii() is ascii_only
+        assert not [drawn for drawn in ("??", "_" * 20, "🔎", "▔", "▁" * 20) if drawn in harness.text], harness.text

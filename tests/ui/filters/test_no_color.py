@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.segment import Segment
 
-from tests import sample_events as talk
-from tests.app_harness import Stage, on_stage
+from tests import sample_events as sample
+from tests.app_harness import AppHarness, app_harness
 from tests.conftest import COMMAND
 from tests.end_to_end.stub import running_stub
 from tests.end_to_end.terminal import Terminal
@@ -24,50 +24,50 @@ def no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
 
-def segments(stage: Stage) -> Iterator[Segment]:
-    for strip in stage.app.screen._compositor.render_strips():
+def segments(harness: AppHarness) -> Iterator[Segment]:
+    for strip in harness.app.screen._compositor.render_strips():
         yield from strip
 
 
-def words(stage: Stage, **style: bool) -> str:
+def words(harness: AppHarness, **style: bool) -> str:
     """The text on the screen with this style."""
     return "\n".join(
         one.text
-        for one in segments(stage)
+        for one in segments(harness)
         if one.style is not None and all(bool(getattr(one.style, name)) is on for name, on in style.items())
     )
 
 
 @pytest.mark.parametrize("theme", THEMES)
 async def test_no_part_of_the_screen_has_a_colour(theme: str) -> None:
-    async with on_stage(look=DisplaySettings(theme=theme)) as stage:
-        stage.client.feed(*talk.at_work())
-        await stage.shows("pytest -q tests/store")
+    async with app_harness(look=DisplaySettings(theme=theme)) as harness:
+        harness.client.feed(*sample.at_work())
+        await harness.shows("pytest -q tests/store")
         for key in ("f1", "f2", "ctrl+p"):
-            await stage.press(key)
-            await stage.until(lambda: stage.app.screen is not stage.main)
-            coloured = [s for s in segments(stage) if s.style is not None and (s.style.color or s.style.bgcolor)]
+            await harness.press(key)
+            await harness.until(lambda: harness.app.screen is not harness.main)
+            coloured = [s for s in segments(harness) if s.style is not None and (s.style.color or s.style.bgcolor)]
             assert coloured == []
-            await stage.press("escape")
+            await harness.press("escape")
 
 
 @pytest.mark.parametrize("theme", ["holdfast", "textual-light", "nord"])
 async def test_selections_are_reverse_and_faint_text_is_dim(theme: str) -> None:
-    async with on_stage(look=DisplaySettings(theme=theme)) as stage:
-        await stage.press("ctrl+t")
-        await stage.shows("thinks first")
-        assert "build" in words(stage, reverse=True)
-        assert "thinks first" in words(stage, dim=True, reverse=False)
-        assert "Agent" in words(stage, dim=False, reverse=False, bold=True)
-        assert "Enter" in words(stage, dim=False, reverse=False)
+    async with app_harness(look=DisplaySettings(theme=theme)) as harness:
+        await harness.press("ctrl+t")
+        await harness.shows("thinks first")
+        assert "build" in words(harness, reverse=True)
+        assert "thinks first" in words(harness, dim=True, reverse=False)
+        assert "Agent" in words(harness, dim=False, reverse=False, bold=True)
+        assert "Enter" in words(harness, dim=False, reverse=False)
 
 
 async def test_the_palette_highlights_only_one_row() -> None:
-    async with on_stage() as stage:
-        await stage.press("ctrl+p")
-        await stage.shows("Copy code")
-        assert "Abort the turn" in words(stage, reverse=True)
-        assert "Copy code" in words(stage, reverse=False)
+    async with app_harness() as harness:
+        await harness.press("ctrl+p")
+        await harness.shows("Copy code")
+        assert "Abort the turn" in words(harness, reverse=True)
+        assert "Copy code" in words(harness, reverse=False)
 
 
 def test_no_colour_code_is_written(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from textual.widgets import OptionList
 
-from tests import sample_events as talk
-from tests.app_harness import on_stage
+from tests import sample_events as sample
+from tests.app_harness import app_harness
 from tui.core import events as e
 from tui.core.model import Busy, CatalogItem, PermissionRequest, Session
 from tui.core.open_requests import KEPT
@@ -21,25 +21,25 @@ MANY = 2_000
 
 async def test_very_many_names_are_listed_in_part_and_found_by_typing() -> None:
     taken: list[str] = []
-    async with on_stage() as stage:
+    async with app_harness() as harness:
         offered = [CatalogItem(f"name-{at}", "about") for at in range(MANY)]
-        await stage.app.push_screen(Picker("Model", offered, taken.append, f"name-{MANY - 1}"))
-        await stage.shows(f"and {MANY - LISTED_AT_MOST:,} more", f"name-{MANY - 1}")
-        assert stage.app.screen.query_one(OptionList).option_count == LISTED_AT_MOST
-        await stage.press(*f"e-{MANY - 3}", "enter")
+        await harness.app.push_screen(Picker("Model", offered, taken.append, f"name-{MANY - 1}"))
+        await harness.shows(f"and {MANY - LISTED_AT_MOST:,} more", f"name-{MANY - 1}")
+        assert harness.app.screen.query_one(OptionList).option_count == LISTED_AT_MOST
+        await harness.press(*f"e-{MANY - 3}", "enter")
     assert taken == [f"name-{MANY - 3}"]
 
 
 async def test_the_inbox_counts_requests_beyond_the_limit() -> None:
-    async with on_stage() as stage:
-        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()))
+    async with app_harness() as harness:
+        harness.client.feed(e.StatusChanged(sample.SESSION, Busy()))
         for at in range(KEPT + 25):
-            stage.client.feed(e.RequestOpened(PermissionRequest(f"per_{at}", talk.SESSION, "bash")))
-        await stage.settled()
-        assert stage.main.waiting == KEPT + 25
-        await stage.press("f3")
-        assert isinstance(stage.app.screen, Inbox)
-        await stage.shows(f"{KEPT + 25} waiting", f"the first {KEPT} are listed")
+            harness.client.feed(e.RequestOpened(PermissionRequest(f"per_{at}", sample.SESSION, "bash")))
+        await harness.settled()
+        assert harness.main.waiting == KEPT + 25
+        await harness.press("f3")
+        assert isinstance(harness.app.screen, Inbox)
+        await harness.shows(f"{KEPT + 25} waiting", f"the first {KEPT} are listed")
 
 
 class Counting:
@@ -68,19 +68,19 @@ def picker(store: Store, standing_of: Callable[[str], SessionState]) -> SessionP
 
 async def test_the_session_list_reads_only_the_listed_sessions() -> None:
     standing = Counting()
-    async with on_stage() as stage:
+    async with app_harness() as harness:
         store = Store()
         store.apply(e.SessionsListed(tuple(Session(f"ses_{at}", f"title {at}", updated=at) for at in range(MANY))))
-        await stage.app.push_screen(picker(store, standing))
-        await stage.shows(f"title {MANY - 1}")
+        await harness.app.push_screen(picker(store, standing))
+        await harness.shows(f"title {MANY - 1}")
         assert 0 < standing.asked <= 4 * SESSIONS_LISTED
 
 
 async def test_deeply_nested_sessions_are_listed_once() -> None:
-    async with on_stage() as stage:
+    async with app_harness() as harness:
         store = Store()
         store.apply(e.SessionUpserted(Session("ses_0", "title 0")))
         chain = (Session(f"ses_{at}", f"title {at}", parent_id=f"ses_{at - 1}") for at in range(1, MANY))
         store.apply(e.SessionsListed(tuple(chain)))
-        await stage.app.push_screen(picker(store, Counting()))
-        await stage.shows("title 0", "title 9")
+        await harness.app.push_screen(picker(store, Counting()))
+        await harness.shows("title 0", "title 9")

@@ -33,27 +33,27 @@ async def test_the_guard_runs_for_half_a_second() -> None:
 
 
 async def test_start_and_end_are_reported() -> None:
-    clock, told = Clock(), list[bool]()
+    clock, reported = Clock(), list[bool]()
     async with App[None]().run_test() as pilot:
-        grace = InputGuard(pilot.app.screen, clock, lambda: told.append(grace.runs))
+        grace = InputGuard(pilot.app.screen, clock, lambda: reported.append(grace.runs))
         grace.begin()
-        assert told == [True]
+        assert reported == [True]
         clock.seconds += GRACE
-        await wait_until(lambda: told == [True, False])
+        await wait_until(lambda: reported == [True, False])
 
 
 async def test_a_restart_delays_the_end_and_reports_it_once() -> None:
-    clock, told = Clock(), list[bool]()
+    clock, reported = Clock(), list[bool]()
     async with App[None]().run_test() as pilot:
-        grace = InputGuard(pilot.app.screen, clock, lambda: told.append(grace.runs))
+        grace = InputGuard(pilot.app.screen, clock, lambda: reported.append(grace.runs))
         grace.begin()
         clock.seconds += GRACE - 0.05
         grace.begin()
         looked = clock.read
         await wait_until(lambda: clock.read > looked, what="the timer's first look")
-        assert told == [True, True], "it is not over yet"
+        assert reported == [True, True], "it is not over yet"
         clock.seconds += GRACE
-        await wait_until(lambda: told == [True, True, False])
+        await wait_until(lambda: reported == [True, True, False])
 
 
 async def test_restarts_use_one_timer() -> None:
@@ -74,9 +74,9 @@ async def test_restarts_use_one_timer() -> None:
 
 
 async def test_cancelling_ends_the_guard() -> None:
-    clock, told = Clock(), list[bool]()
+    clock, reported = Clock(), list[bool]()
     async with App[None]().run_test() as pilot:
-        grace = InputGuard(pilot.app.screen, clock, lambda: told.append(grace.runs))
+        grace = InputGuard(pilot.app.screen, clock, lambda: reported.append(grace.runs))
         grace.begin()
         grace.cancel()
-        assert told == [True, False]
+        assert reported == [True, False]

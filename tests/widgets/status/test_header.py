@@ -1,6 +1,6 @@
 import pytest
 
-from tests.app_harness import on_stage
+from tests.app_harness import app_harness
 from tests.fake_client import FakeClient
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.widgets.status.header import HeaderBar, Heading, connection_text, sparkline, spent
@@ -53,9 +53,9 @@ def test_a_late_heartbeat_is_visible_in_the_sparkline() -> None:
 @pytest.mark.parametrize(("width", "address"), [(80, False), (120, True)])
 async def test_the_reason_and_the_remedy_have_priority_over_the_address(width: int, address: bool) -> None:
     line = ConnectionStatus(ConnectionState.STOPPED, reason="password refused (401)")
-    async with on_stage(size=(width, 24), client=FakeClient(line=line)) as stage:
-        await stage.shows("holdfast", "■ stopped: password refused (401) · fix it, then F5")
-        header = stage.text.split("\n")[0]
+    async with app_harness(size=(width, 24), client=FakeClient(line=line)) as harness:
+        await harness.shows("holdfast", "■ stopped: password refused (401) · fix it, then F5")
+        header = harness.text.split("\n")[0]
         assert ("127.0.0.1:4096" in header) is address
 
 
@@ -70,8 +70,8 @@ async def test_the_reason_and_the_remedy_have_priority_over_the_address(width: i
 )
 async def test_only_the_title_is_truncated(title: str, left: str) -> None:
     line = ConnectionStatus(ConnectionState.LIVE, age=2.4, round_trip=0.011, gaps=(10.0,) * 2, interval=10.0)
-    async with on_stage(size=(80, 24)) as stage:
-        header = stage.app.query_one(HeaderBar)
+    async with app_harness(size=(80, 24)) as harness:
+        header = harness.app.query_one(HeaderBar)
         header.show_connection(line)
         header.show_heading(Heading(title, "build", tokens=4000))
         assert header.text.startswith(left)

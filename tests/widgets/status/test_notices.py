@@ -3,8 +3,8 @@
 import pytest
 from textual.widgets._toast import Toast
 
-from tests import sample_events as talk
-from tests.app_harness import on_stage
+from tests import sample_events as sample
+from tests.app_harness import app_harness
 from tui.core import events as e
 from tui.core.changes import Notice
 from tui.widgets.dialogs.confirm import Confirm
@@ -15,49 +15,49 @@ SIZES = [(120, 40), (80, 24), (40, 16)]
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_notice_does_not_cover_other_parts(size: tuple[int, int]) -> None:
-    async with on_stage(size=size) as stage:
-        stage.client.feed(e.RequestOpened(talk.PERMISSION))
-        await stage.until(lambda: stage.main.panel.has_focus_within)
-        await stage.press("tab", "tab", *"typed")
-        before = stage.text.split("\n")[-3:]
+    async with app_harness(size=size) as harness:
+        harness.client.feed(e.RequestOpened(sample.PERMISSION))
+        await harness.until(lambda: harness.main.panel.has_focus_within)
+        await harness.press("tab", "tab", *"typed")
+        before = harness.text.split("\n")[-3:]
         for row in range(4):
-            stage.client.tell(Notice(f"Notice {row}, of some length, so that it may need two lines.\nAnd a remedy."))
-        await stage.shows("Notice 3")
-        assert "Notice 0" not in stage.text
-        lines = stage.text.split("\n")
+            harness.client.tell(Notice(f"Notice {row}, of some length, so that it may need two lines.\nAnd a remedy."))
+        await harness.shows("Notice 3")
+        assert "Notice 0" not in harness.text
+        lines = harness.text.split("\n")
         assert lines[-3:] == before
         assert "Notice 3" in " ".join(lines[-5:-3]), "it stands just above the turn and the prompt"
-        assert not stage.app.screen.query(Toast)
+        assert not harness.app.screen.query(Toast)
 
 
 async def test_a_notice_disappears_after_a_time_or_a_click_unless_sticky(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(notices.LASTS, "information", 0.05)
-    async with on_stage() as stage:
-        stage.client.tell(Notice("Nothing is kept for the next start: the disk is full.", "error", sticky=True))
-        stage.client.tell(Notice("gone soon"))
-        await stage.shows("Nothing is kept")
-        await stage.hides("gone soon")
-        stage.client.tell(Notice("clicked away", "error"))
-        await stage.shows("clicked away")
-        await stage.pilot.click("#notices")
-        await stage.hides("clicked away")
-        await stage.shows("Nothing is kept for the next start: the disk is full.")
+    async with app_harness() as harness:
+        harness.client.tell(Notice("Nothing is kept for the next start: the disk is full.", "error", sticky=True))
+        harness.client.tell(Notice("gone soon"))
+        await harness.shows("Nothing is kept")
+        await harness.hides("gone soon")
+        harness.client.tell(Notice("clicked away", "error"))
+        await harness.shows("clicked away")
+        await harness.pilot.click("#notices")
+        await harness.hides("clicked away")
+        await harness.shows("Nothing is kept for the next start: the disk is full.")
 
 
 async def test_a_notice_is_visible_above_a_dialog() -> None:
-    async with on_stage() as stage:
-        stage.run_turn()
-        await stage.press("ctrl+q")
-        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
-        stage.client.tell(Notice("told above the dialog"))
-        await stage.shows("told above the dialog")
+    async with app_harness() as harness:
+        harness.run_turn()
+        await harness.press("ctrl+q")
+        await harness.until(lambda: isinstance(harness.app.screen, Confirm))
+        harness.client.tell(Notice("told above the dialog"))
+        await harness.shows("told above the dialog")
 
 
 async def test_the_same_notice_is_not_shown_twice() -> None:
-    async with on_stage() as stage:
+    async with app_harness() as harness:
         for _ in range(2):
-            stage.client.tell(Notice("again"))
-        await stage.shows("again")
-        assert stage.text.count("again") == 1
+            harness.client.tell(Notice("again"))
+        await harness.shows("again")
+        assert harness.text.count("again") == 1

@@ -235,7 +235,7 @@ def test_an_unknown_session_is_not_shown_as_deleted() -> None:
     assert "deleted" not in shown
 
 
-@pytest.mark.parametrize(("readable", "said"), [(True, "It can still be read here; sending"), (False, "\nSending")])
-def test_a_deleted_session_is_readable_only_if_loaded(readable: bool, said: str) -> None:
+@pytest.mark.parametrize(("readable", "message"), [(True, "It can still be read here; sending"), (False, "\nSending")])
+def test_a_deleted_session_is_readable_only_if_loaded(readable: bool, message: str) -> None:
     shown = missing_session_text(ConnectionStatus(ConnectionState.LIVE), readable=readable).plain
-    assert f"{said} starts a new session." in shown
+    assert f"{message} starts a new session." in shown

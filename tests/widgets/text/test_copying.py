@@ -6,8 +6,8 @@ from textual.content import Content
 from textual.geometry import Offset
 from textual.selection import Selection
 
-from tests import sample_events as talk
-from tests.app_harness import on_stage
+from tests import sample_events as sample
+from tests.app_harness import app_harness
 from tui.widgets.text.blocks import Code, Paragraph, Rule, Table, TextBlock
 from tui.widgets.text.copying import rows_of
 from tui.widgets.text.lines_view import LinesView
@@ -75,12 +75,12 @@ async def test_a_partial_selection_is_copied_exactly() -> None:
 
 
 async def test_a_selection_of_several_parts_is_copied_without_margins() -> None:
-    async with on_stage(size=(60, 40)) as stage:
-        stage.client.feed(*talk.at_work())
-        await stage.shows("pytest -q")
-        stage.main.transcript.text_select_all()
-        await stage.settled()
-        copied = stage.main.get_selected_text() or ""
+    async with app_harness(size=(60, 40)) as harness:
+        harness.client.feed(*sample.at_work())
+        await harness.shows("pytest -q")
+        harness.main.transcript.text_select_all()
+        await harness.settled()
+        copied = harness.main.get_selected_text() or ""
         assert "I'll look at the store first, then at whoever calls it:\n\n• src/store.py\n• its tests\n" in copied
         assert "▸ read  src/store.py  0.1s ✓ done" in copied.replace("read       src", "read  src")
         assert not [line for line in copied.split("\n") if line.startswith("   ")]

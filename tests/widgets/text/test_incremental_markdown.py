@@ -107,7 +107,7 @@ def test_a_replaced_text_is_parsed_again() -> None:
     assert page.rows() == ["other"]
 
 
-MARKED = "and so **it** is `told` on and on, "
+MARKED = "and so **it** is `reported` on and on, "
 
 
 @pytest.mark.parametrize("state", ["streaming", "done"])

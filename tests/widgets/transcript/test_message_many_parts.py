@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests import sample_events as talk
-from tests.app_harness import on_stage
+from tests import sample_events as sample
+from tests.app_harness import app_harness
 from tui.core.changes import FailureSeen
 from tui.core.model import Failure
 from tui.widgets.text.note_line import NoteLine
@@ -18,29 +18,29 @@ MANY = 400
 
 
 async def test_the_newest_of_very_many_parts_are_mounted_and_others_counted() -> None:
-    async with on_stage() as stage:
-        page = stage.main.transcript
-        parts = [talk.tool(f"prt_{at}", title=f"call number {at}") for at in range(MANY)]
-        stage.client.feed(*talk.prompt(), talk.answer_begins(), *parts)
-        await stage.settled()
+    async with app_harness() as harness:
+        page = harness.main.transcript
+        parts = [sample.tool(f"prt_{at}", title=f"call number {at}") for at in range(MANY)]
+        harness.client.feed(*sample.prompt(), sample.answer_begins(), *parts)
+        await harness.settled()
         assert f"call number {MANY - 1} " in page.text
         assert len(page.query(ToolCall)) <= PARTS_SHOWN + SLACK
         (earlier,) = page.query(EarlierParts)
-        await stage.until(lambda: len(page.query(ToolCall)) >= PARTS_SHOWN)
-        await stage.until(lambda: f"{MANY - len(page.query(ToolCall))} earlier parts" in earlier.text)
+        await harness.until(lambda: len(page.query(ToolCall)) >= PARTS_SHOWN)
+        await harness.until(lambda: f"{MANY - len(page.query(ToolCall))} earlier parts" in earlier.text)
         shown = len(page.query(ToolCall))
 
-        stage.client.feed(parts[0])
-        await stage.settled()
+        harness.client.feed(parts[0])
+        await harness.settled()
         assert len(page.query(ToolCall)) == shown, "what is told again of an earlier part mounts nothing"
 
         earlier.focus()
-        await stage.press("enter")
-        await stage.until(lambda: len(page.query(ToolCall)) == shown + PARTS_SHOWN)
-        await stage.until(lambda: f"{MANY - shown - PARTS_SHOWN} earlier parts" in earlier.text)
+        await harness.press("enter")
+        await harness.until(lambda: len(page.query(ToolCall)) == shown + PARTS_SHOWN)
+        await harness.until(lambda: f"{MANY - shown - PARTS_SHOWN} earlier parts" in earlier.text)
 
-        assert await page.reveal(talk.ANSWER, "prt_0") is not None
-        await stage.settled()
+        assert await page.reveal(sample.ANSWER, "prt_0") is not None
+        await harness.settled()
         assert not page.query(EarlierParts)
         assert [view.part.id for view in page.query(ToolCall)] == [f"prt_{at}" for at in range(MANY)]
 
@@ -56,11 +56,11 @@ async def test_very_many_parts_are_mounted_in_portions(monkeypatch: pytest.Monke
         return unfinished
 
     monkeypatch.setattr(MessageView, "show", counted)
-    async with on_stage() as stage:
-        page = stage.main.transcript
-        parts = [talk.tool(f"prt_{at}", title=f"call number {at}") for at in range(MANY)]
-        stage.client.feed(*talk.prompt(), talk.answer_begins(), *parts)
-        await stage.settled()
+    async with app_harness() as harness:
+        page = harness.main.transcript
+        parts = [sample.tool(f"prt_{at}", title=f"call number {at}") for at in range(MANY)]
+        harness.client.feed(*sample.prompt(), sample.answer_begins(), *parts)
+        await harness.settled()
         mounted.clear()
         page.draw()
         newest = [f"prt_{at}" for at in range(MANY - PARTS_SHOWN, MANY)]
@@ -68,31 +68,31 @@ async def test_very_many_parts_are_mounted_in_portions(monkeypatch: pytest.Monke
         def shown() -> list[str]:
             return [view.part.id for view in page.query(ToolCall)]
 
-        await stage.until(lambda: sum(mounted) >= PARTS_SHOWN and shown() == newest)
+        await harness.until(lambda: sum(mounted) >= PARTS_SHOWN and shown() == newest)
         assert max(mounted) <= PORTION
 
 
 async def test_a_collapsed_call_is_one_widget() -> None:
-    async with on_stage() as stage:
-        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.tool("prt_1", title="call number 1"))
-        await stage.shows("call number 1")
-        call = stage.main.transcript.query_one(ToolCall)
+    async with app_harness() as harness:
+        harness.client.feed(*sample.prompt(), sample.answer_begins(), sample.tool("prt_1", title="call number 1"))
+        await harness.shows("call number 1")
+        call = harness.main.transcript.query_one(ToolCall)
         assert not call.children
         call.focus()
-        await stage.press("enter")
-        await stage.shows("▾")
-        await stage.press("enter")
-        await stage.shows("▸")
+        await harness.press("enter")
+        await harness.shows("▾")
+        await harness.press("enter")
+        await harness.shows("▸")
         assert not call.children
 
 
 async def test_the_newest_of_very_many_notes_are_mounted() -> None:
-    async with on_stage() as stage:
-        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.text("words"))
-        await stage.shows("words")
+    async with app_harness() as harness:
+        harness.client.feed(*sample.prompt(), sample.answer_begins(), sample.text("words"))
+        await harness.shows("words")
         for at in range(4 * NOTES_KEPT):
-            stage.client.tell(FailureSeen(talk.SESSION, Failure(f"error number {at}")))
+            harness.client.tell(FailureSeen(sample.SESSION, Failure(f"error number {at}")))
             if at % 20 == 0:
-                await stage.settled()
-        await stage.shows(f"error number {4 * NOTES_KEPT - 1}")
-        assert len(stage.main.transcript.query(NoteLine)) == NOTES_KEPT
+                await harness.settled()
+        await harness.shows(f"error number {4 * NOTES_KEPT - 1}")
+        assert len(harness.main.transcript.query(NoteLine)) == NOTES_KEPT

@@ -13,8 +13,8 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 import tui.ui.app
-from tests import sample_events as talk
-from tests.app_harness import on_stage
+from tests import sample_events as sample
+from tests.app_harness import app_harness
 from tests.waiting import wait_until
 from tui.core import changes as c
 from tui.core import events as e
@@ -36,7 +36,7 @@ class Page(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.store = Store()
-        self.store.open_transcript(talk.SESSION)
+        self.store.open_transcript(sample.SESSION)
         self.transcript = TranscriptView(self.store, lambda session_id, prompt_id: None)
         self.older_wanted = 0
 
@@ -44,7 +44,7 @@ class Page(App[None]):
         yield self.transcript
 
     def on_mount(self) -> None:
-        self.transcript.show_session(talk.SESSION)
+        self.transcript.show_session(sample.SESSION)
 
     def on_transcript_view_older_wanted(self) -> None:
         self.older_wanted += 1
@@ -82,8 +82,8 @@ def long_history(messages: int, first: int = 0) -> list[e.Event]:
     for number in range(first, first + messages):
         message_id = f"msg_{number:05}"
         events += [
-            e.MessageUpserted(Message(message_id, talk.SESSION, "user", created=float(number))),
-            e.PartUpserted(TextPart(f"prt_{number:05}", talk.SESSION, message_id, f"words number {number}.")),
+            e.MessageUpserted(Message(message_id, sample.SESSION, "user", created=float(number))),
+            e.PartUpserted(TextPart(f"prt_{number:05}", sample.SESSION, message_id, f"words number {number}.")),
         ]
     return events
 
@@ -96,7 +96,7 @@ async def settled(pilot: Pilot[None], condition: Callable[[], object]) -> None:
 async def test_messages_are_drawn_in_order() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.feed(*talk.at_work())
+        app.feed(*sample.at_work())
         await settled(pilot, app.has("Move the session store", "thought", "I'll look", "read", "edit"))
         text = app.transcript.text
         order = ["Move the session", "thought", "I'll look", "read", "bash", "edit"]
@@ -106,10 +106,10 @@ async def test_messages_are_drawn_in_order() -> None:
 async def test_deltas_are_batched() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"))
+        app.feed(*sample.prompt(), sample.answer_begins(), sample.text("", state="streaming"))
         await pilot.pause()
         for word in ("one ", "two ", "three"):
-            app.feed(talk.delta(word))
+            app.feed(sample.delta(word))
         assert "one" not in app.transcript.text
         await settled(pilot, app.has("one two three"))
 
@@ -117,7 +117,9 @@ async def test_deltas_are_batched() -> None:
 async def test_growing_text_is_laid_out_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Page()
     async with app.run_test(size=(80, 10)) as pilot:
-        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one\n\n" * 40))
+        app.feed(
+            *sample.prompt(), sample.answer_begins(), sample.text("", state="streaming"), sample.delta("one\n\n" * 40)
+        )
         await settled(pilot, app.has("one"))
         await settled(pilot, lambda: not app.screen._layout_required)
         drawn, laid_out = [], []
@@ -133,7 +135,7 @@ async def test_growing_text_is_laid_out_and_drawn_once(monkeypatch: pytest.Monke
 
         monkeypatch.setattr(MarkdownView, "render_lines", counted_draw)
         monkeypatch.setattr(Screen, "_refresh_layout", counted_layout)
-        app.feed(talk.delta("two\n\n" * 5))
+        app.feed(sample.delta("two\n\n" * 5))
         await settled(pilot, app.has("two"))
         await app.transcript.laid_out()
         assert (len(laid_out), len(drawn)) == (1, 1)
@@ -142,7 +144,7 @@ async def test_growing_text_is_laid_out_and_drawn_once(monkeypatch: pytest.Monke
 async def test_no_timer_runs_while_nothing_grows() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("", state="streaming"), talk.delta("one"))
+        app.feed(*sample.prompt(), sample.answer_begins(), sample.text("", state="streaming"), sample.delta("one"))
         await settled(pilot, app.has("one"))
         await settled(pilot, lambda: app.transcript._drawing.is_idle)
 
@@ -150,9 +152,9 @@ async def test_no_timer_runs_while_nothing_grows() -> None:
 async def test_a_possibly_incomplete_part_is_marked() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("some wo", state="streaming"), e.StreamLost())
+        app.feed(*sample.prompt(), sample.answer_begins(), sample.text("some wo", state="streaming"), e.StreamLost())
         await settled(pilot, app.has("… text may be missing until the server sends all of it"))
-        app.feed(talk.text("some words"))
+        app.feed(sample.text("some words"))
         await settled(pilot, app.has("some words"))
         assert "missing" not in app.transcript.text
 
@@ -160,8 +162,8 @@ async def test_a_possibly_incomplete_part_is_marked() -> None:
 async def test_a_not_sent_note_does_not_end_the_answer_above_it() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        answer = e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT))
-        app.feed(*talk.prompt(), answer, talk.text("some wo", state="streaming"), e.StreamLost())
+        answer = e.MessageUpserted(Message(sample.ANSWER, sample.SESSION, "assistant", 2.0, None, sample.PROMPT))
+        app.feed(*sample.prompt(), answer, sample.text("some wo", state="streaming"), e.StreamLost())
         await settled(pilot, app.has("until the server sends all of it"))
         app.transcript.note_end("msg_not_sent", Content("↩ not sent"), ends=False)
         await settled(pilot, app.has("↩ not sent"))
@@ -171,11 +173,11 @@ async def test_a_not_sent_note_does_not_end_the_answer_above_it() -> None:
 async def test_a_possible_gap_is_marked_until_the_text_is_complete() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("some wo", state="streaming"), e.StreamLost())
-        app.feed(talk.delta("ther words"))
+        app.feed(*sample.prompt(), sample.answer_begins(), sample.text("some wo", state="streaming"), e.StreamLost())
+        app.feed(sample.delta("ther words"))
         await settled(pilot, app.has("some wo […] ther words"))
         assert "text may be missing until the server sends all of it" in app.transcript.text
-        app.feed(talk.text("some words and other words"))
+        app.feed(sample.text("some words and other words"))
         await settled(pilot, app.has("some words and other words"))
         assert "[…]" not in app.transcript.text
 
@@ -186,19 +188,19 @@ async def test_an_incomplete_part_of_an_ended_turn_names_the_missing_rest(
 ) -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        answer = e.MessageUpserted(Message(talk.ANSWER, talk.SESSION, "assistant", 2.0, None, talk.PROMPT))
-        app.feed(*talk.prompt(), answer, talk.text("some wo", state="streaming"), e.StreamLost())
+        answer = e.MessageUpserted(Message(sample.ANSWER, sample.SESSION, "assistant", 2.0, None, sample.PROMPT))
+        app.feed(*sample.prompt(), answer, sample.text("some wo", state="streaming"), e.StreamLost())
         await settled(pilot, app.has("until the server sends all of it"))
         if told_by == "the turn":
-            app.transcript.note_end(talk.PROMPT, Content("! interrupted"), ends=True)
+            app.transcript.note_end(sample.PROMPT, Content("! interrupted"), ends=True)
         else:
             app.feed(e.MessageUpserted(replace(answer.message, failure=Failure("Aborted", "aborted"))))
         await settled(pilot, app.has("… the server does not have the rest of this text"))
         assert "until the server" not in app.transcript.text
         if told_by == "the turn":
-            app.transcript.drop_end(talk.PROMPT)
+            app.transcript.drop_end(sample.PROMPT)
             await settled(pilot, app.has("until the server sends all of it"))
-        app.feed(talk.text("some words"))
+        app.feed(sample.text("some words"))
         await settled(pilot, app.has("some words"))
         assert "the rest" not in app.transcript.text
 
@@ -210,13 +212,13 @@ async def test_changes_of_several_messages_are_drawn_while_scrolled_up() -> None
         await pilot.pause()
         await app.transcript.reveal("msg_00050", "prt_00050")
         last = next(reversed(app.transcript._views.values())).message
-        new = Message("msg_90000", talk.SESSION, "user", created=90_000.0)
-        told = [
+        new = Message("msg_90000", sample.SESSION, "user", created=90_000.0)
+        reported = [
             change
             for message in (new, replace(last, completed=91_000.0))
             for change in app.store.apply(e.MessageUpserted(message))
         ]
-        for change in told:  # the store is always ahead of the screen
+        for change in reported:  # the store is always ahead of the screen
             app._show(change)
         assert app.transcript._views[last.id].message.completed == 91_000.0
         assert new.id not in app.transcript._views
@@ -226,20 +228,20 @@ async def test_a_failed_message_shows_its_reason() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
         failed = Message(
-            talk.ANSWER, talk.SESSION, "assistant", 2.0, failure=Failure("overloaded [/]", "provider", 529)
+            sample.ANSWER, sample.SESSION, "assistant", 2.0, failure=Failure("overloaded [/]", "provider", 529)
         )
-        app.feed(*talk.prompt(), e.MessageUpserted(failed))
+        app.feed(*sample.prompt(), e.MessageUpserted(failed))
         await settled(pilot, app.has("✗ failed (529): overloaded [/]"))
 
 
 async def test_removed_messages_disappear() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.feed(*talk.at_work())
+        app.feed(*sample.at_work())
         await settled(pilot, app.has("bash"))
-        app.feed(e.PartRemoved(talk.SESSION, talk.ANSWER, "prt_4"))
+        app.feed(e.PartRemoved(sample.SESSION, sample.ANSWER, "prt_4"))
         await settled(pilot, lambda: "bash" not in app.transcript.text)
-        app.feed(e.MessageRemoved(talk.SESSION, talk.ANSWER))
+        app.feed(e.MessageRemoved(sample.SESSION, sample.ANSWER))
         await settled(pilot, lambda: "I'll look" not in app.transcript.text)
 
 
@@ -247,18 +249,18 @@ async def test_removed_messages_disappear() -> None:
 async def test_a_note_keeps_its_position_while_its_message_grows(call: str) -> None:
     app = Page()
     async with app.run_test() as pilot:
-        app.feed(*talk.prompt(), talk.answer_begins(), talk.tool("prt_3", title="the call"))
+        app.feed(*sample.prompt(), sample.answer_begins(), sample.tool("prt_3", title="the call"))
         await settled(pilot, app.has("the call"))
-        app.feed(talk.text("words beside it", part_id="prt_4"))
+        app.feed(sample.text("words beside it", part_id="prt_4"))
         await settled(pilot, app.has("words beside it"))
         app.transcript.note(Content("✓ answered  one"), call)
         app.transcript.note(Content("✓ answered  two"), call)
-        app.feed(talk.text("after the note", part_id="prt_5"))
+        app.feed(sample.text("after the note", part_id="prt_5"))
         await settled(pilot, app.has("after the note"))
         for _ in range(2):
-            told = app.transcript.text
+            reported = app.transcript.text
             marks = ["the call", "words beside it", "after the note", "✓ answered  one", "✓ answered  two"]
-            order = sorted(marks, key=told.index)
+            order = sorted(marks, key=reported.index)
             at_call = ["the call", "✓ answered  one", "✓ answered  two", "words beside it", "after the note"]
             at_end = ["the call", "words beside it", "✓ answered  one", "✓ answered  two", "after the note"]
             assert order == (at_call if call == "call_prt_3" else at_end)
@@ -270,7 +272,7 @@ async def test_a_note_before_any_message_stays_before_them() -> None:
     app = Page()
     async with app.run_test() as pilot:
         app.transcript.note(Content("↩ not sent"))
-        app.feed(*talk.prompt("the prompt"))
+        app.feed(*sample.prompt("the prompt"))
         for _ in range(2):
             await settled(pilot, app.has("↩ not sent", "the prompt"))
             assert app.transcript.text.index("↩ not sent") < app.transcript.text.index("the prompt")
@@ -280,13 +282,13 @@ async def test_a_note_before_any_message_stays_before_them() -> None:
 async def test_a_note_of_an_unmounted_message_appears_with_it() -> None:
     app = Page()
     async with app.run_test() as pilot:
-        app.feed(*talk.prompt("the first"))
+        app.feed(*sample.prompt("the first"))
         app.transcript.note(Content("✓ finished"))
         for row in range(MESSAGES_AT_FIRST + 5):
             message_id = f"msg_9{row:03}"
             app.feed(
-                e.MessageUpserted(Message(message_id, talk.SESSION, "user", created=10.0 + row)),
-                e.PartUpserted(TextPart(f"prt_9{row:03}", talk.SESSION, message_id, f"later words {row}")),
+                e.MessageUpserted(Message(message_id, sample.SESSION, "user", created=10.0 + row)),
+                e.PartUpserted(TextPart(f"prt_9{row:03}", sample.SESSION, message_id, f"later words {row}")),
             )
         app.transcript.draw()
         await settled(pilot, lambda: len(app.transcript.query(MessageView)) == MESSAGES_AT_FIRST)
@@ -299,10 +301,10 @@ async def test_a_note_of_an_unmounted_message_appears_with_it() -> None:
 async def test_a_note_keeps_its_position_when_the_transcript_is_redrawn() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.feed(*talk.prompt())
+        app.feed(*sample.prompt())
         await pilot.pause()
         app.transcript.note(Content("✓ answered  [yes]"))
-        app.feed(talk.answer_begins(), talk.text("after the note"))
+        app.feed(sample.answer_begins(), sample.text("after the note"))
         await settled(pilot, app.has("after the note"))
         app.transcript.draw()
         await settled(pilot, app.has("after the note", "✓ answered  [yes]"))
@@ -312,9 +314,9 @@ async def test_a_note_keeps_its_position_when_the_transcript_is_redrawn() -> Non
 async def test_a_prompt_being_sent_is_shown_until_the_server_has_it() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.transcript.show_pending(talk.PROMPT, "Move the session store")
+        app.transcript.show_pending(sample.PROMPT, "Move the session store")
         await settled(pilot, app.has("Move the session store"))
-        app.feed(*talk.prompt())
+        app.feed(*sample.prompt())
         await settled(pilot, lambda: app.transcript.text.count("Move the session store") == 1)
         assert not app.transcript.query(".pending")
 
@@ -322,8 +324,8 @@ async def test_a_prompt_being_sent_is_shown_until_the_server_has_it() -> None:
 async def test_a_prompt_being_sent_is_shown_while_the_servers_copy_is_empty() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        message, words = talk.prompt("Move the session store")
-        app.transcript.show_pending(talk.PROMPT, "Move the session store")
+        message, words = sample.prompt("Move the session store")
+        app.transcript.show_pending(sample.PROMPT, "Move the session store")
         app.feed(message)
         await settled(pilot, app.has("Move the session store"))
         assert app.transcript.query(".pending")
@@ -333,35 +335,37 @@ async def test_a_prompt_being_sent_is_shown_while_the_servers_copy_is_empty() ->
 
 
 async def test_a_prompt_stays_visible_after_a_refetch_without_its_text() -> None:
-    async with on_stage() as stage:
-        stage.run_turn(TurnState.UNKNOWN)
-        await stage.shows("▌ you", "words")
-        message, _ = talk.prompt()
+    async with app_harness() as harness:
+        harness.run_turn(TurnState.UNKNOWN)
+        await harness.shows("▌ you", "words")
+        message, _ = sample.prompt()
         assert isinstance(message, e.MessageUpserted)
-        stage.client.feed(e.MessagesLoaded(talk.SESSION, (FullMessage(message.message, ()),), None, "newest"))
-        await stage.pilot.pause()
-        await stage.shows("▌ you", "words")
+        harness.client.feed(e.MessagesLoaded(sample.SESSION, (FullMessage(message.message, ()),), None, "newest"))
+        await harness.pilot.pause()
+        await harness.shows("▌ you", "words")
 
 
 async def test_a_tool_call_without_a_turn_is_not_shown_as_running() -> None:
     """A server killed during a call keeps it as running forever."""
-    async with on_stage() as stage:
-        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()), *talk.prompt(), talk.answer_begins())
-        stage.client.feed(talk.tool(state="running"))
-        await stage.shows("… running")
-        stage.client.feed(e.StatusChanged(talk.SESSION, Idle()))
-        await stage.shows("! interrupted")
-        later = Message("msg_9", talk.SESSION, "assistant", created=9.0)
-        stage.client.feed(e.StatusChanged(talk.SESSION, Busy()))
-        await stage.shows("… running")
-        stage.client.feed(e.MessageUpserted(later), e.PartUpserted(TextPart("prt_9", talk.SESSION, "msg_9", "Next.")))
-        await stage.shows("! interrupted", "Next.")
+    async with app_harness() as harness:
+        harness.client.feed(e.StatusChanged(sample.SESSION, Busy()), *sample.prompt(), sample.answer_begins())
+        harness.client.feed(sample.tool(state="running"))
+        await harness.shows("… running")
+        harness.client.feed(e.StatusChanged(sample.SESSION, Idle()))
+        await harness.shows("! interrupted")
+        later = Message("msg_9", sample.SESSION, "assistant", created=9.0)
+        harness.client.feed(e.StatusChanged(sample.SESSION, Busy()))
+        await harness.shows("… running")
+        harness.client.feed(
+            e.MessageUpserted(later), e.PartUpserted(TextPart("prt_9", sample.SESSION, "msg_9", "Next."))
+        )
+        await harness.shows("! interrupted", "Next.")
 
 
 async def test_an_old_unfinished_tool_call_is_drawn_as_interrupted() -> None:
-    async with on_stage() as stage:
-        stage.client.feed(*talk.prompt(), talk.answer_begins(), talk.tool(state="pending"))
-        await stage.shows("! interrupted")
+    async with app_harness() as harness:
+        harness.client.feed(*sample.prompt(), sample.answer_begins(), sample.tool(state="pending"))
+        await harness.shows("! interrupted")
 
 
 async def test_the_view_follows_the_end_until_scrolled_up() -> None:
@@ -443,7 +447,7 @@ async def test_a_long_session_does_not_accumulate_widgets() -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         app.feed(*long_history(MESSAGES_KEPT + MESSAGES_MORE + 1))
         await settled(pilot, lambda: len(app.transcript.query(MessageView)) == MESSAGES_KEPT)
-        app.feed(*talk.prompt())  # created before all of them: it keeps its position, unmounted
+        app.feed(*sample.prompt())  # created before all of them: it keeps its position, unmounted
         await pilot.pause()
         assert "Move the session store" not in app.transcript.text
 
@@ -452,7 +456,7 @@ async def test_a_long_session_does_not_accumulate_widgets() -> None:
 async def test_keys_move_between_collapsible_lines(keys: list[str], focused: int) -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.feed(*talk.at_work())
+        app.feed(*sample.at_work())
         await settled(pilot, app.has("edit"))
         app.transcript.focus()
         await pilot.press(*keys)
@@ -486,10 +490,10 @@ async def test_enlarging_the_screen_keeps_the_end_visible(messages: int, small: 
 async def test_an_answer_has_one_end_after_redrawing() -> None:
     app = Page()
     async with app.run_test(size=(80, 30)) as pilot:
-        app.feed(*talk.prompt(), talk.answer_begins(), talk.text("half an answer"))
+        app.feed(*sample.prompt(), sample.answer_begins(), sample.text("half an answer"))
         await settled(pilot, app.has("half an answer"))
-        app.transcript.note_end(talk.PROMPT, Content("! interrupted: the agent died"), ends=True)
-        answer = Message(talk.ANSWER, talk.SESSION, "assistant", created=2.0, parent_id=talk.PROMPT)
+        app.transcript.note_end(sample.PROMPT, Content("! interrupted: the agent died"), ends=True)
+        answer = Message(sample.ANSWER, sample.SESSION, "assistant", created=2.0, parent_id=sample.PROMPT)
         for failure, shown in (
             (Failure("it does not say why"), "! interrupted: the agent died"),
             (Failure("the agent died", "interrupted"), "! interrupted: the agent died"),
@@ -503,17 +507,17 @@ async def test_an_answer_has_one_end_after_redrawing() -> None:
 
 
 async def test_messages_undone_by_another_client_are_marked() -> None:
-    async with on_stage() as stage:
-        stage.client.feed(*long_history(4))
-        await stage.shows("words number 3.")
-        undone = replace(talk.session(), undone_from="msg_00002")
-        stage.client.feed(e.SessionUpserted(undone))
-        await stage.hides("words number 2.")
-        await stage.shows("words number 1.", "↩ 2 prompts and what followed are undone", "Redo (^P)")
-        assert "words number 3." not in stage.text
-        stage.client.feed(e.SessionUpserted(talk.session()))
-        await stage.shows("words number 2.", "words number 3.")
-        await stage.hides("undone")
+    async with app_harness() as harness:
+        harness.client.feed(*long_history(4))
+        await harness.shows("words number 3.")
+        undone = replace(sample.session(), undone_from="msg_00002")
+        harness.client.feed(e.SessionUpserted(undone))
+        await harness.hides("words number 2.")
+        await harness.shows("words number 1.", "↩ 2 prompts and what followed are undone", "Redo (^P)")
+        assert "words number 3." not in harness.text
+        harness.client.feed(e.SessionUpserted(sample.session()))
+        await harness.shows("words number 2.", "words number 3.")
+        await harness.hides("undone")
 
 
 async def test_staying_at_the_top_loads_page_after_page() -> None:
@@ -542,7 +546,7 @@ async def test_the_top_line_shows_whether_and_how_more_can_be_loaded() -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         for event in long_history(60):
             app.store.apply(event)
-        conversation = app.store.transcript(talk.SESSION)
+        conversation = app.store.transcript(sample.SESSION)
         assert conversation is not None
         conversation.cursor, conversation.loaded = "before", True
         transcript = app.transcript
@@ -566,7 +570,7 @@ async def test_the_top_line_shows_whether_and_how_more_can_be_loaded() -> None:
 async def test_the_start_is_marked_only_above_the_first_message() -> None:
     app = Page()
     async with app.run_test(size=(80, 10)) as pilot:
-        app.feed(e.MessagesLoaded(talk.SESSION, (), None))
+        app.feed(e.MessagesLoaded(sample.SESSION, (), None))
         for event in long_history(MESSAGES_AT_FIRST + 20):
             app.store.apply(event)
         transcript = app.transcript

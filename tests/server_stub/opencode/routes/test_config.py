@@ -60,7 +60,7 @@ async def test_invalid_configurations_are_refused(stub: Stub, body: object, mess
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "said"),
+    ("path", "body", "event_types"),
     [
         ("/config", {"username": "me"}, ["server.instance.disposed"]),
         ("/global/config", {"username": "me"}, ["server.instance.disposed", "global.disposed"]),
@@ -72,12 +72,12 @@ async def test_invalid_configurations_are_refused(stub: Stub, body: object, mess
     ],
 )
 async def test_changes_dispose_instances_except_of_the_heartbeat(
-    stub: Stub, path: str, body: Json, said: list[str]
+    stub: Stub, path: str, body: Json, event_types: list[str]
 ) -> None:
     await stub.session()
     with stub.server.bus.subscribe() as subscription:
         await stub.http.patch(path, json=body)
-    assert [event.payload["type"] for event in subscription.events] == said
+    assert [event.payload["type"] for event in subscription.events] == event_types
 
 
 async def test_log_accepts_a_line(stub: Stub) -> None:

@@ -12,7 +12,7 @@ import pytest
 from server_stub.domain.profiles import MIMO, OPENCODE, Profile
 from server_stub.domain.state import BUSY
 from tests.server_stub.conftest import Stub
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import MAX_WAIT, wait_until
 
 Json = dict[str, Any]
 
@@ -24,7 +24,7 @@ class Stream:
         self.response = response
         self._lines = response.aiter_lines()
 
-    async def frame(self, *, within: float = PATIENCE) -> Json:
+    async def frame(self, *, within: float = MAX_WAIT) -> Json:
         async with asyncio.timeout(within):
             async for line in self._lines:
                 if line:

@@ -71,7 +71,7 @@ async def test_malformed_prompts(stub: Stub, body: bytes, status: int, message: 
     "body",
     [
         b'{"a',
-        b'{"parts":[],"agent":"nobody"}',
+        b'{"parts":[],"agent":"unknown-agent"}',
         b'{"parts":[],"model":{"providerID":"x","modelID":"y"}}',
     ],
 )
@@ -89,7 +89,7 @@ async def test_prompt_async_answers_at_once_and_reports_errors_by_events(stub: S
     response = await stub.http.post(url, json={"parts": [{"type": "text", "text": "ASK1"}]})
     assert (response.status_code, response.content) == (204, b"")
     assert (await stub.question())["sessionID"] == session
-    unknown = await stub.http.post(url, json={"parts": [], "agent": "nobody"})
+    unknown = await stub.http.post(url, json={"parts": [], "agent": "unknown-agent"})
     assert unknown.status_code == 204
     assert (await stub.http.post(url, json={})).status_code == 400
 

@@ -155,13 +155,13 @@ async def test_a_rejected_question_ends_the_turn_without_a_finish(stub: Stub) ->
 async def test_a_provider_retry_is_an_event_and_the_status_stays_busy(stub: Stub) -> None:
     with stub.server.bus.subscribe() as events:
         await stub.prompt(await stub.session(), "RETRY 3")
-    told = [event.payload["properties"] for event in events.events]
-    retries = [one for one in told if "nextDelayMs" in one]
+    reported = [event.payload["properties"] for event in events.events]
+    retries = [one for one in reported if "nextDelayMs" in one]
     assert [(one["attempt"], one["reason"], one["nextDelayMs"]) for one in retries] == [
         (1, "Overloaded", 3000),
         (2, "Overloaded", 3000),
     ]
-    assert {one["status"]["type"] for one in told if "status" in one} == {"busy", "idle"}
+    assert {one["status"]["type"] for one in reported if "status" in one} == {"busy", "idle"}
 
 
 async def test_an_interactive_command_has_its_own_routes(stub: Stub) -> None:

@@ -47,10 +47,10 @@ async def test_two_turns_of_one_session_run_in_two_directories(stub_on_a_socket:
 
 
 async def test_metrics_are_among_the_events(stub: Stub) -> None:
-    told: list[str] = []
-    stub.server.bus.listeners.append(lambda event: told.append(event.payload["type"]))
+    reported: list[str] = []
+    stub.server.bus.listeners.append(lambda event: reported.append(event.payload["type"]))
     await stub.prompt(await stub.session(), "PLAIN")
-    figures = [kind for kind in told if kind.startswith(("metrics.", "actor."))]
+    figures = [kind for kind in reported if kind.startswith(("metrics.", "actor."))]
     assert figures == ["actor.registered", "metrics.model_call", "metrics.agent_request"]
-    after = told[told.index("metrics.agent_request") :]
+    after = reported[reported.index("metrics.agent_request") :]
     assert after.index("session.idle") > 0

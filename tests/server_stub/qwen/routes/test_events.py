@@ -24,7 +24,7 @@ from server_stub.qwen.routes.events import EventStream
 from tests.server_stub.conftest import InstantClock, Stub
 from tests.server_stub.qwen.routes.qwen_client import QwenClient, new_client
 from tests.server_stub.serving import serving
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import MAX_WAIT, wait_until
 
 Json = dict[str, Any]
 
@@ -209,7 +209,7 @@ async def test_a_reader_that_reads_nothing_is_disconnected() -> None:
     app = create_app(QWEN, scenario="plain", clock=PacedClock(speed=50))
     async with (
         serving(app) as served,
-        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=PATIENCE) as http,
+        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=MAX_WAIT) as http,
     ):
         app.state.faults.connections = served.server.server_state.connections
         client = await new_client(http)
@@ -250,7 +250,7 @@ async def faulty() -> AsyncIterator[tuple[Starlette, QwenClient]]:
     app = create_app(QWEN, scenario="plain")
     async with (
         serving(app) as served,
-        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=PATIENCE) as http,
+        httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=MAX_WAIT) as http,
     ):
         app.state.faults.connections = served.server.server_state.connections
         yield app, await new_client(http)

@@ -65,13 +65,13 @@ async def test_the_turn_can_be_polled(client: QwenClient) -> None:
         "originatorClientId": client.client_id,
     }
     assert running == {**known, "state": "running"}
-    ended = await client.turn((await said_after_cancel(client))["promptId"])
+    ended = await client.turn((await response_after_cancel(client))["promptId"])
     assert ended.pop("endedAt") >= ended.pop("startedAt") >= ended.pop("queuedAt")
     result = {"stopReason": "end_turn", "resultText": "Done. Nothing to call, **all** is well."}
     assert ended == {**known, "promptId": ended["promptId"], "promptText": "PLAIN", "state": "completed", **result}
 
 
-async def said_after_cancel(client: QwenClient) -> Json:
+async def response_after_cancel(client: QwenClient) -> Json:
     await client.post("cancel")
     await client.until("turn_complete")
     return await client.run_prompt("PLAIN")

@@ -75,8 +75,8 @@ async def test_a_title(client: QwenClient) -> None:
     assert odd.json() == {
         "error": "`displayName` must be a string", "code": "invalid_metadata", "field": "displayName"
     }  # fmt: skip
-    nobody = await client.http.patch("/session/none/metadata", json={"displayName": "x"})
-    assert (nobody.status_code, nobody.json()["code"]) == (400, "invalid_session_id")
+    response = await client.http.patch("/session/none/metadata", json={"displayName": "x"})
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_session_id")
 
 
 @pytest.mark.parametrize("what", ["context", "supported-commands"])

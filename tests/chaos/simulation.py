@@ -12,11 +12,11 @@ from server_stub.faults.kinds import Fault, parse
 from tests.chaos import invariants
 from tests.chaos import schedule as s
 from tests.chaos.families import FAMILIES
-from tests.chaos.person import Person
+from tests.chaos.server_record import ServerRecord
 from tests.chaos.stub_server import ELSEWHERE
-from tests.chaos.truth import Truth
+from tests.chaos.user import SimulatedUser
 from tests.chaos.virtual_time import VirtualTime
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import MAX_WAIT, wait_until
 from tui.core.connection_status import ConnectionState
 from tui.core.model import Idle, QuestionRequest
 from tui.core.turn_state import TurnState
@@ -27,7 +27,7 @@ IDLE_AFTER = 900.0
 LOOKS = 2.0
 
 
-class NoRest(AssertionError):
+class NotQuiescent(AssertionError):
     """Activity does not end after all faults are over."""
 
 
@@ -61,7 +61,7 @@ class Server(Protocol):
     def disarm_all(self) -> None: ...
 
 
-class Scene:
+class Simulation:
     """`folder` holds the client's journal, `name` is in the token of each prompt. The server is already running."""
 
     def __init__(
@@ -71,60 +71,60 @@ class Scene:
         self.schedule = schedule
         self.server = server
         self.family = FAMILIES[schedule.profile]
-        self.person = Person(server.port, self.family, random.Random(schedule.seed), folder, name)
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=PATIENCE)
+        self.user = SimulatedUser(server.port, self.family, random.Random(schedule.seed), folder, name)
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=MAX_WAIT)
         self._second_client = self.family.second_client(self.http)
         self._calm_for = calm_for
         self._others = 0
-        self._errands: set[asyncio.Task[None]] = set()
+        self._background_tasks: set[asyncio.Task[None]] = set()
 
-    async def play(self) -> None:
+    async def run_scenario(self) -> None:
         """Start the client if needed, run all steps at their times, then end all faults."""
-        if not self.person.present:
-            await self.person.sit_down()
+        if not self.user.present:
+            await self.user.start_client()
         start = self.loop.time()
         for at, step in self.schedule.steps:
             await asyncio.sleep(max(0.0, start + at - self.loop.time()))
             self._act(step)
-        ended = await asyncio.gather(*self._errands, return_exceptions=True)
+        ended = await asyncio.gather(*self._background_tasks, return_exceptions=True)
         failed = [repr(one) for one in ended if one is not None]
         assert not failed, f"steps could not be played to their end: {failed}"
         self.server.disarm_all()
-        self.person.relay.calm()
+        self.user.relay.calm()
 
-    async def rest(self, *, answering: bool) -> Truth:
-        """Wait until the system is idle; returns the server's state then. Raises NoRest."""
+    async def rest(self, *, answering: bool) -> ServerRecord:
+        """Wait until the system is idle; returns the server's state then. Raises NotQuiescent."""
         deadline = self.loop.time() + IDLE_AFTER
         calm_since = self.loop.time()
         while self.loop.time() - calm_since < self._calm_for:
             if self.loop.time() > deadline:
-                raise NoRest(self.picture())
+                raise NotQuiescent(self.picture())
             await asyncio.sleep(LOOKS)
-            client = self.person.client
-            abort = client.aborts.progress(self.person.session_id)
+            client = self.user.client
+            abort = client.aborts.progress(self.user.session_id)
             stopped = client.line().state is ConnectionState.STOPPED or (abort is not None and abort.state == "stopped")
             if stopped:
-                self.person.retry_now()
+                self.user.retry_now()
             if answering:
-                self.person.answer_all()
-                self.person.release_queue()
+                self.user.answer_all()
+                self.user.release_queue()
             if not self._calm(answering):
                 calm_since = self.loop.time()
-        return await self.family.ask(self.http, self.person.session_id)
+        return await self.family.ask(self.http, self.user.session_id)
 
     def _calm(self, answering: bool) -> bool:
         """While requests wait for the user, aborts and prompts may wait too: for the end of another turn."""
-        client = self.person.client
+        client = self.user.client
         store = client.store
-        requests = store.requests_of(self.person.session_id)
+        requests = store.requests_of(self.user.session_id)
         waiting = bool(requests) and not answering
-        abort = client.aborts.progress(self.person.session_id)
-        family = store.session_tree(self.person.session_id)
+        abort = client.aborts.progress(self.user.session_id)
+        family = store.session_tree(self.user.session_id)
         return (
             client.line().up
-            and not self.person.under_way()
+            and not self.user.under_way()
             and (abort is None or (waiting and abort.state == "unsent"))
-            and not (answering and self.person.has_more_to_send())
+            and not (answering and self.user.has_more_to_send())
             and (waiting or not requests)
             and (waiting or all(isinstance(store.status(one), Idle) for one in family))
             and all(
@@ -135,77 +135,77 @@ class Scene:
 
     def picture(self) -> str:
         """The client's current state, one line each."""
-        client = self.person.client
+        client = self.user.client
         line = client.line()
         lines = [
             f"line {line.state.value} {line.reason}",
             *(f"turn {turn.prompt_id} {turn.state.value}: {turn}" for turn in client.turns.running()),
-            *(f"request {request}" for request in client.store.requests_of(self.person.session_id)),
-            *(f"answer to {one.request.id}: {one.states}" for one in self.person.given.values()),
+            *(f"request {request}" for request in client.store.requests_of(self.user.session_id)),
+            *(f"answer to {one.request.id}: {one.states}" for one in self.user.given.values()),
             *(f"status of {one}: {client.store.status(one)}" for one in client.store.sessions),
         ]
         return "does not come to rest\n" + "\n".join(lines)
 
     async def end(self) -> None:
         """Close everything, whatever has happened."""
-        await self.person.killed()
+        await self.user.killed()
         await self.http.aclose()
-        for relay in self.person.relays:
+        for relay in self.user.relays:
             relay.close()
 
     def _act(self, step: s.Step) -> None:
-        person, server = self.person, self.server
+        user, server = self.user, self.server
         match step:
-            case s.Send() | s.Answer() | s.Abort() | s.RetryNow() if not person.present:
+            case s.Send() | s.Answer() | s.Abort() | s.RetryNow() if not user.present:
                 pass
             case s.Send(words, queued):
-                person.send(words, queued=queued)
+                user.send(words, queued=queued)
             case s.Answer(dismiss):
-                person.answer_next_request(dismiss=dismiss)
+                user.answer_next_request(dismiss=dismiss)
             case s.Abort():
-                person.abort()
+                user.abort()
             case s.RetryNow():
-                person.retry_now()
+                user.retry_now()
             case s.OtherSends() | s.OtherAnswers() | s.OtherAborts():
                 self._run(self._other(step))
             case s.BothAnswer(lead):
                 self._run(self._both_answer(lead))
             case s.Sever(how, which):
-                person.relay.sever(how, which)
+                user.relay.sever(how, which)
             case s.CutAfter(count, which):
-                person.relay.cut_after(count, which)
+                user.relay.cut_after(count, which)
             case s.Stall(seconds, which):
-                person.relay.stall(which)
-                self._later(seconds, person.relay.flow)
+                user.relay.stall(which)
+                self._later(seconds, user.relay.flow)
             case s.Refuse(seconds):
-                person.relay.refuse()
+                user.relay.refuse()
                 self._run(self._accept_after(seconds))
             case s.Latency(seconds, each):
-                person.relay.latency = each
-                self._later(seconds, person.relay.calm)
+                user.relay.latency = each
+                self._later(seconds, user.relay.calm)
             case s.Crash(down, halfway):
                 self._run(self._crash(down, halfway))
             case s.AgentDies():
                 self._arm("agent-crash")
-                person.agent_died()
-            case s.Ill(fault, seconds):
+                user.on_agent_exit()
+            case s.StubFault(fault, seconds):
                 armed = self._arm(fault)
                 self._later(seconds, lambda: server.disarm(armed))
             case s.KillClient(away):
                 self._run(self._kill_client(away))
             case s.ClockJump(seconds):
-                person.clock_jumps(seconds)
+                user.clock_jumps(seconds)
             case s.Freeze(seconds):
                 assert isinstance(self.loop, VirtualTime), "only a clock that jumps can"
-                person.acts.append(self.loop.time())
+                user.acts.append(self.loop.time())
                 self.loop.skip(seconds)
-                person.acts.append(self.loop.time())
+                user.acts.append(self.loop.time())
             case _:
                 assert_never(step)
 
     def _arm(self, fault: str) -> Fault:
         armed = parse(fault)
-        if armed.name not in self.family.spared:
+        if armed.name not in self.family.unsupported_faults:
             self.server.arm(armed)
         return armed
 
@@ -216,25 +216,25 @@ class Scene:
         if not self.server.up:
             return
         self.server.crash()
-        self.person.server_forgot()
-        self.person.relay.refuse()
+        self.user.on_server_restart()
+        self.user.relay.refuse()
         await asyncio.sleep(down)
         await self.server.restart()
-        if self.person.present:
-            self.person.relay.accept()
+        if self.user.present:
+            self.user.relay.accept()
 
     async def _accept_after(self, seconds: float) -> None:
-        relay = self.person.relay
+        relay = self.user.relay
         await asyncio.sleep(seconds)
-        if relay is self.person.relay and self.person.present and self.server.up:
+        if relay is self.user.relay and self.user.present and self.server.up:
             relay.accept()
 
     async def _kill_client(self, away: float) -> None:
-        if not self.person.present:
+        if not self.user.present:
             return
-        await self.person.killed()
+        await self.user.killed()
         await asyncio.sleep(away)
-        await self.person.sit_down()
+        await self.user.start_client()
 
     async def _other(self, step: s.OtherSends | s.OtherAnswers | s.OtherAborts) -> None:
         """Another client on its own undisturbed connection, without retries."""
@@ -243,26 +243,26 @@ class Scene:
                 case s.OtherSends(words):
                     self._others += 1
                     text = f"{words} {ELSEWHERE}, {self._others})"
-                    await self._second_client.send(self.person.session_id, text)
+                    await self._second_client.send(self.user.session_id, text)
                 case s.OtherAnswers():
-                    await self._second_client.answer_oldest(self.person.session_id)
+                    await self._second_client.answer_oldest(self.user.session_id)
                 case s.OtherAborts():
-                    await self._second_client.abort(self.person.session_id)
+                    await self._second_client.abort(self.user.session_id)
         except httpx.HTTPError:
             return
 
     async def _both_answer(self, lead: float) -> None:
-        request = await self.person.asked()
+        request = await self.user.asked()
         if request is None:
             return
         questions = len(request.questions) if isinstance(request, QuestionRequest) else 0
         if lead >= 0:
             other = asyncio.ensure_future(self._other_replies(request.session_id, request.id, questions))
             await asyncio.sleep(lead)
-            if self.person.present:
-                self.person.answer(request, dismiss=False)
+            if self.user.present:
+                self.user.answer(request, dismiss=False)
         else:
-            self.person.answer(request, dismiss=False)
+            self.user.answer(request, dismiss=False)
             await asyncio.sleep(-lead)
             other = asyncio.ensure_future(self._other_replies(request.session_id, request.id, questions))
         await other
@@ -283,34 +283,34 @@ class Scene:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
-        self._errands.add(task)
+        self._background_tasks.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        """A failed one is kept for `play` to raise."""
+        """A failed one is kept for `run_scenario` to raise."""
         if not task.cancelled() and task.exception() is None:
-            self._errands.discard(task)
+            self._background_tasks.discard(task)
 
 
-async def outcome(scene: Scene) -> list[str]:
+async def outcome(simulation: Simulation) -> list[str]:
     """Wait for idle twice, first before the open requests are answered; returns the violated invariants."""
-    person = scene.person
-    early = await scene.rest(answering=False)
-    found = [f"while requests wait: {one}" for one in invariants.hold_when_idle(person, early)]
-    found += invariants.no_aborted_turn_runs_on(person, early)
-    late = await scene.rest(answering=True)
-    found += invariants.hold_when_idle(person, late)
+    user = simulation.user
+    early = await simulation.rest(answering=False)
+    found = [f"while requests wait: {one}" for one in invariants.hold_when_idle(user, early)]
+    found += invariants.no_aborted_turn_runs_on(user, early)
+    late = await simulation.rest(answering=True)
+    found += invariants.hold_when_idle(user, late)
     found += invariants.at_the_end(
-        person,
+        user,
         late,
-        scene.server.runs,
-        scene.family,
-        aborts=scene.schedule.aborts,
-        others_abort=scene.schedule.others_abort,
-        deaths=scene.schedule.deaths,
-        dropped_texts=scene.server.dropped_texts,
+        simulation.server.runs,
+        simulation.family,
+        aborts=simulation.schedule.aborts,
+        others_abort=simulation.schedule.others_abort,
+        deaths=simulation.schedule.deaths,
+        dropped_texts=simulation.server.dropped_texts,
     )
-    found += invariants.aborts_end_only_their_turn(person, scene.server.begun, scene.server.aborted)
-    await person.leave()
-    await wait_until(lambda: not any(relay.connections for relay in person.relays), what="connections to close")
+    found += invariants.aborts_end_only_their_turn(user, simulation.server.begun, simulation.server.aborted)
+    await user.leave()
+    await wait_until(lambda: not any(relay.connections for relay in user.relays), what="connections to close")
     return found

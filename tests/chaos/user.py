@@ -115,10 +115,10 @@ class LoggedHttp(Http):
                 self.streams -= 1
 
 
-class Person:
+class SimulatedUser:
     """Uses a client that reaches the server through its own relay. `name` is in the token of each prompt."""
 
-    def __init__(self, upstream: int, family: Family, chance: random.Random, folder: Path, name: str) -> None:
+    def __init__(self, upstream: int, family: Family, rng: random.Random, folder: Path, name: str) -> None:
         self.loop = asyncio.get_running_loop()
         self.session_id = ""
         self.sent: dict[str, Sent] = {}
@@ -147,11 +147,11 @@ class Person:
         self.relay = Relay(upstream)
         self.relays = [self.relay]
         self._family = family
-        self._chance = chance
+        self._chance = rng
         self._folder = folder
         self._name = name
         self._client: Client | None = None
-        self._errands: set[asyncio.Task[None]] = set()
+        self._background_tasks: set[asyncio.Task[None]] = set()
         self._numbers = 0
         self._forgotten = self._lost = self._agent_died = False
         self._tried = False
@@ -159,14 +159,14 @@ class Person:
 
     @property
     def client(self) -> Client:
-        assert self._client is not None, "nobody sits there"
+        assert self._client is not None, "no client is running"
         return self._client
 
     @property
     def present(self) -> bool:
         return self._client is not None
 
-    async def sit_down(self) -> None:
+    async def start_client(self) -> None:
         """Start a client; the first time also create a session."""
         self.relay.accept()
         address = f"http://127.0.0.1:{self.relay.port}"
@@ -194,7 +194,7 @@ class Person:
         self.relay.close()
         self.relay = Relay(self.relay.upstream, self.relay.port)
         self.relays.append(self.relay)
-        for errand in list(self._errands):
+        for errand in list(self._background_tasks):
             errand.cancel()
         self.given = {name: given for name, given in self.given.items() if given.states}
         journal = {path: path.read_bytes() for path in self._folder.iterdir()}
@@ -208,7 +208,7 @@ class Person:
         """Quit, as by the key."""
         client, self._client = self._client, None
         assert client is not None
-        for errand in list(self._errands):
+        for errand in list(self._background_tasks):
             errand.cancel()
         await client.close()
 
@@ -331,11 +331,11 @@ class Person:
             case _:
                 pass
 
-    def server_forgot(self) -> None:
+    def on_server_restart(self) -> None:
         """Requests being sent when the server crashed may still be shown until the reconnect."""
         self._forgotten, self._lost = True, False
 
-    def agent_died(self) -> None:
+    def on_agent_exit(self) -> None:
         """The same until the session is reported again; the connection may be live meanwhile."""
         self._agent_died = True
 
@@ -412,8 +412,8 @@ class Person:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
 
 
 def _words(parts: Sequence[Part]) -> str:

@@ -4,7 +4,7 @@ import re
 
 import httpx
 
-from tests.chaos.truth import Call, Json, Piece, Stored, Truth
+from tests.chaos.server_record import Call, Json, Piece, ServerRecord, Stored
 from tui.core.turn_state import TurnState
 
 REJECTED = re.compile("rejected permission|dismissed this question")
@@ -13,21 +13,21 @@ KINDS |= dict.fromkeys(("patch", "subtask", "compaction"), "note")
 """The kinds of parts that are shown, and as what."""
 
 
-async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
-    truth = Truth(session_id)
+async def ask(http: httpx.AsyncClient, session_id: str) -> ServerRecord:
+    server_record = ServerRecord(session_id)
     waiting = [session_id]
     while waiting:
         one = waiting.pop()
-        truth.messages[one] = [_message(raw) for raw in (await http.get(f"/session/{one}/message")).json()]
+        server_record.messages[one] = [_message(raw) for raw in (await http.get(f"/session/{one}/message")).json()]
         waiting += [child["id"] for child in (await http.get(f"/session/{one}/children")).json()]
     for name, status in (await http.get("/session/status")).json().items():
         if status["type"] != "idle":
-            truth.busy.add(name)
+            server_record.busy.add(name)
     for kind in ("question", "permission"):
         for request in (await http.get(f"/{kind}")).json():
-            if _is_awaited(truth, request):
-                truth.awaited.add(request["id"])
-    return truth
+            if _is_awaited(server_record, request):
+                server_record.awaited.add(request["id"])
+    return server_record
 
 
 class SecondClient:
@@ -63,11 +63,11 @@ class SecondClient:
             await self._http.post(f"/permission/{request_id}/reply", json={"reply": "always"})
 
 
-def _is_awaited(truth: Truth, request: Json) -> bool:
+def _is_awaited(server_record: ServerRecord, request: Json) -> bool:
     """False for a stale request: an aborted turn leaves it in the list, and a reply has no effect."""
     session_id = request["sessionID"]
-    call = truth.call(session_id, (request.get("tool") or {}).get("callID"))
-    return session_id in truth.busy and call is not None and call.state in ("pending", "running")
+    call = server_record.call(session_id, (request.get("tool") or {}).get("callID"))
+    return session_id in server_record.busy and call is not None and call.state in ("pending", "running")
 
 
 def _message(raw: Json) -> Stored:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.chaos.truth import Call, Json, Piece, Stored, Truth
+from tests.chaos.server_record import Call, Json, Piece, ServerRecord, Stored
 from tui.core.turn_state import TurnState
 
 CLIENT_ID = "X-Qwen-Client-Id"
@@ -23,18 +23,18 @@ ENDS = {
 FAILURES = {"cancelled": "aborted", "error": "other", "interrupted": "interrupted"}
 
 
-async def ask(http: httpx.AsyncClient, session_id: str) -> Truth:
+async def ask(http: httpx.AsyncClient, session_id: str) -> ServerRecord:
     """Each reader uses `load` and detaches again. A session without a message does not survive its server."""
     loaded = await _come(http, session_id)
     if not loaded:
-        return Truth(session_id, {session_id: []})
+        return ServerRecord(session_id, {session_id: []})
     status = (await http.get(f"/session/{session_id}/status")).json()
     await _leave(http, session_id, loaded)
     runs = bool(loaded["hasActivePrompt"])
     ends = {one["promptId"]: one["terminal"] for one in loaded.get("promptTerminals", [])}
     turns = _turns([*loaded["compactedReplay"], *loaded["liveJournal"]])
     messages = [one for turn in turns for one in _messages(turn, ends, runs=runs and turn is turns[-1])]
-    return Truth(
+    return ServerRecord(
         session_id,
         {session_id: messages},
         {session_id} if runs else set(),
@@ -100,7 +100,7 @@ class _Turn:
     """A prompt and its result. `end` is the event that ended it, {} if none."""
 
     id: str
-    said: list[str] = field(default_factory=list)
+    prompt_chunks: list[str] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     calls: dict[str, Json] = field(default_factory=dict)
     end: Json = field(default_factory=dict)
@@ -118,7 +118,7 @@ def _turns(events: Iterable[Json]) -> list[_Turn]:
             prompt_id = event.get("promptId") or update["_meta"]["promptId"]
             if not turns or turns[-1].id != prompt_id:
                 turns.append(_Turn(prompt_id))
-            turns[-1].said.append(update["content"]["text"])
+            turns[-1].prompt_chunks.append(update["content"]["text"])
         elif kind in KINDS:
             _say(turns[-1], KINDS[kind], update)
         elif kind in ("tool_call", "tool_call_update"):
@@ -159,7 +159,7 @@ def _call(turn: _Turn, update: Json) -> None:
 
 def _messages(turn: _Turn, ends: dict[str, str], *, runs: bool) -> list[Stored]:
     """The prompt and its answer, which exists once it has started or ended."""
-    prompt = Stored(turn.id, "user", pieces=tuple(Piece("text", text=text) for text in turn.said))
+    prompt = Stored(turn.id, "user", pieces=tuple(Piece("text", text=text) for text in turn.prompt_chunks))
     if runs:
         pieces = [_piece(piece, turn, over=piece is not turn.pieces[-1], ended=False) for piece in turn.pieces]
         answer = Stored(None, "assistant", turn.id, pieces=tuple(pieces))

@@ -1,7 +1,7 @@
 """The server's state when idle, in a neutral form that each family is translated to.
 
-`truth_opencode.py` and `truth_qwen.py` read it: directly from the server, as plain JSON, without a relay and without
-code of the client.
+`server_record_opencode.py` and `server_record_qwen.py` read it: directly from the server, as plain JSON, without a
+relay and without code of the client.
 """
 
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class ServerRecord:
     """One session and its children."""
 
     session_id: str
