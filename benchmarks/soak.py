@@ -55,7 +55,7 @@ async def _held(loop: VirtualTime, seconds: float) -> tuple[Turn, list[float]]:
     client = Client(address, lambda user: Http(address), clocks=clocks)
     client.start()
     try:
-        await wait_until(lambda: client.line().up and client.traits, what="the line")
+        await wait_until(lambda: client.connection_status().up and client.traits, what="the line")
         session = await client.new_session("soak")
         await client.open_session(session.id)
         turn = client.prompts.send_now(session.id, "ASK1")

@@ -90,7 +90,7 @@ class AppHarness:
             waited.add_note(self.text)
             raise
 
-    def after_grace(self) -> None:
+    def pass_input_guard(self) -> None:
         """Let the input guard of a new request (half a second) end, and wait until the footer shows its keys."""
         self.client.advance(2.0)
         self.app.presenter.tick()
@@ -135,7 +135,7 @@ async def app_harness(
     app = open_app(client, session=session, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
         harness = AppHarness(client, app, pilot)
-        if session is not None and client.line().up:
+        if session is not None and client.connection_status().up:
             await harness.until(lambda: client.store.transcript(session) is not None, "the session is open")
         yield harness
     assert fails or not app.boundary.errors, app.boundary.errors

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.contract_harness import WITHIN, ContractHarness, connected_harness, new_backend
-from tui.backends.base import HasCatalog, SessionEditing, Undoing
+from tests.contract_harness import MAX_WAIT, ContractHarness, connected_harness, new_backend
+from tui.backends.base import HasCatalog, SessionEditing, Undo
 from tui.core.changes import RequestClosed
 from tui.core.model import Answers, Idle, PermissionRequest, QuestionRequest, ReasoningPart
 from tui.core.turn_state import TurnState
@@ -214,7 +214,7 @@ async def a_gap_in_the_stream_loses_and_duplicates_nothing(harness: ContractHarn
     for word in ("word3", "word12", "word25"):
         await harness.wait_for_word(word)
         harness.relay.sever("reset", "events")
-        await harness.until(lambda: harness.client.line().state.name != "LIVE", "the loss")
+        await harness.until(lambda: harness.client.connection_status().state.name != "LIVE", "the loss")
         await harness.live()
     assert (await harness.over("SLOW")).state is TurnState.FINISHED
     assert harness.words() == "SLOW" + "".join(f"word{i} " for i in range(40))
@@ -307,7 +307,7 @@ async def sessions_are_listed_renamed_copied_and_deleted(harness: ContractHarnes
         assert await backend.sessions(search="no such title") == ()
         assert await backend.children(harness.session_id) == ()
         assert backend.traits.edits_sessions is isinstance(backend, SessionEditing)
-        assert backend.traits.undoes is isinstance(backend, Undoing)
+        assert backend.traits.undoes is isinstance(backend, Undo)
         assert isinstance(backend, SessionEditing)
         assert (await backend.rename(harness.session_id, "a talk")).title == "a talk"
         assert [one.title for one in await backend.sessions(search="talk")] == ["a talk"]
@@ -411,7 +411,7 @@ async def a_client_with_heartbeats_is_registered(harness: ContractHarness, clock
         await backend.messages(harness.session_id)
         if backend.traits.client_heartbeat:
             await backend.send_heartbeat(harness.session_id)
-        assert await backend.ping() < WITHIN
+        assert await backend.ping() < MAX_WAIT
         await backend.leave(harness.session_id)
     harness.prompt("hello")
     assert (await harness.over("hello")).state is TurnState.FINISHED

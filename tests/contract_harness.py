@@ -21,7 +21,7 @@ from tui.net.clocks import Clocks
 from tui.net.http_client import Http
 from tui.storage.journal import Journal
 
-WITHIN = 60.0
+MAX_WAIT = 60.0
 """Time limit in seconds for any action of the server; most take one."""
 
 
@@ -70,7 +70,7 @@ class ContractHarness:
         self.client.prompts.submit(self.session_id, text)
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
-        await wait_until(condition, within=WITHIN, what=what)
+        await wait_until(condition, within=MAX_WAIT, what=what)
 
     def turns(self, text: str) -> list[Turn]:
         """The turns of this prompt, oldest first."""
@@ -97,10 +97,10 @@ class ContractHarness:
         return request
 
     async def live(self) -> None:
-        await self.until(lambda: self.client.line().state is ConnectionState.LIVE, "the line")
+        await self.until(lambda: self.client.connection_status().state is ConnectionState.LIVE, "the line")
 
     async def lost(self) -> None:
-        await self.until(lambda: self.client.line().state is not ConnectionState.LIVE, "the loss")
+        await self.until(lambda: self.client.connection_status().state is not ConnectionState.LIVE, "the loss")
 
     async def cut(self) -> None:
         """Break all open connections, and wait for the reconnection."""
@@ -113,7 +113,7 @@ class ContractHarness:
         """Wait until the client has the same session as a newly started one."""
         async with new_backend(self.server) as backend:
             server_messages: tuple[FullMessage, ...] = ()
-            for _ in range(int(WITHIN)):
+            for _ in range(int(MAX_WAIT)):
                 server_messages = await _whole(backend, self.session_id)
                 if _known_of(self.held(), server_messages) == server_messages:
                     return
@@ -143,7 +143,9 @@ async def connected_harness(
     )
     client.start()
     try:
-        await wait_until(lambda: client.line().state is ConnectionState.LIVE, within=WITHIN, what="the line")
+        await wait_until(
+            lambda: client.connection_status().state is ConnectionState.LIVE, within=MAX_WAIT, what="the line"
+        )
         session = session or (await client.new_session("contract test")).id
         await client.open_session(session)
         yield ContractHarness(client, server, relay, session)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tui.config import key_lookup
-from tui.config.keymap import EVERYWHERE, FIVE, PARTS, TABLE
+from tui.config.keymap import EVERYWHERE, PARTS, README_ACTIONS, TABLE
 
 ROOT = Path(__file__).parents[1]
 KEYS_MD, README = ROOT / "docs/keys.md", ROOT / "README.md"
@@ -32,7 +32,7 @@ def keys_page() -> str:
 
 def five_keys() -> str:
     """The keys of the README."""
-    rows = (next(row for row in TABLE if row.action == action and row.help) for action in FIVE)
+    rows = (next(row for row in TABLE if row.action == action and row.help) for action in README_ACTIONS)
     return table((f"`{key_lookup.label(key_lookup.names_of(row)[0])}`", row.help) for row in rows)
 
 

@@ -227,7 +227,7 @@ class FakeClient:
         skew = self.server.clock_skew if self.server is not None else None
         return time.time() + (skew or 0.0)
 
-    def line(self) -> ConnectionStatus:
+    def connection_status(self) -> ConnectionStatus:
         return self._line
 
     def turn(self, session_id: str) -> Turn | None:

@@ -1,8 +1,8 @@
 """What is kept of the requests of a turn is limited."""
 
-from tui.api.request_records import CLOSED_BYTES, CLOSED_KEPT, RequestRecords
+from tui.api.request_records import CLOSED_BYTES, MAX_CLOSED, RequestRecords
 from tui.api.values import PendingRequest, RequestRecord
-from tui.core.weight import weight
+from tui.core.memory_size import weight
 
 
 def test_closed_requests_are_limited_in_size() -> None:
@@ -22,11 +22,11 @@ def test_closed_requests_are_limited_in_number_and_a_denied_one_still_counts() -
     records = RequestRecords()
     waiting = PendingRequest(id="per_open", kind="permission", session="s")
     records.put(RequestRecord(request=waiting, state="open"))
-    for number in range(CLOSED_KEPT + 2):
+    for number in range(MAX_CLOSED + 2):
         request = PendingRequest(id=f"per_{number}", kind="permission", session="s")
         records.put(RequestRecord(request=request, state="answered" if number else "denied"))
     assert records.dropped == 2
     assert records.denied
     assert "per_open" in records.by_id
     assert "per_1" not in records.by_id
-    assert len(records.by_id) == CLOSED_KEPT + 1
+    assert len(records.by_id) == MAX_CLOSED + 1

@@ -7,7 +7,7 @@ import pytest
 
 from tests.client_harness import ClientHarness, on_virtual_time
 from tui.api import CannotConnect, Connection, Event, NoticeEvent, TextEvent
-from tui.api.running_turn import RETRY_EVERY, RunningTurn
+from tui.api.running_turn import RETRY_INTERVAL, RunningTurn
 from tui.client.recorded_turn import RecordedTurn, recorded_turn
 from tui.core.model import FullMessage
 from tui.net.errors import HttpStatusError
@@ -58,9 +58,9 @@ async def test_fetch_that_fails_for_good_is_reported_and_given_up(
     turn = await started(harness, events)
     await harness.until(lambda: turn.over, within=60)
     began = harness.client.now()
-    async with asyncio.timeout(5 * RETRY_EVERY + 30):
+    async with asyncio.timeout(5 * RETRY_INTERVAL + 30):
         result = await turn.result()
-    assert harness.client.now() - began > RETRY_EVERY
+    assert harness.client.now() - began > RETRY_INTERVAL
     first, last = notices(events)
     assert "cannot be read: request refused (400); retried" in first
     assert "cannot be read whole: request refused (400)" in last
@@ -86,7 +86,7 @@ async def test_texts_of_a_long_session_are_not_looked_at_for_each_change(
 
     monkeypatch.setattr("tui.api.running_turn.recorded_turn", counted)
     monkeypatch.setattr("tui.api.running_turn.LONG", 0)
-    monkeypatch.setattr("tui.api.running_turn.LONG_EVERY", 3600.0)
+    monkeypatch.setattr("tui.api.running_turn.LONG_TEXT_INTERVAL", 3600.0)
     result = await (await started(harness, events, "TOOLS")).result()
     assert len(looks) <= 3
     assert "".join(one.text for one in events if isinstance(one, TextEvent)) == result.text != ""

@@ -20,7 +20,7 @@ from tests.backends.daemon import CAPABILITIES, PERMISSION, listed
 from tests.backends.damage import Damage, damaged, damages, written
 from tests.backends.opencode_server import HEALTH, PATHS, Watcher
 from tests.backends.played import EVENTS, ScriptedHttp
-from tui.backends.base import Backend, ServerInfo, SessionEditing, Undoing
+from tui.backends.base import Backend, ServerInfo, SessionEditing, Undo
 from tui.backends.detect import detect_backend
 from tui.backends.qwen import streams, transcript_pages
 from tui.cli import status
@@ -254,7 +254,7 @@ async def everything(backend: Backend, server: ServerInfo, seen: Seen) -> None:
     prompt = backend.new_prompt(SESSION, "/init @a.py")
     await seen.ask(backend.post_prompt(prompt, Watcher()))
     await seen.ask(backend.look_up(SESSION, prompt.message_id, prompt))
-    if isinstance(backend, Undoing):
+    if isinstance(backend, Undo):
         await seen.ask(backend.undo(SESSION, "m1"))
         await seen.ask(backend.redo(SESSION))
     await seen.ask(events(backend, seen))

@@ -151,7 +151,7 @@ async def test_a_single_item_is_read_at_any_speed() -> None:
 
 async def test_the_newest_page_without_a_prompt_is_bounded_by_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small message per page: the page's own limit is never reached, and no page has a prompt."""
-    monkeypatch.setattr("tui.backends.paging.PAGES_KEPT", 35_000)
+    monkeypatch.setattr("tui.backends.paging.MAX_PAGES", 35_000)
     pages = OneByOne([message(2 * number + 1, 10_000) for number in range(20)])
     async with listening(pages) as served:
         http = Http(served.url)

@@ -102,7 +102,9 @@ class Simulation:
             await asyncio.sleep(LOOKS)
             client = self.user.client
             abort = client.aborts.progress(self.user.session_id)
-            stopped = client.line().state is ConnectionState.STOPPED or (abort is not None and abort.state == "stopped")
+            stopped = client.connection_status().state is ConnectionState.STOPPED or (
+                abort is not None and abort.state == "stopped"
+            )
             if stopped:
                 self.user.retry_now()
             if answering:
@@ -121,7 +123,7 @@ class Simulation:
         abort = client.aborts.progress(self.user.session_id)
         family = store.session_tree(self.user.session_id)
         return (
-            client.line().up
+            client.connection_status().up
             and not self.user.under_way()
             and (abort is None or (waiting and abort.state == "unsent"))
             and not (answering and self.user.has_more_to_send())
@@ -136,7 +138,7 @@ class Simulation:
     def picture(self) -> str:
         """The client's current state, one line each."""
         client = self.user.client
-        line = client.line()
+        line = client.connection_status()
         lines = [
             f"line {line.state.value} {line.reason}",
             *(f"turn {turn.prompt_id} {turn.state.value}: {turn}" for turn in client.turns.running()),

@@ -81,7 +81,7 @@ class Exchange:
     at: float
     method: str
     path: str
-    line_up: bool
+    is_connected: bool
     stopped: bool
 
 
@@ -181,7 +181,9 @@ class SimulatedUser:
         self.starts.append(self.loop.time())
         client.start()
         if not self.session_id:
-            await wait_until(lambda: client.line().up and client.traits, within=60, what="the line to be up")
+            await wait_until(
+                lambda: client.connection_status().up and client.traits, within=60, what="the line to be up"
+            )
             self.session_id = (await client.new_session()).id
         self.wishes.append(self.loop.time())
         await self.try_to(client.open_session(self.session_id))
@@ -325,7 +327,7 @@ class SimulatedUser:
             case TranscriptReset(session_id) if session_id == self.session_id and self._agent_died:
                 self.shown.clear()
             case ConnectionChanged() if self.present:
-                self._see_line(self.client.line())
+                self._see_line(self.client.connection_status())
             case Notice(text, "error"):
                 self.trouble.append(text)
             case _:
@@ -403,7 +405,7 @@ class SimulatedUser:
         client = self._client
         if client is None:
             return
-        line, now = client.line(), self.loop.time()
+        line, now = client.connection_status(), self.loop.time()
         self.exchanges.append(Exchange(now, method, path, line.up, line.state is ConnectionState.STOPPED))
         connecting = not (client.synced or self._tried) and line.retry_in is None
         if path == self._family.who and connecting:  # else it is a health check

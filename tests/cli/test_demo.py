@@ -71,7 +71,7 @@ def test_a_stub_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_stub_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(demo, "END_WITHIN", 0.1)
+    monkeypatch.setattr(demo, "EXIT_TIMEOUT", 0.1)
     stubborn = program(tmp_path / "python", "trap '' TERM; echo http://there; while :; do sleep 1; done")
     monkeypatch.setattr(sys, "executable", stubborn)
     started = DemoServer()

@@ -46,7 +46,7 @@ def test_a_healthy_server_passes(tmp_path: Path) -> None:
 
 
 def test_a_stream_with_heartbeats_and_no_events_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
+    monkeypatch.setattr("tui.cli.doctor.EVENT_TIMEOUT", 0.3)
     with running_stub(tmp_path / "home") as stub:
         stub.arm("mute-events")
         result = invoke("doctor", "--seconds", "0.5", stub.address)
@@ -60,7 +60,7 @@ def test_a_stream_with_heartbeats_and_no_events_is_found(tmp_path: Path, monkeyp
 def test_a_silent_session_stream_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_stub(tmp_path / "home", profile="qwen") as stub:
         well = invoke("doctor", "--seconds", "0.5", stub.address)
-        monkeypatch.setattr("tui.cli.doctor.ARRIVES", 0.3)
+        monkeypatch.setattr("tui.cli.doctor.EVENT_TIMEOUT", 0.3)
         stub.arm("mute-events")
         silent = invoke("doctor", "--seconds", "0.5", stub.address)
         [place] = stub.http.get("/capabilities").json()["workspaces"]

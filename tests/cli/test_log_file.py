@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tui.cli import log_file
-from tui.cli.log_file import COUNTED_FOR, FILE_AT_MOST, LINE_AT_MOST, LogFile
+from tui.cli.log_file import COUNTED_FOR, MAX_FILE_BYTES, MAX_LINE_CHARACTERS, LogFile
 
 ATTACK = "\x1b[2J\x1b]0;pwned\x07\x9b2J\r\n2030-01-01 ERROR forged: line\u202e\u2028\t\ud800"
 
@@ -78,7 +78,7 @@ def test_a_traceback_is_indented_and_cannot_forge_a_line(log: logging.Logger, pa
 
 def test_a_long_message_is_truncated(log: logging.Logger, path: Path) -> None:
     log.error("x" * 10_000_000)
-    assert len(path.read_bytes()) < LINE_AT_MOST + 100
+    assert len(path.read_bytes()) < MAX_LINE_CHARACTERS + 100
 
 
 def test_a_repeated_line_is_counted(log: logging.Logger, path: Path, clock: Clock) -> None:
@@ -102,11 +102,11 @@ def test_a_repeated_line_is_counted(log: logging.Logger, path: Path, clock: Cloc
 def test_the_file_size_is_bounded_and_rotated_files_are_private(
     log: logging.Logger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_file, "FILE_AT_MOST", 100_000)
+    monkeypatch.setattr(log_file, "MAX_FILE_BYTES", 100_000)
     for handler in log.handlers:
         if isinstance(handler, LogFile):
-            assert handler.maxBytes == FILE_AT_MOST
-            handler.maxBytes = log_file.FILE_AT_MOST
+            assert handler.maxBytes == MAX_FILE_BYTES
+            handler.maxBytes = log_file.MAX_FILE_BYTES
     for number in range(5_000):
         log.info("a line that is told once: %d", number)
     files = sorted(path.parent.glob("holdfast.log*"))

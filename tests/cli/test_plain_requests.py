@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 
 from tests.client_harness import ClientHarness, on_virtual_time
-from tui.cli.plain_requests import NOT_MEANT, PlainRequests
+from tui.cli.plain_requests import ANSWER_GUARD_SECONDS, PlainRequests
 from tui.cli.printing import Printer
 
 
@@ -64,7 +64,7 @@ async def test_a_line_typed_as_the_next_question_comes_first_is_not_its_answer(h
     typing.requests.take("1")
     typing.requests.reject("")
     assert harness.replies() == 0
-    await asyncio.sleep(NOT_MEANT)
+    await asyncio.sleep(ANSWER_GUARD_SECONDS)
     typing.requests.take("1")
     await harness.until(lambda: second not in typing.requests.open, within=60)
     assert harness.replies() == 1

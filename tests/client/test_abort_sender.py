@@ -100,7 +100,7 @@ class AbortHarness:
 
     async def aborted_behind_another(self) -> Sent:
         """A prompt, sent and aborted while no event reported another client's turn; then events are sent again."""
-        line = self.user.client.line
+        line = self.user.client.connection_status
         self.server.arm(parse("401=events"))
         self.user.relay.sever("reset", "events")
         await wait_until(lambda: line().state is ConnectionState.STOPPED, within=30, what="the stop")
@@ -117,7 +117,7 @@ class AbortHarness:
         """Lose the connection, and refuse new ones."""
         self.user.relay.refuse()
         self.user.relay.sever("reset")
-        await wait_until(lambda: not self.user.client.line().up, what="the loss")
+        await wait_until(lambda: not self.user.client.connection_status().up, what="the loss")
 
 
 def through_relay(test: TestFunction) -> Callable[..., None]:
@@ -202,7 +202,7 @@ async def test_an_abort_of_another_clients_turn_survives_a_restart(harness: Abor
     await harness.user.killed()
     await harness.start_client()
     client = harness.user.client
-    await wait_until(lambda: client.line().up, within=20, what="the line")
+    await wait_until(lambda: client.connection_status().up, within=20, what="the line")
     await wait_until(lambda: not client.turns.running_in(harness.user.session_id), within=15, what="its end")
     assert [turn.state for turn in client.turns.of(harness.user.session_id)] == [TurnState.ABORTED]
     assert harness.aborts_sent() == 1
@@ -218,7 +218,7 @@ async def test_an_abort_never_ends_a_later_turn(harness: AbortHarness) -> None:
     await harness.second_client.send(harness.user.session_id, FLOOD)
     await asyncio.sleep(1)
     harness.user.relay.accept()
-    await wait_until(lambda: harness.user.client.line().up, within=30, what="the connection")
+    await wait_until(lambda: harness.user.client.connection_status().up, within=30, what="the connection")
     await wait_until(lambda: harness.progress() is None, within=30, what="the abort to be dropped")
     assert harness.aborts_sent() == 0
     assert harness.notices == [TOO_LATE_UNSENT]

@@ -31,7 +31,7 @@ async def test_requests_before_the_first_connection_fail(harness: ClientHarness)
         harness.client.prompts.send_now("ses_1", "x")
     with pytest.raises(NotConnected):
         await harness.client.new_session()
-    assert harness.client.line().state is ConnectionState.CONNECTING
+    assert harness.client.connection_status().state is ConnectionState.CONNECTING
     assert not await harness.client.load_older("ses_1")
 
 

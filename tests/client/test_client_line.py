@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.client_harness import ClientHarness, on_virtual_time
-from tui.client.polling import HEARTBEAT_INTERVAL, MISSED_HEARTBEATS, PING_EVERY
+from tui.client.polling import HEARTBEAT_INTERVAL, MISSED_HEARTBEATS, PING_INTERVAL
 from tui.client.resync import SessionApiUnresponsive
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
@@ -17,8 +17,8 @@ from tui.core.turn_state import TurnState
 async def test_a_refused_password_stops_reconnecting_until_a_manual_retry(harness: ClientHarness) -> None:
     harness.arm("401")
     harness.arm("cut=events,at=json")
-    await harness.until(lambda: harness.client.line().state is ConnectionState.STOPPED, within=30)
-    line = harness.client.line()
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.STOPPED, within=30)
+    line = harness.client.connection_status()
     assert "401" in line.reason
     assert "HOLDFAST_PASSWORD" in line.hint
     requests_sent = len(harness.requests_sent)
@@ -26,14 +26,14 @@ async def test_a_refused_password_stops_reconnecting_until_a_manual_retry(harnes
     assert len(harness.requests_sent) == requests_sent
     harness.server.disarm_all()
     harness.client.retry_now()
-    await harness.until(lambda: harness.client.line().state is ConnectionState.LIVE)
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.LIVE)
 
 
 @on_virtual_time(connected=False)
 async def test_a_password_is_tried_once_for_each_family(harness: ClientHarness) -> None:
     harness.arm("401")
     harness.client.start()
-    await harness.until(lambda: harness.client.line().state is ConnectionState.STOPPED)
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.STOPPED)
     await asyncio.sleep(3600)
     assert harness.requests_sent == [
         step for user in ("opencode", "mimocode", "") for step in (("OPEN", user), ("GET", "/global/health"))
@@ -46,7 +46,7 @@ async def test_a_reconnection_leaves_no_gap_in_the_transcript(harness: ClientHar
     await harness.until(lambda: len(harness.words()) == 2 and "word5" in harness.words()[1], within=20)
     harness.arm("502=/global/health,times=4")
     harness.arm("cut=events,at=json")
-    await harness.until(lambda: harness.client.line().state is ConnectionState.RECONNECTING, within=20)
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.RECONNECTING, within=20)
     states = [
         part.state
         for message in harness.transcript().ordered()
@@ -75,21 +75,21 @@ async def test_an_event_stream_that_hangs_at_startup_is_reopened_soon(harness: C
 @on_virtual_time()
 async def test_the_round_trip_is_measured_only_while_connected(harness: ClientHarness) -> None:
     harness.changes.clear()
-    await asyncio.sleep(PING_EVERY + 1)
+    await asyncio.sleep(PING_INTERVAL + 1)
     assert c.ConnectionChanged() in harness.changes
     harness.arm("401")
     harness.arm("cut=events,at=json")
-    await harness.until(lambda: harness.client.line().state is ConnectionState.STOPPED, within=30)
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.STOPPED, within=30)
     requests_sent = harness.requests_sent.count(("GET", "/global/health"))
-    await asyncio.sleep(3 * PING_EVERY)
+    await asyncio.sleep(3 * PING_INTERVAL)
     assert harness.requests_sent.count(("GET", "/global/health")) == requests_sent
 
 
 @on_virtual_time()
 async def test_a_failed_ping_changes_nothing(harness: ClientHarness) -> None:
     harness.arm("502=/global/health,times=1")
-    await asyncio.sleep(PING_EVERY + 1)
-    assert harness.client.line().state is ConnectionState.LIVE
+    await asyncio.sleep(PING_INTERVAL + 1)
+    assert harness.client.connection_status().state is ConnectionState.LIVE
 
 
 @on_virtual_time()
@@ -129,13 +129,13 @@ async def test_failed_heartbeats_are_reported_once_after_the_third(harness: Clie
 async def test_a_buffered_stream_is_distinguished_from_a_silent_server(harness: ClientHarness, at: str) -> None:
     harness.arm(f"stall=events,times=always,at={at}")
     harness.client.start()
-    await harness.until(lambda: harness.client.line().state is ConnectionState.RECONNECTING, within=30)
-    line = harness.client.line()
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.RECONNECTING, within=30)
+    line = harness.client.connection_status()
     assert "the server answers, but its event stream delivers nothing" in line.reason
     assert "buffer" in line.hint
     assert line.answers
     harness.server.disarm_all()
-    await harness.until(lambda: harness.client.line().state is ConnectionState.LIVE, within=60)
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.LIVE, within=60)
 
 
 @on_virtual_time(connected=False)
@@ -143,15 +143,19 @@ async def test_a_completely_silent_server_is_not_reported_as_answering(harness: 
     harness.arm("stall=/global/event,times=always,at=request")
     harness.arm("stall=/global/health,times=always,at=request")
     harness.client.start()
-    await harness.until(lambda: harness.client.line().state is ConnectionState.RECONNECTING, within=30)
-    assert "no data for" in harness.client.line().reason
-    assert not harness.client.line().answers
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.RECONNECTING, within=30)
+    assert "no data for" in harness.client.connection_status().reason
+    assert not harness.client.connection_status().answers
 
 
 @on_virtual_time()
 async def test_a_server_that_answers_only_health_checks_is_diagnosed(harness: ClientHarness) -> None:
     harness.arm("stall=/session,times=always,at=request")
     harness.arm("cut=events,at=json")
-    await harness.until(lambda: harness.client.line().reason == SessionApiUnresponsive().message, within=60)
+    await harness.until(
+        lambda: harness.client.connection_status().reason == SessionApiUnresponsive().message, within=60
+    )
     harness.server.disarm_all()
-    await harness.until(lambda: harness.client.line().state is ConnectionState.LIVE and harness.synced, within=60)
+    await harness.until(
+        lambda: harness.client.connection_status().state is ConnectionState.LIVE and harness.synced, within=60
+    )

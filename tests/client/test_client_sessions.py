@@ -9,7 +9,7 @@ from server_stub.faults.kinds import parse
 from tests.client_harness import ClientHarness, on_virtual_time
 from tests.waiting import wait_until
 from tui.client.client import Client
-from tui.client.polling import CHECK_EVERY
+from tui.client.polling import CHECK_INTERVAL
 from tui.core import changes as c
 from tui.core.events import MessagesLoaded, Resynced
 from tui.core.turn_state import TurnState
@@ -106,11 +106,11 @@ async def test_sessions_are_listed_and_searched(harness: ClientHarness) -> None:
 @on_virtual_time()
 async def test_a_session_missing_on_the_server_is_reported_once_and_not_requested_again(harness: ClientHarness) -> None:
     harness.server.forget(harness.session_id)
-    await harness.until(lambda: harness.session_id in harness.client.store.deleted, within=2 * CHECK_EVERY)
+    await harness.until(lambda: harness.session_id in harness.client.store.deleted, within=2 * CHECK_INTERVAL)
     assert harness.changes.count(c.SessionsChanged(harness.session_id)) >= 1
     harness.requests_sent.clear()
     harness.changes.clear()
-    await asyncio.sleep(10 * CHECK_EVERY)  # virtual time
+    await asyncio.sleep(10 * CHECK_INTERVAL)  # virtual time
     assert [path for _, path in harness.requests_sent if harness.session_id in path] == []
     assert c.SessionsChanged(harness.session_id) not in harness.changes
 
@@ -122,7 +122,7 @@ async def test_prompts_queued_for_a_missing_session_are_found_on_reconnecting(
     harness.client.journal.save_draft("ses_lost", "half")
     harness.client.prompts.submit(harness.session_id, "hello")
     harness.server.crash()
-    await harness.until(lambda: not harness.client.line().up)
+    await harness.until(lambda: not harness.client.connection_status().up)
     harness.server.start()
     await harness.until(lambda: harness.synced, within=60)
     assert "ses_lost" in harness.client.store.deleted
@@ -132,7 +132,7 @@ async def test_prompts_queued_for_a_missing_session_are_found_on_reconnecting(
 async def test_the_most_recently_opened_sessions_stay_open(
     harness: ClientHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.client.client.OPEN_KEPT", 2)
+    monkeypatch.setattr("tui.client.client.MAX_OPEN", 2)
     client = harness.client
     running, waits = harness.session_id, (await client.new_session("waits")).id
     turn = harness.send("ASK1")

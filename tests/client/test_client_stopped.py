@@ -17,7 +17,7 @@ async def test_an_undelivered_answer_is_not_retried_while_the_connection_is_stop
     request = await harness.request()
     harness.arm("401=events")
     harness.arm("cut=events")
-    await harness.until(lambda: harness.client.line().state is ConnectionState.STOPPED)
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.STOPPED)
     harness.arm("cut=/question,at=headers,times=always")
     harness.client.answer(request, (("SQLite",),))
     await asyncio.sleep(60)
@@ -36,7 +36,7 @@ async def test_an_unauthorized_answer_is_sent_once_after_reconnecting(harness: C
     harness.client.answer(request, (("SQLite",),))
     assert (await harness.outcome(request.id)).state == "stopped"
     harness.arm("cut=events")
-    await harness.until(lambda: harness.client.line().state is ConnectionState.STOPPED)
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.STOPPED)
     await asyncio.sleep(60)
     harness.server.disarm_all()
     assert harness.replies() == 1
@@ -55,7 +55,7 @@ async def test_a_manual_retry_resends_a_stopped_answer_once_on_a_live_connection
     harness.client.answer(request, (("SQLite",),))
     assert (await harness.outcome(request.id)).state == "stopped"
     await asyncio.sleep(60)
-    assert (harness.client.line().up, harness.replies()) == (True, 1)
+    assert (harness.client.connection_status().up, harness.replies()) == (True, 1)
     harness.server.disarm_all()
     harness.client.retry_now()
     harness.client.retry_now()
@@ -73,11 +73,11 @@ async def test_an_internal_error_stops_the_connection_with_a_reason_and_can_be_r
     with monkeypatch.context() as broken:
         broken.setattr(harness.client._handler, "on_handshake", fail)
         harness.arm("cut=events")
-        await harness.until(lambda: harness.client.line().state is ConnectionState.STOPPED)
-        assert harness.client.line().reason == "Holdfast itself failed (KeyError)"
-        assert harness.client.line().hint == "F5 retries. If it happens again, restart Holdfast."
+        await harness.until(lambda: harness.client.connection_status().state is ConnectionState.STOPPED)
+        assert harness.client.connection_status().reason == "Holdfast itself failed (KeyError)"
+        assert harness.client.connection_status().hint == "F5 retries. If it happens again, restart Holdfast."
     harness.client.retry_now()
-    await harness.until(lambda: harness.client.line().up)
+    await harness.until(lambda: harness.client.connection_status().up)
     await harness.over(harness.send("PLAIN"))
 
 
@@ -85,13 +85,13 @@ async def test_an_internal_error_stops_the_connection_with_a_reason_and_can_be_r
 async def test_regaining_focus_retries_a_stopped_connection_at_once(harness: ClientHarness) -> None:
     harness.arm("401=events")
     harness.arm("cut=events")
-    await harness.until(lambda: harness.client.line().state is ConnectionState.STOPPED)
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.STOPPED)
     harness.server.disarm_all()
     harness.client.set_focused(False)
     await asyncio.sleep(60)
-    assert harness.client.line().state is ConnectionState.STOPPED
+    assert harness.client.connection_status().state is ConnectionState.STOPPED
     harness.client.set_focused(True)
-    await harness.until(lambda: harness.client.line().up)
+    await harness.until(lambda: harness.client.connection_status().up)
 
 
 @on_virtual_time()

@@ -197,13 +197,13 @@ async def test_killing_the_server_is_shown_and_interrupts_the_turn(harness: Clie
     turn = harness.send("ASK1")
     await harness.request()
     harness.server.crash()
-    await harness.until(lambda: harness.client.line().state is ConnectionState.RECONNECTING, within=3)
+    await harness.until(lambda: harness.client.connection_status().state is ConnectionState.RECONNECTING, within=3)
     await harness.until(lambda: turn.state is TurnState.UNKNOWN, within=3)
     harness.server.start()
     await harness.over(turn)
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server stopped during the answer")
     assert not harness.client.store.requests
-    assert harness.client.line().up
+    assert harness.client.connection_status().up
     assert await harness.matches_server()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests import sample_events as sample
 from tui.backends.base import Backend
-from tui.client.recorded_turn import BYTES_AT_MOST, PAGES_AT_MOST, fetch_recorded_turn, recorded_turn
+from tui.client.recorded_turn import MAX_BYTES, MAX_PAGES, fetch_recorded_turn, recorded_turn
 from tui.core.events import MessagesLoaded
 from tui.core.model import FullMessage, Message, Part, TextPart, ToolPart
 
@@ -76,9 +76,9 @@ class Pages:
 @pytest.mark.parametrize(
     ("pages", "fetched", "why"),
     [
-        (Pages(map(str, count())), PAGES_AT_MOST, "the prompt is not among the newest 2000 pages of messages"),
+        (Pages(map(str, count())), MAX_PAGES, "the prompt is not among the newest 2000 pages of messages"),
         (
-            Pages(map(str, count()), "é" * (BYTES_AT_MOST // 8)),
+            Pages(map(str, count()), "é" * (MAX_BYTES // 8)),
             8,
             "the prompt is not among the newest 8 pages of messages",
         ),

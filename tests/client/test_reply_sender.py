@@ -13,10 +13,11 @@ from tests.fake_ports import FakeServer, fake_ports
 from tests.fake_time import FakeTime, settle
 from tui.backends.base import Traits
 from tui.client.pending_reply import PendingReply
-from tui.client.reply_sender import CLOSED_KEPT, ReplySender
+from tui.client.reply_sender import MAX_CLOSED, ReplySender
 from tui.client.resync import Resync
 from tui.core import events as e
 from tui.core.changes import Change, ReplyStatusChanged, RequestClosed
+from tui.core.memory_size import weight
 from tui.core.model import (
     Answers,
     Busy,
@@ -32,7 +33,6 @@ from tui.core.model import (
     ToolPart,
 )
 from tui.core.store import Store
-from tui.core.weight import weight
 from tui.net.errors import (
     CertificateError,
     ConnectFailed,
@@ -424,7 +424,7 @@ async def test_a_stopped_reply_is_returned_once_for_resending(harness: SenderHar
 
 
 async def test_the_number_of_remembered_closed_requests_is_bounded(harness: SenderHarness) -> None:
-    for number in range(CLOSED_KEPT + 1):
+    for number in range(MAX_CLOSED + 1):
         harness.sender.closed(RequestClosed(replace(QUESTION, id=f"que_{number}"), "answered", OURS))
     harness.responses = [HttpStatusError(404)]
     await harness.sender.send(PendingReply(replace(QUESTION, id="que_0"), answers=OURS))

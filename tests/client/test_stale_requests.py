@@ -5,7 +5,7 @@ from typing import cast
 
 from tests.client_harness import ClientHarness, on_virtual_time
 from tui.backends.base import Backend
-from tui.client.polling import CHECK_EVERY
+from tui.client.polling import CHECK_INTERVAL
 from tui.client.stale_requests import StaleRequestFilter
 from tui.core import events as e
 from tui.core.model import Busy, FullMessage, Idle, Message, Question, QuestionRequest, ToolPart
@@ -105,7 +105,7 @@ async def test_an_aborted_request_does_not_reappear_when_the_session_is_busy_aga
     await harness.until(lambda: not harness.synced, within=20)
     await harness.until(lambda: harness.synced, within=60)
     looked = harness.requests_sent.count(("GET", "/question"))
-    await harness.until(lambda: harness.requests_sent.count(("GET", "/question")) > looked, within=2 * CHECK_EVERY)
+    await harness.until(lambda: harness.requests_sent.count(("GET", "/question")) > looked, within=2 * CHECK_INTERVAL)
     assert isinstance(store.status(other), Busy)
     assert not store.requests
     assert "RequestsChanged" not in [type(one).__name__ for one in harness.changes[changes:]]

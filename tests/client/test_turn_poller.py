@@ -52,7 +52,7 @@ class Ignoring:
 async def test_pages_are_read_up_to_a_number_of_bytes(
     monkeypatch: pytest.MonkeyPatch, new_cursors: bool, asked: int
 ) -> None:
-    monkeypatch.setattr("tui.backends.paging.PAGES_KEPT", 3.5 * SIZE)
+    monkeypatch.setattr("tui.backends.paging.MAX_PAGES", 3.5 * SIZE)
     backend = EndlessPages(new_cursors=new_cursors)
     await poll(backend)
     assert backend.asked == asked

@@ -15,7 +15,7 @@ from tui.backends.base import PostObserver, PromptLookup, PromptRejected, Traits
 from tui.client.pending_aborts import PendingAborts
 from tui.client.turn_outcomes import TurnOutcomes
 from tui.client.turn_poller import POLL_WITHOUT_EVENTS
-from tui.client.turns import ENDED_KEPT, TurnTracker
+from tui.client.turns import MAX_ENDED, TurnTracker
 from tui.core import events as e
 from tui.core.changes import Change, TurnChanged, TurnEnded
 from tui.core.diagnosis import Kind
@@ -36,7 +36,7 @@ from tui.core.model import (
 from tui.core.poll_schedule import IDLE_CONFIRM_DELAY
 from tui.core.store import Store
 from tui.core.turn import UNACKNOWLEDGED_TIMEOUT, Turn
-from tui.core.turn_ending_idle import ANSWER_START_TIMEOUT, BODY_GRACE
+from tui.core.turn_ending_idle import ANSWER_START_TIMEOUT, BODY_TIMEOUT
 from tui.core.turn_state import TurnState
 from tui.net.errors import (
     CertificateError,
@@ -381,7 +381,7 @@ async def test_a_stored_answer_ends_a_turn_whose_post_is_silent(harness: Tracker
     await harness.events(e.MessageUpserted(ANSWER), e.StatusChanged("ses_1", Idle()))
     assert (state(turn), turn.post.held) == (TurnState.RUNNING, True)
     harness.server.messages_there = [STORED, ANSWER]
-    await harness.wait(BODY_GRACE + 0.5)
+    await harness.wait(BODY_TIMEOUT + 0.5)
     assert (state(turn), turn.post.held) == (TurnState.FINISHED, False)
     assert harness.server.posts[0].result.cancelled()
 
@@ -702,11 +702,11 @@ async def test_the_current_turn_is_the_oldest_running_or_else_the_newest(harness
 
 
 async def test_the_number_of_ended_turns_is_bounded(harness: TrackerHarness) -> None:
-    for number in range(ENDED_KEPT + 5):
+    for number in range(MAX_ENDED + 5):
         await harness.send(replace(PROMPT, message_id=f"msg_{number}"))
         await harness.fail(ConnectFailed("connection refused"))
-    assert len(harness.turns.of("ses_1")) <= ENDED_KEPT + 1
-    assert harness.turns.of("ses_1")[-1].prompt_id == f"msg_{ENDED_KEPT + 4}"
+    assert len(harness.turns.of("ses_1")) <= MAX_ENDED + 1
+    assert harness.turns.of("ses_1")[-1].prompt_id == f"msg_{MAX_ENDED + 4}"
 
 
 async def test_the_prompt_of_a_killed_client_is_looked_up_and_not_posted(harness: TrackerHarness) -> None:

@@ -1,4 +1,4 @@
-from tui.core.backoff import BASE, CAP, LONGEST_RETRY_AFTER, Backoff
+from tui.core.backoff import BASE, CAP, MAX_RETRY_AFTER, Backoff
 
 
 def delays(random: float, count: int) -> list[float]:
@@ -26,7 +26,7 @@ def test_reset_starts_again_at_the_base() -> None:
 def test_retry_after_is_honoured_up_to_a_limit() -> None:
     backoff = Backoff(lambda: 0.5)
     assert backoff.next(at_least=20) == 20
-    assert backoff.next(at_least=86_400) == LONGEST_RETRY_AFTER
+    assert backoff.next(at_least=86_400) == MAX_RETRY_AFTER
 
 
 def test_a_long_outage_does_not_overflow() -> None:

@@ -9,9 +9,9 @@ from tests import sample_events as sample
 from tui.core import events as e
 from tui.core.changes import MessageRemoved, PartChanged
 from tui.core.kept_content import CUT_TO, cut
+from tui.core.memory_size import weight
 from tui.core.model import FullMessage, Message, TextPart, ToolPart
 from tui.core.store import Store
-from tui.core.weight import weight
 
 MEGABYTE = "x" * 1_000_000
 MOST = 34 << 20

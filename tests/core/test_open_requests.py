@@ -5,12 +5,12 @@ from msgspec.structs import replace
 
 from tui.core import events as e
 from tui.core.changes import RequestsChanged
-from tui.core.known_sessions import SESSIONS_KEPT
+from tui.core.known_sessions import MAX_SESSIONS
+from tui.core.memory_size import weight
 from tui.core.model import Busy, PermissionRequest, Session, ToolPart
-from tui.core.open_requests import IDS_KEPT, KEPT, KEPT_BYTES, OpenRequests
+from tui.core.open_requests import MAX_IDS, MAX_REQUEST_BYTES, MAX_REQUESTS, OpenRequests
 from tui.core.session_tree import DEEPEST, SessionTree
 from tui.core.store import Store
-from tui.core.weight import weight
 
 
 def permission(at: int, session_id: str = "ses_1") -> PermissionRequest:
@@ -102,23 +102,23 @@ def test_a_repeated_request_is_stored_once(store: Store) -> None:
 
 
 def test_above_the_limit_the_oldest_requests_are_kept_and_others_counted(store: Store) -> None:
-    for at in range(KEPT + 100):
+    for at in range(MAX_REQUESTS + 100):
         store.apply(e.RequestOpened(permission(at)))
-    assert (len(store.requests), store.requests_not_loaded) == (KEPT, 100)
+    assert (len(store.requests), store.requests_not_loaded) == (MAX_REQUESTS, 100)
     assert next(iter(store.requests)) == "per_0"
-    store.apply(e.PermissionReplied("ses_1", f"per_{KEPT + 5}", "once"))
+    store.apply(e.PermissionReplied("ses_1", f"per_{MAX_REQUESTS + 5}", "once"))
     assert store.requests_not_loaded == 99, "one was answered elsewhere"
     assert not store.has_room_for_requests
-    for at in range(KEPT // 2):
+    for at in range(MAX_REQUESTS // 2):
         store.apply(e.PermissionReplied("ses_1", f"per_{at}", "once"))
     assert store.has_room_for_requests
 
 
 def test_requests_above_the_limit_come_with_the_next_list(store: Store) -> None:
-    waiting = [permission(at) for at in range(KEPT + 100)]
-    beyond = frozenset(one.id for one in waiting[KEPT:])
-    store.apply(e.Resynced({"ses_1": Busy()}, tuple(waiting[:KEPT]), None, not_read=beyond))
-    assert (len(store.requests), store.requests_not_loaded) == (KEPT, 100)
+    waiting = [permission(at) for at in range(MAX_REQUESTS + 100)]
+    beyond = frozenset(one.id for one in waiting[MAX_REQUESTS:])
+    store.apply(e.Resynced({"ses_1": Busy()}, tuple(waiting[:MAX_REQUESTS]), None, not_read=beyond))
+    assert (len(store.requests), store.requests_not_loaded) == (MAX_REQUESTS, 100)
     store.apply(e.Resynced({"ses_1": Busy()}, tuple(waiting[200:]), None))
     assert list(store.requests) == [one.id for one in waiting[200:]]
     assert store.requests_not_loaded == 0
@@ -144,10 +144,10 @@ def test_above_the_limit_the_oldest_unused_sessions_are_dropped(store: Store) ->
     store.apply(e.SessionUpserted(Session("ses_child", "", updated=0.0, parent_id="ses_parent")))
     store.apply(e.RequestOpened(permission(0, "ses_child")))
     store.open_transcript("ses_1")
-    for at in range(2 * SESSIONS_KEPT):
+    for at in range(2 * MAX_SESSIONS):
         store.apply(e.SessionUpserted(Session(f"ses_x{at}", "", updated=float(at))))
-    assert len(store.sessions) <= SESSIONS_KEPT
-    assert {"ses_1", "ses_child", "ses_parent", f"ses_x{2 * SESSIONS_KEPT - 1}"} <= store.sessions.keys()
+    assert len(store.sessions) <= MAX_SESSIONS
+    assert {"ses_1", "ses_child", "ses_parent", f"ses_x{2 * MAX_SESSIONS - 1}"} <= store.sessions.keys()
     assert "ses_x0" not in store.sessions
 
 
@@ -165,7 +165,7 @@ def large(at: int) -> PermissionRequest:
 def test_further_large_requests_are_counted(store: Store) -> None:
     for at in range(20):
         store.apply(e.RequestOpened(large(at)))
-    assert sum(map(weight, store.requests.values())) <= KEPT_BYTES + 5_000_000
+    assert sum(map(weight, store.requests.values())) <= MAX_REQUEST_BYTES + 5_000_000
     assert (len(store.requests) + store.requests_not_loaded, store.has_room_for_requests) == (20, False)
     for request_id in list(store.requests)[:3]:
         store.apply(e.PermissionReplied("ses_1", request_id, "once"))
@@ -179,16 +179,16 @@ def test_requests_that_grow_are_bounded(store: Store) -> None:
         store.apply(e.RequestOpened(permission(at)))
     for at in range(20):
         store.apply(e.RequestOpened(large(at)))
-    assert sum(map(weight, store.requests.values())) <= KEPT_BYTES + 5_000_000
+    assert sum(map(weight, store.requests.values())) <= MAX_REQUEST_BYTES + 5_000_000
     assert len(store.requests) + store.requests_not_loaded == 20
 
 
 def test_ids_of_further_requests_are_bounded_and_counted(store: Store) -> None:
-    for at in range(KEPT + IDS_KEPT + 100):
+    for at in range(MAX_REQUESTS + MAX_IDS + 100):
         store.apply(e.RequestOpened(permission(at)))
-    assert len(store._requests.not_stored) == IDS_KEPT
-    assert store.requests_not_loaded == IDS_KEPT + 100
-    beyond = frozenset(f"per_{at}" for at in range(KEPT, KEPT + IDS_KEPT + 50))
+    assert len(store._requests.not_stored) == MAX_IDS
+    assert store.requests_not_loaded == MAX_IDS + 100
+    beyond = frozenset(f"per_{at}" for at in range(MAX_REQUESTS, MAX_REQUESTS + MAX_IDS + 50))
     store.apply(e.Resynced({"ses_1": Busy()}, tuple(store.requests.values()), None, not_read=beyond))
-    assert len(store._requests.not_stored) == IDS_KEPT
-    assert store.requests_not_loaded == IDS_KEPT + 50
+    assert len(store._requests.not_stored) == MAX_IDS
+    assert store.requests_not_loaded == MAX_IDS + 50

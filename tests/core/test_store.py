@@ -22,7 +22,7 @@ from tui.core.changes import (
     TextAppended,
     TranscriptReset,
 )
-from tui.core.known_sessions import STATES_KEPT
+from tui.core.known_sessions import MAX_STATES
 from tui.core.model import (
     Busy,
     Failure,
@@ -40,7 +40,7 @@ from tui.core.model import (
     Todo,
     ToolPart,
 )
-from tui.core.store import PLANS_KEPT, Store
+from tui.core.store import MAX_PLANS, Store
 
 SESSION = Session("ses_1", "one", "/a")
 CHILD = Session("ses_2", "child", "/a", parent_id="ses_1")
@@ -518,7 +518,7 @@ def test_an_up_to_date_page_completes_streaming_parts(store: Store) -> None:
 
 
 def test_plans_statuses_and_deletions_are_limited(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.core.known_sessions.STATES_KEPT", 100)
+    monkeypatch.setattr("tui.core.known_sessions.MAX_STATES", 100)
     plan = (Todo("mine", "pending", "high"),)
     store.apply(e.TodosChanged("ses_1", plan))
     store.apply(e.StatusChanged("ses_1", Busy()))
@@ -527,7 +527,7 @@ def test_plans_statuses_and_deletions_are_limited(store: Store, monkeypatch: pyt
         store.apply(e.StatusChanged(f"ses_{number}x", Busy()))
     for number in range(1_000, 2_000):
         store.apply(e.SessionDeleted(f"ses_{number}x"))
-    assert len([n for n in range(1_000) if store.todos(f"ses_{n}x")]) <= PLANS_KEPT
+    assert len([n for n in range(1_000) if store.todos(f"ses_{n}x")]) <= MAX_PLANS
     assert len([n for n in range(1_000) if store.status(f"ses_{n}x") != Idle()]) <= 100
     assert len(store.deleted) <= 100
     assert (store.todos("ses_1"), store.status("ses_1")) == (plan, Busy())
@@ -550,4 +550,4 @@ def test_very_many_statuses_of_unknown_sessions_are_taken_in_a_moment(store: Sto
     assert min(took) < time.thread_time() - began + 0.15 * slowness()
     assert store.status("ses_99999x") == Busy()
     assert store.status("ses_1") == Retrying(2, "overloaded", None)
-    assert len([s for s in statuses if store.status(s) != Idle()]) <= STATES_KEPT
+    assert len([s for s in statuses if store.status(s) != Idle()]) <= MAX_STATES

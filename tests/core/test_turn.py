@@ -5,11 +5,11 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from tui.core.held_post import ATTEMPTS_MAX
+from tui.core.held_post import MAX_ATTEMPTS
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
-from tui.core.poll_schedule import IDLE_CONFIRM_DELAY, IDLE_POLL_MAX, POLL_DELAYS, UNSEEN
+from tui.core.poll_schedule import IDLE_CONFIRM_DELAY, MAX_IDLE_POLL, POLL_DELAYS, UNSEEN
 from tui.core.turn import UNACKNOWLEDGED_TIMEOUT, Turn
-from tui.core.turn_ending_idle import ANSWER_START_TIMEOUT, BODY_GRACE, HELD_PATIENCE
+from tui.core.turn_ending_idle import ANSWER_START_TIMEOUT, BODY_TIMEOUT, HELD_POST_TIMEOUT
 from tui.core.turn_inputs import (
     AbortFailed,
     AbortRequested,
@@ -209,11 +209,11 @@ def test_a_failed_answer_ends_the_turn_without_completion_time() -> None:
 def test_the_number_of_posts_is_limited() -> None:
     turn, now, posts = sending(), 0.0, 1
     while not turn.over:
-        assert posts <= ATTEMPTS_MAX
+        assert posts <= MAX_ATTEMPTS
         run(turn, (now, PostFailed("502")), (now + 0.1, not_there()))
         posts += Action.POST in turn.receive(not_there(), now + 5.1)
         now += 10
-    assert posts == ATTEMPTS_MAX
+    assert posts == MAX_ATTEMPTS
     assert turn.state is TurnState.NOT_SENT
     assert turn.reason == "502"
 
@@ -360,15 +360,15 @@ def test_polls_of_an_idle_session_become_less_frequent() -> None:
     gaps = [b - a for a, b in pairwise(asks)]
     assert asks[0] == IDLE_CONFIRM_DELAY
     assert gaps == sorted(gaps)
-    assert gaps[-1] == IDLE_POLL_MAX
+    assert gaps[-1] == MAX_IDLE_POLL
 
 
 def test_the_stored_answer_wins_over_a_silent_post_after_a_delay() -> None:
     turn = running()
     done = replace(IDLE, answer=ANSWER)
-    assert run(turn, (10, done), (10 + BODY_GRACE / 2, done)) == []
+    assert run(turn, (10, done), (10 + BODY_TIMEOUT / 2, done)) == []
     assert not turn.over
-    assert turn.receive(done, 10 + BODY_GRACE) == (Action.CLOSE_POST,)
+    assert turn.receive(done, 10 + BODY_TIMEOUT) == (Action.CLOSE_POST,)
     assert turn.state is TurnState.FINISHED
 
 
@@ -404,9 +404,9 @@ def test_busy_again_resets_the_idle_time() -> None:
 def test_an_open_post_delays_the_end_of_an_idle_turn() -> None:
     turn = running()
     undone = replace(IDLE, answer=UNDONE)
-    run(turn, (10, undone), (10 + HELD_PATIENCE - 1, asked(undone)))
+    run(turn, (10, undone), (10 + HELD_POST_TIMEOUT - 1, asked(undone)))
     assert not turn.over
-    assert turn.receive(asked(undone), 10 + HELD_PATIENCE) == (Action.CLOSE_POST,)
+    assert turn.receive(asked(undone), 10 + HELD_POST_TIMEOUT) == (Action.CLOSE_POST,)
     assert turn.state is TurnState.INTERRUPTED
 
 
@@ -416,7 +416,7 @@ def test_a_complete_answer_without_completion_time_is_finished(aborted: bool) ->
     unclosed = replace(IDLE, answer=replace(ANSWER, completed=None))
     broken, held = running(), running()
     broken.receive(PostFailed("reset"), 1.0)
-    for turn, patience in ((broken, IDLE_CONFIRM_DELAY), (held, HELD_PATIENCE)):
+    for turn, patience in ((broken, IDLE_CONFIRM_DELAY), (held, HELD_POST_TIMEOUT)):
         if aborted:
             turn.receive(AbortRequested(), 1.5)
         run(turn, (2.0, unclosed), (1.9 + patience, asked(unclosed)))
@@ -428,9 +428,9 @@ def test_a_complete_answer_without_completion_time_is_finished(aborted: bool) ->
 def test_an_abort_elsewhere_is_reported_with_a_half_open_post() -> None:
     turn = running()
     aborted = replace(IDLE, answer=replace(ANSWER, final=False, incomplete=True))
-    run(turn, (10, aborted), (9.9 + HELD_PATIENCE, asked(aborted)))
+    run(turn, (10, aborted), (9.9 + HELD_POST_TIMEOUT, asked(aborted)))
     assert not turn.over
-    assert turn.receive(asked(aborted), 10 + HELD_PATIENCE) == (Action.CLOSE_POST,)
+    assert turn.receive(asked(aborted), 10 + HELD_POST_TIMEOUT) == (Action.CLOSE_POST,)
     assert (turn.state, turn.reason) == (TurnState.ABORTED, "aborted elsewhere")
 
 
@@ -471,9 +471,9 @@ def test_a_prompt_with_lost_text_is_not_sent_whatever_happened_since() -> None:
 def test_an_abort_of_a_held_post_waits_for_the_text_to_be_stored() -> None:
     turn = running()
     lost = replace(IDLE, has_no_parts=True)
-    run(turn, (1.0, AbortRequested()), (2.0, lost), (1.9 + HELD_PATIENCE, asked(lost)))
+    run(turn, (1.0, AbortRequested()), (2.0, lost), (1.9 + HELD_POST_TIMEOUT, asked(lost)))
     assert not turn.over
-    assert turn.receive(asked(lost), 2.0 + HELD_PATIENCE) == (Action.CLOSE_POST,)
+    assert turn.receive(asked(lost), 2.0 + HELD_POST_TIMEOUT) == (Action.CLOSE_POST,)
     assert turn.state is TurnState.NOT_SENT
 
 
@@ -500,11 +500,11 @@ def test_a_held_post_does_not_count_after_a_reconnect_to_an_idle_server() -> Non
     sure, doubted = running(), running()
     assert doubted.receive(Reconnected(), 0) == (Action.POLL,)
     for turn in (sure, doubted):
-        run(turn, (1, asked(IDLE)), (0.9 + HELD_PATIENCE, asked(IDLE)))
+        run(turn, (1, asked(IDLE)), (0.9 + HELD_POST_TIMEOUT, asked(IDLE)))
         assert not turn.over
-    assert sure.receive(asked(IDLE), 1 + HELD_PATIENCE) == ()
+    assert sure.receive(asked(IDLE), 1 + HELD_POST_TIMEOUT) == ()
     assert not sure.over
-    assert doubted.receive(asked(IDLE), 1 + HELD_PATIENCE) == (Action.CLOSE_POST,)
+    assert doubted.receive(asked(IDLE), 1 + HELD_POST_TIMEOUT) == (Action.CLOSE_POST,)
     assert doubted.state is TurnState.INTERRUPTED
 
 
@@ -614,7 +614,7 @@ def test_a_suspect_post_is_the_cause_of_an_abort() -> None:
     """The server saw it close and the client did not; an open POST would have returned another abort."""
     turn = sending(mimo=True)
     gone = asked(replace(IDLE, answer=ABORTED))
-    run(turn, (1, HeadersReceived()), (2, Reconnected()), (3, gone), (4 + HELD_PATIENCE, gone))
+    run(turn, (1, HeadersReceived()), (2, Reconnected()), (3, gone), (4 + HELD_POST_TIMEOUT, gone))
     assert (turn.state, turn.reason) == (TurnState.CANCELLED, "the connection was lost during the turn")
 
 
@@ -622,7 +622,7 @@ def test_without_a_lost_connection_the_cause_of_an_abort_is_unknown() -> None:
     """Another client may have aborted and the POST be late, or the POST is lost without an error."""
     turn = sending(mimo=True)
     gone = asked(replace(IDLE, answer=ABORTED))
-    run(turn, (1, HeadersReceived()), (3, gone), (4 + HELD_PATIENCE, gone))
+    run(turn, (1, HeadersReceived()), (3, gone), (4 + HELD_POST_TIMEOUT, gone))
     assert (turn.state, turn.reason) == (TurnState.INTERRUPTED, "the server ended it without returning the answer")
 
 
@@ -657,7 +657,7 @@ def test_an_abort_under_a_half_open_post_may_be_the_servers() -> None:
     turn = running()
     turn.cancels_on_disconnect = None
     aborted = replace(IDLE, answer=ABORTED)
-    run(turn, (10, aborted), (10 + HELD_PATIENCE, asked(aborted)))
+    run(turn, (10, aborted), (10 + HELD_POST_TIMEOUT, asked(aborted)))
     assert turn.state is TurnState.ABORTED
     assert turn.reason == "aborted by another client or by the server"
 

@@ -24,7 +24,7 @@ StartStub = Callable[..., Stub]
 FIRST, SECOND, THIRD = "ASK me first", "PLAIN and then this", "a third thou"
 FEW, ALL = 5, 20
 """Number of seeds in the suite, and in `make chaos`."""
-LONGEST_DELAY = 0.4
+MAX_DELAY = 0.4
 """Seconds after a step within which the client is killed: its effects take less."""
 
 
@@ -71,7 +71,7 @@ def test_nothing_is_lost_or_duplicated(holdfast: Holdfast, stub: StartStub, seed
     for step in STEPS[: at + 1]:
         step.before(terminal)
         terminal.press(*step.keys)
-    dies_at = time.monotonic() + rng.uniform(0, LONGEST_DELAY)
+    dies_at = time.monotonic() + rng.uniform(0, MAX_DELAY)
     block_until(lambda: time.monotonic() >= dies_at)  # the seed selects this moment; there is no condition to wait for
     terminal.send_signal(signal.SIGKILL)
     terminal.wait_for_end()

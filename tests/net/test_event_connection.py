@@ -18,8 +18,8 @@ from tui.net.errors import ConnectFailed, ConnectionLost, HttpStatusError, NetEr
 from tui.net.event_connection import (
     BacklogOverflow,
     EventConnection,
+    EventStreamStalled,
     Feed,
-    HeldBack,
     Restarted,
     StreamEnded,
     SystemSlept,
@@ -591,7 +591,7 @@ async def test_heartbeats_are_not_counted_as_events(harness: Harness) -> None:
     [
         (StreamEnded(), "the server ended the event stream", "Nothing to do: it is reopened."),
         (
-            HeldBack(40.0),
+            EventStreamStalled(40.0),
             "the server answers, but its event stream delivers nothing (40 s)",
             "A proxy may buffer it: switch response buffering off for text/event-stream. Run holdfast doctor.",
         ),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui.net.headers import LONGEST_WAIT, content_length, date, media_type, readable, retry_after
+from tui.net.headers import MAX_RETRY_AFTER, content_length, date, media_type, readable, retry_after
 
 IMPOSSIBLE = (
     "Thu, 20 Nov 99999999999 12:00:00 GMT",
@@ -56,9 +56,9 @@ def test_an_invalid_date(value: str) -> None:
         ({"retry-after": "Thu, 20 Nov 2025 11:00:00 GMT"}, 0.0),
         ({"retry-after": "Thu, 20 Nov 2025 12:00:30 GMT", "date": "Thu, 20 Nov 2025 12:00:20 GMT"}, 10.0),
         ({"retry-after": "soon"}, None),
-        ({"retry-after": "99999999999"}, LONGEST_WAIT),
+        ({"retry-after": "99999999999"}, MAX_RETRY_AFTER),
         ({"retry-after": "9" * 5000}, None),
-        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, LONGEST_WAIT),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, MAX_RETRY_AFTER),
         ({"retry-after": "Fri, 31 Dec 99999999999 23:59:59 GMT"}, None),
         ({"retry-after": "Thu, 20 Nov 2025 12:00:30 GMT", "date": "Fri, 1 Jan 99999999999 0:0:0 GMT"}, 30.0),
         ({"retry-after": "-5"}, None),

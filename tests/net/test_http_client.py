@@ -26,8 +26,8 @@ from tui.net.errors import (
     NotJson,
     ProtocolError,
     ReadTimeout,
+    ResponseTooSlow,
     TooLarge,
-    Trickled,
     UnexpectedContentType,
     Unsendable,
 )
@@ -153,7 +153,7 @@ class TestCall:
                 await asyncio.sleep(0.01)
 
         server.respond(drip)
-        with pytest.raises(Trickled):
+        with pytest.raises(ResponseTooSlow):
             await http.call("POST", "/x", timeout=0.2)
 
     async def test_a_slow_body_that_makes_progress_is_read_completely(self, server: Server, http: Http) -> None:

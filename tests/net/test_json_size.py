@@ -10,7 +10,7 @@ from tui.net import json_input, json_size
 from tui.net.errors import NotJson, TooLarge
 from tui.net.json_input import loads
 
-MOST = 2 << 20
+MAX_BYTES = 2 << 20
 
 SHAPES: dict[str, Callable[[int], str]] = {
     "lists": lambda n: "[" + ",".join(["[]"] * n) + "]",
@@ -32,9 +32,9 @@ SHAPES: dict[str, Callable[[int], str]] = {
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_size, "SURELY_SMALL", 10_000)
-    monkeypatch.setattr(json_size, "MOST", MOST)
-    monkeypatch.setattr(json_size, "MOST_OF_TEXT", 3 * MOST)
+    monkeypatch.setattr(json_size, "UNCHECKED_SIZE", 10_000)
+    monkeypatch.setattr(json_size, "MAX_BYTES", MAX_BYTES)
+    monkeypatch.setattr(json_size, "MAX_TEXT_BYTES", 3 * MAX_BYTES)
 
 
 @pytest.mark.usefixtures("small")
@@ -53,7 +53,7 @@ def test_a_document_that_takes_too_much_memory_is_refused(
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_accepted_document_takes_no_more_than_estimated(shape: str) -> None:
-    most = 3 * MOST if "text" in shape else MOST
+    most = 3 * MAX_BYTES if "text" in shape else MAX_BYTES
     taken = 0
     for count in (1000, 3000, 10_000, 30_000, 100_000, 300_000):
         document = bytearray(SHAPES[shape](count), "utf-8")
@@ -71,7 +71,7 @@ def test_an_accepted_document_takes_no_more_than_estimated(shape: str) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_long_strings_may_take_twice_their_size() -> None:
-    text = "x" * (MOST + 1000)
+    text = "x" * (MAX_BYTES + 1000)
     assert loads(bytearray(json.dumps({"a": {"b": [text]}}), "utf-8")) == {"a": {"b": [text]}}
 
 

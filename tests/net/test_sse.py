@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.net.test_padded_json import split
-from tui.net.errors import ConnectionLost, TooLarge, Trickled
-from tui.net.sse import GATHER, TRICKLES, EventDecoder, ServerSentEvent, read_events
+from tui.net.errors import ConnectionLost, ResponseTooSlow, TooLarge
+from tui.net.sse import FRAME_TIMEOUT, GATHER, EventDecoder, ServerSentEvent, read_events
 
 
 def decode(*pieces: bytes, limit: int = 1 << 20) -> tuple[list[ServerSentEvent], list[str], bool]:
@@ -247,12 +247,12 @@ class TestTrickle:
 
     @pytest.mark.parametrize("piece", [b"x", b"data: x\n", b"id: 7\r\n", b"retry: 1\n", b"event: x\n"])
     async def test_of_one_event(self, monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
-        pieces = [b"data: whole\n\n", *[piece] * (int(TRICKLES) + 3)]
-        with pytest.raises(Trickled, match=r"^the event stream is too slow: \d+ bytes in 31 s"):
+        pieces = [b"data: whole\n\n", *[piece] * (int(FRAME_TIMEOUT) + 3)]
+        with pytest.raises(ResponseTooSlow, match=r"^the event stream is too slow: \d+ bytes in 31 s"):
             await self.read(monkeypatch, pieces, 1.0)
 
     async def test_of_one_comment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with pytest.raises(Trickled):
+        with pytest.raises(ResponseTooSlow):
             await self.read(monkeypatch, [b":", *[b"beat "] * 60], 1.0)
 
     @pytest.mark.parametrize("beat", [b": beat\n", b"\n", b"\r", b"data: {}\n\n", b":\n"])

@@ -18,7 +18,7 @@ from tests.real.server import MIMO, OPENCODE, QWEN
 
 pytestmark = pytest.mark.real
 
-WITHIN = 30.0
+MAX_WAIT = 30.0
 FAMILIES = {"opencode": OPENCODE, "mimo": MIMO, "qwen": QWEN}
 TURNS = 3
 STUB_ALONE = {
@@ -200,8 +200,8 @@ def _beside_a_stub(serve: Serve, tmp_path: Path) -> Both:
         real = serve(FAMILIES[family]).address
         with running_stub(tmp_path / "home", profile=family, args=("--scenario", "plain")) as stub:
             async with (
-                httpx.AsyncClient(base_url=real, timeout=WITHIN, trust_env=False) as expected,
-                httpx.AsyncClient(base_url=stub.address, timeout=WITHIN, trust_env=False) as actual,
+                httpx.AsyncClient(base_url=real, timeout=MAX_WAIT, trust_env=False) as expected,
+                httpx.AsyncClient(base_url=stub.address, timeout=MAX_WAIT, trust_env=False) as actual,
             ):
                 yield expected, actual
 
@@ -236,7 +236,7 @@ async def test_the_stub_documents_only_routes_of_the_real_server(both: Both, fam
 @pytest.mark.parametrize("act", ACTS, ids=str)
 @pytest.mark.parametrize("family", ["opencode", "mimo"])
 async def test_a_turn_of_the_stub_equals_the_real_servers(both: Both, family: str, act: TurnCase) -> None:
-    async with both(family) as clients, asyncio.timeout(WITHIN):
+    async with both(family) as clients, asyncio.timeout(MAX_WAIT):
         expected, actual = [await turn_of(http, act) for http in clients]
     assert actual == expected
 
@@ -266,14 +266,14 @@ async def ends_in_order(http: httpx.AsyncClient) -> object:
 
 async def test_a_turn_ends_in_the_event_order_of_opencode(both: Both) -> None:
     """A real MiMo Code has each order, even in one run: there is none to compare."""
-    async with both("opencode") as clients, asyncio.timeout(3 * WITHIN):
+    async with both("opencode") as clients, asyncio.timeout(3 * MAX_WAIT):
         expected, actual = [await ends_in_order(http) for http in clients]
     assert actual == expected == {("body", "answer", "idle")}
 
 
 @pytest.mark.parametrize("act", ACTS_OF_QWEN, ids=str)
 async def test_a_turn_of_the_stub_equals_qwens(both: Both, act: TurnCase) -> None:
-    async with both("qwen") as clients, asyncio.timeout(WITHIN):
+    async with both("qwen") as clients, asyncio.timeout(MAX_WAIT):
         expected, actual = [await turn_of_qwen(http, act) for http in clients]
     assert actual == expected
 
@@ -293,7 +293,7 @@ async def directory_of_turn(http: httpx.AsyncClient) -> list[object]:
         return len(asked), status and status["type"]
 
     async def tell(what: str, *until: object) -> None:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(MAX_WAIT):
             now = None
             while now != list(until):
                 now = [await shown(place) for place in (0, 1)]

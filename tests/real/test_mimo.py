@@ -6,7 +6,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from tests.contract_harness import WITHIN, connected_harness
+from tests.contract_harness import MAX_WAIT, connected_harness
 from tests.real.server import RealServer
 from tests.real.test_backend_contract import Killable
 from tests.waiting import wait_until
@@ -51,11 +51,11 @@ async def test_a_prompt_for_an_unknown_agent_is_soon_reported_as_not_sent(mimo: 
     """The server responds at once with an empty body; the reason is an event."""
     async with connected_harness(Killable(mimo)) as harness:
         client = harness.client
-        await wait_until(lambda: client.line().up)
+        await wait_until(lambda: client.connection_status().up)
         prompt = replace(client._connection.backend().new_prompt(harness.session_id, "hello"), agent="unknown-agent")
         began = client.now()
         turn = client.turns.send(prompt)
-        await wait_until(lambda: turn.over, within=WITHIN)
+        await wait_until(lambda: turn.over, within=MAX_WAIT)
         assert (turn.state, "unknown-agent" in turn.reason) == (TurnState.NOT_SENT, True)
         assert client.now() - began < SOON
 
@@ -89,7 +89,7 @@ async def test_a_session_outside_the_servers_directory_is_read_only(mimo_alone: 
         harness.prompt("SHELL made")
         turn = await harness.over("SHELL made")
         assert (turn.state, str(tmp_path) in turn.reason) == (TurnState.NOT_SENT, True)
-        assert harness.client.line().state is ConnectionState.LIVE
+        assert harness.client.connection_status().state is ConnectionState.LIVE
         await harness.matches_server()
     assert not (home / "made").exists()
 
@@ -98,8 +98,10 @@ async def test_a_directory_outside_the_servers_is_refused_with_a_hint(mimo: Real
     client = Client(mimo.address, lambda user: Http(mimo.address), directory="/")
     client.start()
     try:
-        await wait_until(lambda: client.line().state is ConnectionState.STOPPED, within=WITHIN, what="the refusal")
-        assert "MIMOCODE_SERVER_PASSWORD" in client.line().hint
+        await wait_until(
+            lambda: client.connection_status().state is ConnectionState.STOPPED, within=MAX_WAIT, what="the refusal"
+        )
+        assert "MIMOCODE_SERVER_PASSWORD" in client.connection_status().hint
     finally:
         await client.close()
 

@@ -127,6 +127,6 @@ def test_write_that_fails_after_pending_writes_goes_to_memory(start: Start) -> N
         if connection is database:
             raise full
 
-    journal._file._stand_in(full)
+    journal._file._use_memory(full)
     journal._file.write(work)
     assert journal.in_memory_only

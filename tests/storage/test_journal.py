@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tui.core.model import Prompt, Queued
 from tui.storage.database import VERSION
-from tui.storage.journal import HISTORY_KEPT, Journal
+from tui.storage.journal import MAX_HISTORY, Journal
 
 SERVER = "http://127.0.0.1:4096"
 PROMPT = Prompt("ses_1", "do it", "msg_1", "prt_1")
@@ -144,7 +144,7 @@ def test_abnormal_turn_ends_survive_a_restart_until_replaced(start: Start, monke
     assert sorted(second.turn_ends("ses_1")) == [("msg_1", "failed", "now it failed"), ("msg_3", "cancelled", "")]
     second.forget_end("ses_1", "msg_1")
     assert second.turn_ends("ses_1") == [("msg_3", "cancelled", "")]
-    monkeypatch.setattr("tui.storage.journal._ENDS_KEPT", 2)
+    monkeypatch.setattr("tui.storage.journal._MAX_ENDS", 2)
     third = start()
     for number in range(5):
         monkeypatch.setattr(third, "_wall", lambda number=number: 9000.0 + number)
@@ -275,9 +275,9 @@ def test_the_history_is_newest_first_unique_and_bounded(start: Start) -> None:
     for place, text in enumerate(("a", "b", "a")):
         journal.submit(Queued(str(place), "ses_1", text), place)
     assert start().history() == ["a", "b"]
-    for number in range(HISTORY_KEPT + 5):
+    for number in range(MAX_HISTORY + 5):
         journal.submit(Queued("same", "ses_1", f"n{number}"), 9)
-    assert len(journal.history(2 * HISTORY_KEPT)) == HISTORY_KEPT
+    assert len(journal.history(2 * MAX_HISTORY)) == MAX_HISTORY
 
 
 BLANK = ["", " ", "\n\n", "\t \u3000"]
@@ -472,7 +472,7 @@ def test_items_of_a_client_with_an_unreadable_lock_are_not_adopted(
     open_file = os.open
 
     def refuse(path: Path, flags: int, mode: int = 0o777) -> int:
-        if neighbour._me.name in str(path):
+        if neighbour._owner_lock.name in str(path):
             raise PermissionError(errno.EACCES, "not yours", str(path))
         return open_file(path, flags, mode)
 

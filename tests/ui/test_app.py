@@ -780,8 +780,8 @@ async def test_ui_state_of_requests_is_removed_when_they_close() -> None:
             harness.client.feed(e.QuestionAnswered(sample.SESSION, request.id, (("5432",),)))
             harness.client.tell(ReplyStatusChanged(request, "acknowledged"))
         await harness.settled()
-        book = harness.app.presenter.panel.book
-        assert book == RequestUiState(book.saved)
+        ui_state = harness.app.presenter.panel.ui_state
+        assert ui_state == RequestUiState(ui_state.saved)
 
 
 async def test_only_a_chosen_theme_is_saved() -> None:

@@ -22,9 +22,9 @@ async def _prompt(harness: AppHarness) -> None:
 async def _custom_answer(harness: AppHarness) -> None:
     harness.client.feed(e.RequestOpened(sample.CHOICES))
     await harness.shows("Where shall")
-    harness.after_grace()
+    harness.pass_input_guard()
     await harness.until(lambda: harness.main.panel.has_focus_within)
-    harness.after_grace()
+    harness.pass_input_guard()
     await harness.press("3")
     await harness.until(lambda: isinstance(harness.app.focused, AnswerInput))
 

@@ -165,7 +165,7 @@ async def test_a_request_with_a_failed_form_can_be_answered_after_redrawing(inje
         inject(QuestionForm, "on_mount")
         harness.client.feed(e.RequestOpened(sample.CHOICES))
         await harness.shows("The request failed and was redrawn", "Where shall the sessions live?", "Postgres")
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("2", "enter", "1", "enter", "enter")
         assert [call[0] for call in harness.client.calls("answer")] == [sample.CHOICES.id]
 

@@ -8,7 +8,7 @@ from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.message import Message
 
 from tui.ui.escape_sequences import PASTE_END, PASTE_START, WHOLE
-from tui.ui.terminal_input import PASTE_ENDS_AFTER, SEQUENCE_WITHIN, InputParser
+from tui.ui.terminal_input import PASTE_ENDS_AFTER, SEQUENCE_TIMEOUT, InputParser
 
 SEQUENCES = 20_000
 
@@ -137,7 +137,7 @@ def test_no_bytes_stop_the_parser() -> None:
             size = rng.randrange(1, 12)
             reader.feed("".join(rng.choice("\x1b\x1b\x1b[[OP];:<?0192~uMARtb\r\t\x00\x7f\x9b日") for _ in range(size)))
             reader.wait(rng.choice([0.0, 0.11, 3.0]))
-        reader.wait(SEQUENCE_WITHIN + PASTE_ENDS_AFTER)
+        reader.wait(SEQUENCE_TIMEOUT + PASTE_ENDS_AFTER)
         assert reader.feed("z").inputs[-1] == "z"
 
 
@@ -169,7 +169,7 @@ def test_a_paste_without_an_end_is_delivered() -> None:
 
 
 def test_escape_alone_is_a_key_after_a_short_delay() -> None:
-    assert Reader().feed("\x1b").wait(0.11).feed("[").wait(SEQUENCE_WITHIN).inputs == [
+    assert Reader().feed("\x1b").wait(0.11).feed("[").wait(SEQUENCE_TIMEOUT).inputs == [
         "escape '\\x1b'",
         "left_square_bracket '['",
     ]

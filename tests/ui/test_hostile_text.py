@@ -191,7 +191,7 @@ async def test_a_hostile_request_is_written_as_text(request_: QuestionRequest | 
     async with app_harness() as harness:
         harness.client.feed(hostile_session(), *sample.prompt(), e.RequestOpened(request_))
         await harness.settled()
-        harness.after_grace()
+        harness.pass_input_guard()
         for keys in (("f4",), ("f4",), ("right",), ("space",), ("right",), ("3",)):
             await harness.press(*keys)
             assert_only_text(harness)

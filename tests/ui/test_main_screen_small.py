@@ -18,10 +18,10 @@ async def fill(harness: AppHarness) -> None:
     for number in range(5):
         await harness.press(*f"prompt {number}", "enter")
     harness.client.feed(e.RequestOpened(sample.CHOICES))
-    harness.after_grace()
+    harness.pass_input_guard()
     await harness.until(lambda: harness.main.panel.has_focus_within)
     harness.client.tell(Notice("Something to know that may need two lines on this screen.", sticky=True))
-    harness.after_grace()
+    harness.pass_input_guard()
     await harness.settled()
 
 
@@ -40,7 +40,7 @@ async def test_the_prompt_is_visible_with_a_question_and_a_queue(size: tuple[int
 async def test_the_question_and_the_keys_are_visible_with_a_long_draft(size: tuple[int, int]) -> None:
     async with app_harness(size=size) as harness:
         await fill(harness)
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("escape", *"the draft")
         for _ in range(12):
             await harness.press("ctrl+j", "x")

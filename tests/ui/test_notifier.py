@@ -13,7 +13,7 @@ from tui.core import events as e
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Busy, Idle, Prompt, Retrying
 from tui.core.turn import Turn
-from tui.core.turn_ending import Stops
+from tui.core.turn_ending import StopRequests
 from tui.core.turn_inputs import Rejected
 from tui.core.turn_state import TurnState
 from tui.ui.notifier import Notifier, TerminalEscapes
@@ -101,13 +101,13 @@ def test_a_second_end_of_a_turn_notifies_again() -> None:
 @pytest.mark.parametrize(
     ("stops", "rings"),
     [
-        (Stops(abort_requested=True), 0),
-        (Stops(rejected=Rejected(here=True)), 0),
-        (Stops(rejected=Rejected(here=False)), 1),
-        (Stops(), 1),
+        (StopRequests(abort_requested=True), 0),
+        (StopRequests(rejected=Rejected(here=True)), 0),
+        (StopRequests(rejected=Rejected(here=False)), 1),
+        (StopRequests(), 1),
     ],
 )
-def test_an_aborted_turn_notifies_unless_this_client_aborted_it(stops: Stops, rings: int) -> None:
+def test_an_aborted_turn_notifies_unless_this_client_aborted_it(stops: StopRequests, rings: int) -> None:
     called = Called()
     called.end_turn(TurnState.ABORTED, stops=stops)
     called.second()

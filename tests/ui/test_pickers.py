@@ -12,7 +12,7 @@ from tests import sample_events as sample
 from tests.app_harness import app_harness
 from tests.fake_client import FakeOffers
 from tui.backends.base import Traits
-from tui.backends.decoding import CATALOG_KEPT, Rows
+from tui.backends.decoding import MAX_CATALOG_ITEMS, Rows
 from tui.core.changes import DraftReturned
 from tui.core.model import CatalogItem, Prompt
 from tui.net.errors import ConnectFailed
@@ -362,8 +362,8 @@ async def test_tasks_cancelled_before_their_start_cause_no_warning(ask: str) -> 
 
 @pytest.mark.parametrize("what", ["agents", "models", "commands"])
 async def test_a_catalog_read_only_in_part_is_reported_in_one_line(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    many = Rows(CatalogItem(f"item{at}") for at in range(CATALOG_KEPT))
-    many.beyond = 220_000 - CATALOG_KEPT
+    many = Rows(CatalogItem(f"item{at}") for at in range(MAX_CATALOG_ITEMS))
+    many.beyond = 220_000 - MAX_CATALOG_ITEMS
 
     async def offered(self: FakeOffers, directory: str, session_id: str = "") -> Rows[CatalogItem]:
         return many

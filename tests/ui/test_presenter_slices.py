@@ -137,7 +137,7 @@ async def test_part_of_the_screen_is_drawn_once_in_a_slice(part: str, monkeypatc
 
 
 async def test_the_first_line_tells_that_the_oldest_messages_were_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_content, "KEPT", 3_500)
+    monkeypatch.setattr(kept_content, "MAX_CONTENT_BYTES", 3_500)
     monkeypatch.setattr(kept_content, "ROOM", 300)
     async with app_harness() as harness:
         harness.client.feed(e.MessagesLoaded(sample.SESSION, (), None), *sample.prompt(), sample.answer_begins())

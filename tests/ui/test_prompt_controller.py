@@ -738,7 +738,7 @@ async def test_a_partial_answer_survives_a_restart(tmp_path: Path) -> None:
     async with app_harness(client=another_run(tmp_path)) as harness:
         harness.client.feed(e.RequestOpened(sample.CHOICES))
         await harness.until(lambda: harness.main.panel.has_focus_within)
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("2", "enter", "space")
         await harness.until(lambda: harness.client.journal.answer_draft(sample.CHOICES.id))
     async with app_harness(client=another_run(tmp_path)) as harness:
@@ -753,13 +753,13 @@ async def test_the_reason_of_a_rejection_survives_a_restart(tmp_path: Path) -> N
     async with app_harness(client=another_run(tmp_path)) as harness:
         harness.client.feed(e.RequestOpened(sample.PERMISSION))
         await harness.until(lambda: harness.main.panel.has_focus_within)
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("4", *"rather not")
         await harness.until(lambda: b"rather not" in (harness.client.journal.answer_draft(sample.PERMISSION.id) or b""))
     async with app_harness(client=another_run(tmp_path)) as harness:
         harness.client.feed(e.RequestOpened(sample.PERMISSION))
         await harness.until(lambda: harness.main.panel.has_focus_within)
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("enter")
         await harness.shows("rather not")
 

@@ -62,7 +62,7 @@ async def question_single(harness: AppHarness) -> None:
     harness.client.turns.turns[sample.SESSION][:-1] = []
     harness.client.feed(e.RequestOpened(sample.CHOICES), e.RequestOpened(sample.PERMISSION))
     await harness.until(lambda: harness.main.panel.has_focus_within)
-    harness.after_grace()
+    harness.pass_input_guard()
     await harness.shows("Where shall the sessions live?", "1 of 2")
 
 
@@ -101,7 +101,7 @@ async def permission(harness: AppHarness) -> None:
     await live_turn(harness)
     harness.client.feed(e.RequestOpened(sample.PERMISSION))
     await harness.until(lambda: harness.main.panel.has_focus_within)
-    harness.after_grace()
+    harness.pass_input_guard()
     await harness.shows("Allow bash?")
 
 

@@ -75,7 +75,7 @@ async def _own_words(harness: AppHarness) -> None:
     harness.client.feed(e.RequestOpened(sample.CHOICES))
     await harness.shows("Where shall")
     await harness.press("f4")
-    harness.after_grace()
+    harness.pass_input_guard()
     await harness.press("3")
 
 

@@ -13,7 +13,7 @@ from tui.core.changes import GivenReply, ReplyStatusChanged
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart, ToolPart
 from tui.core.turn_state import TurnState
 from tui.ui.turn_end_notes import OPENED
-from tui.widgets.transcript.notes import NOTES_KEPT
+from tui.widgets.transcript.notes import MAX_NOTES
 
 
 async def test_a_resumed_turn_gets_a_new_end_note() -> None:
@@ -300,7 +300,7 @@ async def test_many_request_outcomes_do_not_remove_an_end_note() -> None:
         turn.state, turn.reason, turn.ended = TurnState.INTERRUPTED, "the server stopped", harness.client.now()
         harness.client.turn_moved(turn)
         await harness.shows("! interrupted: the server stopped")
-        for row in range(NOTES_KEPT + 1):
+        for row in range(MAX_NOTES + 1):
             harness.main.transcript.note(Content(f"outcome {row}"))
         harness.main.transcript.draw()
-        await harness.shows("! interrupted: the server stopped", f"outcome {NOTES_KEPT}")
+        await harness.shows("! interrupted: the server stopped", f"outcome {MAX_NOTES}")

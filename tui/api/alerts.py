@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 
 LOST_AFTER = 10.0
 """Seconds without a connection until it counts as lost: servers and proxies end long event streams on purpose."""
-FINAL_AT_MOST = 1_000
+MAX_FINAL_CHARACTERS = 1_000
 """Maximum characters of the last text of an answer in an alert."""
-FETCH_EVERY = 5.0
+FETCH_INTERVAL = 5.0
 """Seconds between two tries to fetch how a turn ended."""
 
 CLOCK_ERROR = 2.0
@@ -54,7 +54,7 @@ AlertEvent: TypeAlias = RequestEvent | ReplyEvent | EndEvent | ConnectionEvent
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """An event and the server that it is of. `summary`: the event as one line.
 
-    Of an `EndEvent`, `text` and `usage` are empty, and `final` is at most the first `FINAL_AT_MOST` characters.
+    Of an `EndEvent`, `text` and `usage` are empty, and `final` is at most the first `MAX_FINAL_CHARACTERS` characters.
     """
 
     v: int = VERSION
@@ -114,7 +114,7 @@ class AlertFeed:
     def _connection_changed(self) -> None:
         if self._client.synced and self._since is None:
             self._since = self._client.server_now() - CLOCK_ERROR
-        if self._client.line().up:
+        if self._client.connection_status().up:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -126,7 +126,7 @@ class AlertFeed:
 
     def _connection_lost(self) -> None:
         self._timer, self._lost = None, True
-        line = self._client.line()
+        line = self._client.connection_status()
         state = "stopped" if line.state is ConnectionState.STOPPED else "lost"
         reason = f": {line.reason}" if line.reason else ""
         self._alert(
@@ -191,7 +191,7 @@ class AlertFeed:
                     if not error.permanent:
                         again[session_id] = was_busy
             if again:
-                await asyncio.sleep(FETCH_EVERY)
+                await asyncio.sleep(FETCH_INTERVAL)
                 self._to_fetch = again | self._to_fetch
 
     def _tell_end(self, session_id: str, messages: Sequence[FullMessage], *, was_busy: bool) -> None:
@@ -224,7 +224,7 @@ class AlertFeed:
             prompt=prompt_id,
             outcome=outcome,
             reason=single_line(reason),
-            final=record.texts[-1].text[:FINAL_AT_MOST] if record.texts else "",
+            final=record.texts[-1].text[:MAX_FINAL_CHARACTERS] if record.texts else "",
             started=record.prompt.created if record.prompt is not None else None,
             ended=ends[-1] if ends else None,
         )

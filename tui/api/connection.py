@@ -34,9 +34,9 @@ from tui.storage.journal import Journal
 if TYPE_CHECKING:
     from tui.net.http_client import Http
 
-CONNECT_WITHIN = 10.0
+CONNECT_TIMEOUT = 10.0
 """Seconds for which the first connection is tried."""
-SEND_WITHIN = 30.0
+SEND_TIMEOUT = 30.0
 """Seconds for which sending waits for another program that has locked the journal."""
 
 ENDS: dict[str, AnswerState] = {
@@ -74,14 +74,14 @@ class Connection:
         self._feed = ConnectionFeed(client, on_event)
         client.subscribe(self._on_change)
 
-    async def open(self, *, within: float = CONNECT_WITHIN) -> None:
+    async def open(self, *, within: float = CONNECT_TIMEOUT) -> None:
         """Connect, within so many seconds. Raises `CannotConnect`."""
         self.client.start(adopt=False)
         try:
             async with asyncio.timeout(within):
                 await self._until(lambda: self.client.synced)
         except TimeoutError:
-            line = self.client.line()
+            line = self.client.connection_status()
             raise CannotConnect(line.reason or f"no response within {within:g} s", line.hint) from None
 
     async def close(self) -> None:
@@ -197,17 +197,17 @@ class Connection:
             return AnswerOutcome(request=request_id, state="expired", reason="no open request has this id")
         ended: list[AnswerOutcome] = []
 
-        def hear(change: c.Change) -> None:
+        def on_change(change: c.Change) -> None:
             if isinstance(change, c.ReplyStatusChanged) and change.request.id == request.id and change.state in ENDS:
                 outcome = AnswerOutcome(request=request.id, state=ENDS[change.state], reason=change.reason)
                 ended.append(outcome)
 
-        self.client.subscribe(hear)
+        self.client.subscribe(on_change)
         try:
             send_reply(self.client, request, reply)
             await self._until(lambda: ended)
         finally:
-            self.client.unsubscribe(hear)
+            self.client.unsubscribe(on_change)
         return ended[-1]
 
     def find_request(self, prefix: str, *, exact: bool = False) -> Request | None:
@@ -250,7 +250,7 @@ class Connection:
     async def _until(self, condition: Callable[[], object]) -> None:
         """Wait until `condition` holds after a change. Raises `CannotConnect` if the connection is stopped."""
         while not condition():
-            line = self.client.line()
+            line = self.client.connection_status()
             if line.state is ConnectionState.STOPPED:
                 raise CannotConnect(line.reason, line.hint)
             self._changed.clear()
@@ -273,7 +273,7 @@ async def connect(
     directory: str | None = None,
     family: str | None = None,
     ca_file: Path | None = None,
-    within: float = CONNECT_WITHIN,
+    within: float = CONNECT_TIMEOUT,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> AsyncGenerator[Connection, None]:
     """Connect to a server, within so many seconds, and disconnect at the end of the block.
@@ -301,7 +301,7 @@ async def connection_for(
     open_http: "Callable[[str], Http]",
     users: Sequence[str],
     *,
-    within: float = CONNECT_WITHIN,
+    within: float = CONNECT_TIMEOUT,
     on_event: Callable[[Event], None] = lambda event: None,
     clocks: Clocks | None = None,
 ) -> AsyncGenerator[Connection, None]:

@@ -26,7 +26,7 @@ class ConnectionFeed:
     def __init__(self, client: Client, deliver: Callable[[Event], None]) -> None:
         self._client = client
         self._deliver = deliver
-        self._told: tuple[str, str] | None = None
+        self._last_reported: tuple[str, str] | None = None
 
     def on_change(self, change: c.Change) -> None:
         """The listener for `Client.subscribe`."""
@@ -37,10 +37,10 @@ class ConnectionFeed:
 
     def report(self) -> None:
         """Report the connection as it is now, unless that was reported last."""
-        line = self._client.line()
-        told = (line.state.value, line.reason)
-        if told != self._told:
-            self._told = told
+        line = self._client.connection_status()
+        current = (line.state.value, line.reason)
+        if current != self._last_reported:
+            self._last_reported = current
             self._deliver(
                 ConnectionEvent(
                     time=self._client.server_now(),
@@ -111,9 +111,9 @@ class EventFeed:
 
     def _record(self, record: RequestRecord) -> None:
         if self.session_id is not None:  # else they would grow without bound
-            said = self.records.dropped
+            reported = self.records.dropped
             self.records.put(record)
-            if self.records.dropped and not said:
+            if self.records.dropped and not reported:
                 text = "Too many requests were closed: the result contains only the newest"
                 self._deliver(NoticeEvent(time=self._client.server_now(), text=text, severity="warning"))
 
@@ -124,12 +124,12 @@ class EventFeed:
         turn = self._client.turn(session_id)
         if turn is None or session_id != (self.session_id or session_id):
             return
-        told = (turn.prompt_id, turn.known_state.value, turn.reason)
-        if told != self._turns.get(session_id):
-            self._turns[session_id] = told
+        current = (turn.prompt_id, turn.known_state.value, turn.reason)
+        if current != self._turns.get(session_id):
+            self._turns[session_id] = current
             now = self._client.server_now()
             self._deliver(
-                TurnEvent(time=now, session=session_id, prompt=turn.prompt_id, state=told[1], reason=turn.reason)
+                TurnEvent(time=now, session=session_id, prompt=turn.prompt_id, state=current[1], reason=turn.reason)
             )
 
     def _transcript_reset(self, session_id: str) -> None:

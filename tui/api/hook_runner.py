@@ -13,8 +13,8 @@ import msgspec
 
 from tui.api.alerts import Alert
 from tui.api.values import ConnectionEvent, EndEvent, ReplyEvent, RequestEvent
+from tui.core.memory_size import weight
 from tui.core.sanitize import single_line
-from tui.core.weight import weight
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,9 @@ WAITING_BYTES = 8 << 20
 """Bytes of alerts from which on further ones are skipped."""
 SECONDS = 30.0
 """Seconds until a program is killed, with all that it started."""
-PIPES_WITHIN = 1.0
+PIPE_TIMEOUT = 1.0
 """Seconds that a program which ended leaves for its pipes: what it started may hold them open."""
-ERRORS_KEPT = 2_000
+MAX_ERROR_BYTES = 2_000
 """Bytes of a program's standard error that are kept, for the report of a failure. Standard output is discarded."""
 
 
@@ -94,14 +94,14 @@ class HookRunner:
         try:
             async with asyncio.timeout(self._seconds):
                 code = await process.wait()
-                await asyncio.wait(pipes, timeout=PIPES_WITHIN)
+                await asyncio.wait(pipes, timeout=PIPE_TIMEOUT)
         except TimeoutError:
             self._failed(f"did not end within {self._seconds:g} s and was killed")
         else:
             if code != 0:
                 ended = f"exited with {code}" if code > 0 else f"was ended by signal {-code}"
-                said = single_line(errors.decode(errors="replace"))
-                self._failed(f"{ended}{f': {said}' if said else ''}")
+                error_text = single_line(errors.decode(errors="replace"))
+                self._failed(f"{ended}{f': {error_text}' if error_text else ''}")
         finally:
             if process.returncode is None:
                 _kill_group(process.pid)
@@ -155,7 +155,7 @@ async def _read(process: asyncio.subprocess.Process, errors: bytearray) -> None:
     """Read the standard error to its end, and keep its beginning."""
     assert process.stderr is not None
     while data := await process.stderr.read(65536):
-        errors += data[: ERRORS_KEPT - len(errors)]
+        errors += data[: MAX_ERROR_BYTES - len(errors)]
 
 
 def _kill_group(leader: int) -> None:

@@ -19,7 +19,7 @@ from tui.storage.job_prompts import BoundPrompt, KeyTaken, KeyUnreadable
 
 log = logging.getLogger(__name__)
 
-SEND_WITHIN = 30.0
+SEND_TIMEOUT = 30.0
 """Seconds for which sending waits for another program that has locked the journal."""
 
 
@@ -108,7 +108,7 @@ class JobSender:
     async def _claim(self, key: str) -> BoundPrompt | None:
         """See `JobPrompts.claim`; waits while another program has locked the journal. Raises `KeyNotKept`."""
         client = self._client
-        deadline = client.now() + SEND_WITHIN
+        deadline = client.now() + SEND_TIMEOUT
         while True:
             try:
                 return client.journal.jobs.claim(key)
@@ -120,7 +120,7 @@ class JobSender:
     async def _when_idle(self, session_id: str, send: Callable[[], Turn]) -> Turn:
         """The result of `send`, once the session is idle and the prompt saved."""
         client = self._client
-        deadline = client.now() + SEND_WITHIN
+        deadline = client.now() + SEND_TIMEOUT
         while True:
             await self._until(lambda: client.prompts.may_send_now(session_id) or session_id in client.store.deleted)
             if session_id in client.store.deleted:

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from tui.api.values import RequestRecord
-from tui.core.weight import weight
+from tui.core.memory_size import weight
 
-CLOSED_KEPT = 5_000
+MAX_CLOSED = 5_000
 """Closed requests that are kept..."""
 CLOSED_BYTES = 16 << 20
 """...and bytes of them; the oldest are dropped."""
@@ -48,7 +48,7 @@ class RequestRecords:
         self.by_id[id] = record
         self._sizes[id] = size
         self._total += size
-        while len(self._sizes) > CLOSED_KEPT or self._total > CLOSED_BYTES:
+        while len(self._sizes) > MAX_CLOSED or self._total > CLOSED_BYTES:
             oldest = next(iter(self._sizes))
             self._total -= self._sizes.pop(oldest)
             del self.by_id[oldest]

@@ -32,13 +32,13 @@ from tui.net.errors import HttpStatusError, NetError, SchemaMismatch
 
 STOPPED_FOR = 300.0
 """Seconds for which a connection that was stopped during a turn is retried, until the run gives up."""
-RETRY_EVERY = 15.0
+RETRY_INTERVAL = 15.0
 """Seconds between two retries of a stopped connection, and of a fetch that failed."""
-PERMANENT_AT_MOST = 5
+MAX_PERMANENT_FAILURES = 5
 """Fetches of an ended turn in a row that fail for a reason that a retry does not change, until the run gives up."""
 LONG = 500
-"""Messages from which on a session's texts are looked at once in `LONG_EVERY` seconds, not at each change."""
-LONG_EVERY = 1.0
+"""Messages from which on a session's texts are looked at once in `LONG_TEXT_INTERVAL` seconds, not at each change."""
+LONG_TEXT_INTERVAL = 1.0
 
 OUTCOMES: dict[TurnState, Outcome] = {
     TurnState.FINISHED: "finished",
@@ -116,7 +116,7 @@ class RunningTurn:
         """The turn at this moment."""
         now, turn = self._client.now(), self._turn
         return TurnStatus(
-            self._client.line().state.value,
+            self._client.connection_status().state.value,
             turn.known_state.value,
             max(0.0, now - turn.started),
             turn.post.padding_bytes,
@@ -219,10 +219,12 @@ class RunningTurn:
                     return self._stored_here()  # the session is deleted
                 failures += 1
                 permanent = permanent + 1 if error.permanent or isinstance(error, SchemaMismatch) else 0
-                if permanent >= PERMANENT_AT_MOST:
+                if permanent >= MAX_PERMANENT_FAILURES:
                     return self._cut_short(error.message)
                 if failures == 1:
-                    self._warn(f"The stored answer cannot be read: {error.message}; retried every {RETRY_EVERY:.0f} s")
+                    self._warn(
+                        f"The stored answer cannot be read: {error.message}; retried every {RETRY_INTERVAL:.0f} s"
+                    )
                 await self._pause()
             else:
                 if found is not None and found.cut and self._turn.over:
@@ -276,7 +278,7 @@ class RunningTurn:
         stopped_at: float | None = None
         while not condition():
             self._changed.clear()
-            line = self._client.line()
+            line = self._client.connection_status()
             if line.state is not ConnectionState.STOPPED:
                 stopped_at = None
                 await self._changed.wait()
@@ -289,9 +291,9 @@ class RunningTurn:
             self._client.retry_now()
 
     async def _pause(self) -> None:
-        """Wait `RETRY_EVERY` seconds, or until something changes."""
+        """Wait `RETRY_INTERVAL` seconds, or until something changes."""
         try:
-            async with asyncio.timeout(RETRY_EVERY):
+            async with asyncio.timeout(RETRY_INTERVAL):
                 await self._changed.wait()
         except TimeoutError:
             pass  # the time is over
@@ -327,7 +329,7 @@ class RunningTurn:
         self._tell_texts(self._stored_here())
         transcript = self._client.store.transcript(self.session)
         if transcript is not None and len(transcript.messages) > LONG:
-            self._next_look = asyncio.get_running_loop().call_later(LONG_EVERY, self._look_again)
+            self._next_look = asyncio.get_running_loop().call_later(LONG_TEXT_INTERVAL, self._look_again)
 
     def _look_again(self) -> None:
         self._next_look = None

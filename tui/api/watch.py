@@ -9,7 +9,7 @@ from tui.client.client import Client
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
 
-RETRY_STOPPED_EVERY = 60.0
+RETRY_STOPPED_INTERVAL = 60.0
 """Seconds between two tries of a connection that needs the user: whoever watches is away."""
 
 
@@ -28,24 +28,24 @@ async def watch(
     changed = asyncio.Event()
     feed = AlertFeed(client, deliver, lost_after=lost_after)
 
-    def hear(change: c.Change) -> None:
+    def on_change(change: c.Change) -> None:
         feed.on_change(change)
         if isinstance(change, c.Notice):
             on_notice(change)
         elif isinstance(change, c.ConnectionChanged):
             changed.set()
 
-    client.subscribe(hear)
+    client.subscribe(on_change)
     client.start(adopt=False)
     was_synced = False
     try:
         while True:
-            line = client.line()
+            line = client.connection_status()
             was_synced = was_synced or client.synced
             if line.state is not ConnectionState.STOPPED:
                 await changed.wait()
             elif was_synced:
-                await asyncio.sleep(RETRY_STOPPED_EVERY)
+                await asyncio.sleep(RETRY_STOPPED_INTERVAL)
                 client.retry_now()
             else:
                 raise CannotConnect(line.reason, line.hint)

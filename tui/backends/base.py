@@ -24,7 +24,7 @@ class Traits(msgspec.Struct, frozen=True):
     `queues_prompts`: a prompt during a turn is accepted, not refused.
     `accepts_client_ids`: a prompt keeps the client's id, so that posting it again cannot duplicate it.
     `answers_in_id_order`: a prompt whose id sorts below the session's newest answer is stored and never answered.
-    `edits_sessions`: it implements `SessionEditing`; `undoes`: `Undoing`.
+    `edits_sessions`: it implements `SessionEditing`; `undoes`: `Undo`.
     `agent_label`: its name for the items of `Catalog.agents`.
     `single_event_stream`: the events of all sessions, including new ones, arrive on one stream.
     `holds_post`: the response to a prompt's POST is held until its turn ends.
@@ -189,7 +189,7 @@ class SessionEditing(Protocol):
 
 
 @runtime_checkable
-class Undoing(Protocol):
+class Undo(Protocol):
     """Optional: the newest messages can be undone, and restored until the next prompt."""
 
     async def undo(self, session_id: str, message_id: str) -> Session:

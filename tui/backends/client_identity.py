@@ -23,7 +23,7 @@ IDENTITY_HEADER = "x-qwen-client-id"
 LIMIT = 5.0
 """Timeout of one heartbeat in seconds; the next one follows anyway."""
 LEAVE_LIMIT = 1.0
-LONGEST = 1024
+MAX_HEADER_CHARACTERS = 1024
 """Limit in characters of an identity that is sent: real servers issue at most 128."""
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class ClientIdentity(msgspec.Struct, eq=False):
     def header(self, session_id: str) -> dict[str, str]:
         """The identity header; empty without an id, or if a header cannot carry it."""
         newest = next(iter(self.known_ids(session_id)), "")
-        return {IDENTITY_HEADER: newest} if is_token(newest) and len(newest) <= LONGEST else {}
+        return {IDENTITY_HEADER: newest} if is_token(newest) and len(newest) <= MAX_HEADER_CHARACTERS else {}
 
     def record(self, session_id: str, identity: str) -> None:
         """Store the id that the server issued for the session."""

@@ -68,26 +68,26 @@ def decode(path: str, translate: Callable[P, T], *values: P.args, **more: P.kwar
         raise SchemaMismatch(path, str(error)) from error
 
 
-LONGEST_TEXT = 1_000
+MAX_TEXT_CHARACTERS = 1_000
 """Characters that are kept of a text that is shown in one line: thousands of them may be."""
-LONGEST_PATH = 4_096
+MAX_PATH_CHARACTERS = 4_096
 """Characters of a directory: longer ones are of no file system."""
-LONGEST_ID = 1_000
+MAX_ID_CHARACTERS = 1_000
 
 
 def shortened(text: str | None) -> str:
     """What is kept of a title or a name."""
-    return (text or "")[:LONGEST_TEXT]
+    return (text or "")[:MAX_TEXT_CHARACTERS]
 
 
 def path_or_nothing(directory: str | None) -> str:
-    return directory if directory and len(directory) <= LONGEST_PATH else ""
+    return directory if directory and len(directory) <= MAX_PATH_CHARACTERS else ""
 
 
-CATALOG_KEPT = 5_000
+MAX_CATALOG_ITEMS = 5_000
 """Entries that are read of a list of agents, models or commands."""
 
-Id: TypeAlias = Annotated[str, msgspec.Meta(max_length=LONGEST_ID)]
+Id: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARACTERS)]
 """An id that is kept for as long as what it is the id of."""
 
 LONG = 1_000
@@ -114,11 +114,11 @@ def decode_items(
     items: Iterable[Any],
     translate: Callable[[Any], T],
     what: str,
-    stand_in: Callable[[int, Any, Exception], T] | None = None,
+    placeholder: Callable[[int, Any, Exception], T] | None = None,
 ) -> Rows[T]:
     """The `items`, each translated separately.
 
-    `stand_in(index, item, error)` returns the placeholder of an unreadable item; without it, such an item is omitted
+    `placeholder(index, item, error)` returns the placeholder of an unreadable item; without it, such an item is omitted
     and counted. The reason is logged once.
     """
     found: list[T] = []
@@ -128,10 +128,10 @@ def decode_items(
             found.append(translate(item))
         except UNREADABLE as error:
             _log_once(what, str(error))
-            if stand_in is None:
+            if placeholder is None:
                 lost += 1
             else:
-                found.append(stand_in(at, item, error))
+                found.append(placeholder(at, item, error))
     return _rows(found, lost)
 
 
@@ -143,14 +143,14 @@ def _rows(items: Iterable[T], unreadable: int, beyond: int = 0) -> Rows[T]:
 
 def catalog(items: Sequence[T], entry: Callable[[T], CatalogItem | None], what: str) -> Rows[CatalogItem]:
     """The entries of a server's list of agents, models or commands; None: not an entry."""
-    within = decode_items(items[:CATALOG_KEPT], entry, what).map(lambda one: one)
-    within.beyond = max(0, len(items) - CATALOG_KEPT)
+    within = decode_items(items[:MAX_CATALOG_ITEMS], entry, what).map(lambda one: one)
+    within.beyond = max(0, len(items) - MAX_CATALOG_ITEMS)
     return within
 
 
 def catalog_item(name: str, about: str | None) -> CatalogItem:
     """Raises ValueError for a name that is too long to be sent back."""
-    if len(name) > LONGEST_ID:
+    if len(name) > MAX_ID_CHARACTERS:
         raise ValueError(f"a name of {len(name):,} characters")
     return CatalogItem(name, shortened(about))
 

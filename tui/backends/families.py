@@ -63,7 +63,7 @@ FAMILIES = (
 USERS = tuple(family.user for family in FAMILIES)
 """Which user name a server accepts is found by trying."""
 
-SERVE = "opencode serve"
+SERVE_COMMAND = "opencode serve"
 """The command to start a server, for users without one."""
 
 NAMES = {family.name: family.label for family in FAMILIES}

@@ -17,11 +17,11 @@ LARGEST: Final = 2**53 - 1
 """The largest safe integer in JavaScript."""
 LATEST: Final = 1e10
 """Epoch seconds, in the year 2286: later times are invalid."""
-LONGEST_DELAY: Final = 2**31 - 1
+MAX_DELAY: Final = 2**31 - 1
 """Milliseconds, 24.8 days: the limit of JavaScript's timers."""
-MOST_TOKENS: Final = 10**12
-MOST_DOLLARS: Final = 10**6
-MOST_ATTEMPTS: Final = 10**6
+MAX_TOKENS: Final = 10**12
+MAX_DOLLARS: Final = 10**6
+MAX_ATTEMPTS: Final = 10**6
 
 Counter: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 
@@ -47,23 +47,23 @@ def moment(milliseconds: Number) -> float | None:
 
 def delay(milliseconds: Number) -> float | None:
     """Seconds, of milliseconds to wait."""
-    found = number(milliseconds, LONGEST_DELAY)
+    found = number(milliseconds, MAX_DELAY)
     return None if found is None else found / 1000
 
 
 def tokens(count: Number) -> int:
     """Tokens of a model; 0 if unknown."""
-    return integer(count, MOST_TOKENS) or 0
+    return integer(count, MAX_TOKENS) or 0
 
 
 def dollars(amount: Number) -> float:
     """A cost; 0 if unknown."""
-    return number(amount, MOST_DOLLARS) or 0.0
+    return number(amount, MAX_DOLLARS) or 0.0
 
 
 def attempts(count: Number) -> int:
     """A number of attempts; 0 if unknown."""
-    return integer(count, MOST_ATTEMPTS) or 0
+    return integer(count, MAX_ATTEMPTS) or 0
 
 
 def exit_code(code: Number) -> int:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeAlias
 
+from tui.core.memory_size import weight
 from tui.core.model import FullMessage
-from tui.core.weight import weight
 from tui.net.errors import TooLarge, TooSlow
 from tui.net.response import Progress, Response
 
@@ -20,7 +20,7 @@ PAGE_SECONDS: Final = 4.0
 QUICK: Final = 0.25
 """Share of that time within which a page must arrive for the next one to be larger."""
 
-PAGES_KEPT: Final = 32 << 20
+MAX_PAGES: Final = 32 << 20
 """Bytes of several pages from which on no further one is read."""
 
 OnBytes: TypeAlias = Callable[[int], None]
@@ -71,7 +71,7 @@ class PageBudget:
     def allows(self, cursor: str | None, read: Iterable[object]) -> bool:
         """Whether the page at `cursor` may be read after the one with the items `read`."""
         self._bytes += sum(map(weight, read))
-        if not cursor or cursor in self._cursors or self._bytes >= PAGES_KEPT:
+        if not cursor or cursor in self._cursors or self._bytes >= MAX_PAGES:
             return False
         self._cursors.add(cursor)
         return True

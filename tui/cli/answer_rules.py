@@ -26,7 +26,7 @@ from tui.api.values import Decision, PendingQuestion, PendingRequest, Reply
 from tui.core.sanitize import single_line
 from tui.net.local_file import read_small
 
-FILE_AT_MOST = 256 * 1024
+MAX_FILE_BYTES = 256 * 1024
 """Maximum bytes of the file."""
 
 Answer = str | int
@@ -120,7 +120,7 @@ def read_rules(path: Path) -> AnswerRules:
     """The rules of a file. Raises `InvalidRules`."""
     shown = single_line(str(path))
     try:
-        text = read_small(path, FILE_AT_MOST).decode()
+        text = read_small(path, MAX_FILE_BYTES).decode()
     except OSError as error:
         raise InvalidRules(f"{shown} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

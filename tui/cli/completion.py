@@ -62,7 +62,7 @@ complete --command holdfast --no-files --keep-order --arguments '(__holdfast_com
 }
 """The script of each shell. It passes the line up to the cursor, and reads lines of kind, value and help."""
 
-HELP_AT_MOST = 60
+MAX_HELP_CHARACTERS = 60
 """Maximum characters of the help beside a value."""
 
 
@@ -87,7 +87,7 @@ class LineComplete(ShellComplete):
     def format_completion(self, item: "CompletionItem[str]") -> str:
         if item.type != "plain":
             return "file"
-        return f"value\t{self._prefix}{item.value}\t{single_line(item.help or '', HELP_AT_MOST)}"
+        return f"value\t{self._prefix}{item.value}\t{single_line(item.help or '', MAX_HELP_CHARACTERS)}"
 
 
 @click.command(context_settings=HELP)

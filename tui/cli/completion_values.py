@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tui.backends.base import Backend, ServerInfo
 
-WITHIN = 1.0
+TIMEOUT = 1.0
 """Seconds that the server has to answer."""
 
 Found: TypeAlias = Iterable[tuple[str, str]]
@@ -67,7 +67,7 @@ def _completions(
             await backend.close()
 
     try:
-        ids = asyncio.run(within(WITHIN, found()))
+        ids = asyncio.run(within(TIMEOUT, found()))
     except (SettingsError, NetError):
         return []
     # an id of other characters could change the command line

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from tui.config.settings import SettingsError
 
-END_WITHIN = 3.0
+EXIT_TIMEOUT = 3.0
 """Seconds that the stub has to exit after SIGTERM, before it is killed."""
 
 
@@ -44,7 +44,7 @@ class DemoServer:
                 pipe.close()
         self._process.terminate()
         try:
-            self._process.wait(END_WITHIN)
+            self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

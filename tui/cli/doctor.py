@@ -87,9 +87,9 @@ NO_STREAM = CheckResult(
 PROBE = "holdfast doctor"
 RENAMED = "holdfast doctor: a new title"
 """The second title of the test session; `PROBE` is the first."""
-DELETED_WITHIN = 10.0
+DELETE_TIMEOUT = 10.0
 """Seconds that its deletion may take, also after the command's total time limit."""
-ARRIVES = 5.0
+EVENT_TIMEOUT = 5.0
 """Seconds within which its event must arrive."""
 
 
@@ -119,7 +119,7 @@ async def delivered(backend: Backend, heartbeats: HeartbeatMonitor, now: Callabl
             )
         ]
     found = await arrives(heartbeats, session.id, "session was created", "new session", began, now)
-    return [found, *await tidied(backend, session)]
+    return [found, *await delete_test_session(backend, session)]
 
 
 async def create_test_session(backend: Backend) -> Session:
@@ -149,26 +149,26 @@ async def renamed(
 async def arrives(
     heartbeats: HeartbeatMonitor, name: str, done: str, what: str, began: float, now: Callable[[], float]
 ) -> CheckResult:
-    """Check that the event for what was `done` arrives within `ARRIVES` seconds."""
+    """Check that the event for what was `done` arrives within `EVENT_TIMEOUT` seconds."""
     try:
-        async with asyncio.timeout(ARRIVES):
+        async with asyncio.timeout(EVENT_TIMEOUT):
             await heartbeats.arrival(name)
     except TimeoutError:
         return CheckResult(
             "events",
             "bad",
-            f"a {done}, and within {ARRIVES:.0f} s no event reported it",
+            f"a {done}, and within {EVENT_TIMEOUT:.0f} s no event reported it",
             "The stream is open but brings no events: restart the server, or look for a proxy that delays them.",
         )
     return CheckResult("events", "good", f"a {what} was reported within {max(0.1, now() - began):.1f} s")
 
 
-async def tidied(backend: SessionEditing, made: Session) -> list[CheckResult]:
+async def delete_test_session(backend: SessionEditing, made: Session) -> list[CheckResult]:
     """Delete the test session; returns a result only if that fails."""
     try:
-        await asyncio.wait_for(backend.delete(made.id), DELETED_WITHIN)
+        await asyncio.wait_for(backend.delete(made.id), DELETE_TIMEOUT)
     except (NetError, TimeoutError) as error:
-        why = error.message if isinstance(error, NetError) else f"not answered within {DELETED_WITHIN:g} s"
+        why = error.message if isinstance(error, NetError) else f"not answered within {DELETE_TIMEOUT:g} s"
         found = f"the test session ({made.id}) could not be deleted: {why}"
         return [CheckResult("cleanup", "bad", found, f"Delete the session “{PROBE}” by hand.")]
     return []
@@ -186,7 +186,7 @@ async def watch(backend: Backend, seconds: float, now: Callable[[], float] = tim
             await backend.messages(made.id, limit=1)
             found = await _watch(backend, seconds, now, lambda heartbeats: renamed(backend, made, heartbeats, now))
         finally:
-            left = await tidied(backend, made)
+            left = await delete_test_session(backend, made)
         return found + left
     except NetError as error:
         return [CheckResult("event stream", "bad", error.message, error.hint)]

@@ -17,7 +17,7 @@ from tui.core.sanitize import sanitize
 
 BURST = 0.1
 """Seconds within which a further line belongs to the same text."""
-HISTORY_AT_MOST = 1000
+MAX_HISTORY = 1000
 
 
 class LineReader:
@@ -32,7 +32,7 @@ class LineReader:
     def start(self, history: Sequence[str]) -> None:
         """Start to read. `history`: what Up finds, oldest first."""
         if self._editor is not None:
-            for text in history[-HISTORY_AT_MOST:]:
+            for text in history[-MAX_HISTORY:]:
                 with suppress(UnicodeEncodeError):  # characters that the locale lacks
                     self._editor.add_history(" ".join(sanitize(text).splitlines()))
         if isinstance(sys.stdin, TextIOWrapper):

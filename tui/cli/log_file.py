@@ -17,11 +17,11 @@ from typing import Any
 from tui.core.sanitize import sanitize, single_line
 from tui.net.credentials import redact
 
-FILE_AT_MOST = 5_000_000
+MAX_FILE_BYTES = 5_000_000
 """Maximum bytes of the file; it then replaces `FILE.1`, and a new file is started."""
-LINE_AT_MOST = 2_000
+MAX_LINE_CHARACTERS = 2_000
 """Maximum characters of a message."""
-TRACEBACK_AT_MOST = 20_000
+MAX_TRACEBACK_CHARACTERS = 20_000
 """Maximum characters of a traceback, of which the end is kept."""
 COUNTED_FOR = 10.0
 """Seconds for which repeats of a written line are only counted."""
@@ -33,7 +33,7 @@ class LogFile(RotatingFileHandler):
     """Appends to `path` with mode 0600. `now` returns seconds. `secrets` are redacted."""
 
     def __init__(self, path: Path, now: Callable[[], float] = time.monotonic, secrets: Sequence[str] = ()) -> None:
-        super().__init__(path, maxBytes=FILE_AT_MOST, backupCount=1, encoding="utf-8", delay=True)
+        super().__init__(path, maxBytes=MAX_FILE_BYTES, backupCount=1, encoding="utf-8", delay=True)
         self.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s", secrets))
         self._now = now
         self._written: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
@@ -41,7 +41,7 @@ class LogFile(RotatingFileHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         now = self._now()
-        line = (record.name, record.levelno, single_line(record.getMessage(), LINE_AT_MOST))
+        line = (record.name, record.levelno, single_line(record.getMessage(), MAX_LINE_CHARACTERS))
         at, more = self._written.pop(line, (now - COUNTED_FOR, 0))
         if now - at < COUNTED_FOR:
             self._written[line] = at, more + 1
@@ -82,11 +82,11 @@ class OneLine(logging.Formatter):
         return redact(super().format(record), self._secrets)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = single_line(record.message, LINE_AT_MOST)
+        record.message = single_line(record.message, MAX_LINE_CHARACTERS)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
-        text = sanitize(super().formatException(ei)[-TRACEBACK_AT_MOST:]).expandtabs(4)
+        text = sanitize(super().formatException(ei)[-MAX_TRACEBACK_CHARACTERS:]).expandtabs(4)
         return "\n".join(f"    {line}" for line in text.split("\n"))
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 """What Python makes of a byte of the command line that is not UTF-8."""
-CANNOT_BE_SAID = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+UNWRITABLE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 LIBRARY_VARIABLES = {
     "TEXTUAL_ANIMATIONS": ("none", "basic", "full"),
@@ -78,11 +78,11 @@ class SubcommandGroup(click.Command):
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Report write errors of standard output, the only source of `CANNOT_BE_SAID` errors here; exits with 1."""
+        """Report write errors of standard output, the only source of `UNWRITABLE_ERRNOS` errors here; exits with 1."""
         try:
             return super().main(*args, **options)
         except OSError as error:
-            if error.errno not in CANNOT_BE_SAID:
+            if error.errno not in UNWRITABLE_ERRNOS:
                 raise
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that flushing its buffer at exit does not fail
             click.echo(f"Error: standard output cannot be written: {error.strerror}", err=True)
@@ -112,7 +112,7 @@ def subcommands(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
     return [CompletionItem(name, help=text) for name, (_, text) in found if name.startswith(incomplete)]
 
 
-COMMAND_AT_MOST = 2_000
+MAX_COMMAND_CHARACTERS = 2_000
 """Maximum characters of the printed resume command."""
 
 
@@ -298,7 +298,7 @@ def run_screen(settings: Settings) -> int:
 
 def say_how_to_resume(command: str) -> None:
     """Print the command, unless it cannot be copied safely."""
-    if command == single_line(command, COMMAND_AT_MOST):
+    if command == single_line(command, MAX_COMMAND_CHARACTERS):
         click.echo(f"To resume: {command}")
 
 

@@ -244,7 +244,7 @@ class PlainApp:
         self._say(f"{what}: {excerpt(text)}")
 
     def _status(self) -> None:
-        line = self._client.line()
+        line = self._client.connection_status()
         words = [f"connection {line.state.value}", *([single_line(line.reason)] if line.reason else [])]
         turn = self._client.turn(self.session) if self.session else None
         if turn is not None and not turn.over:
@@ -388,7 +388,7 @@ class PlainApp:
         """Wait until nothing is queued, nothing runs, or a request needs an answer that nobody can type."""
 
         def at_rest() -> bool:
-            if self._requests.open or self._client.line().state is ConnectionState.STOPPED:
+            if self._requests.open or self._client.connection_status().state is ConnectionState.STOPPED:
                 return True
             if self.session is None or self._unsent or self._reporting or not self._client.synced:
                 return self.session is None and not self._unsent and not self._reporting

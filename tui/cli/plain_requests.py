@@ -11,7 +11,7 @@ from tui.client.client import Client
 from tui.core import changes as c
 from tui.core.sanitize import single_line
 
-NOT_MEANT = 0.5
+ANSWER_GUARD_SECONDS = 0.5
 """Seconds after a request became the current one in which a line is not its answer: it was typed before."""
 
 
@@ -85,7 +85,7 @@ class PlainRequests:
     @property
     def _is_early(self) -> bool:
         """Whether what is typed now may have been meant for what was shown before the current request."""
-        return self._typed and self._client.now() - self._since < NOT_MEANT
+        return self._typed and self._client.now() - self._since < ANSWER_GUARD_SECONDS
 
     def _taken(self, line: str) -> Taken:
         """What the line is to the current request."""

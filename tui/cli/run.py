@@ -17,7 +17,7 @@ from tui.cli.options import HELP, SESSION_ID, URL, server_of, server_options
 from tui.cli.turn_command import TurnCommand
 from tui.cli.turn_options import turn_options, turn_options_of
 
-KEY_AT_MOST = 200
+MAX_KEY_CHARACTERS = 200
 
 
 @click.command(context_settings=HELP)
@@ -62,8 +62,8 @@ def command(
         raise click.UsageError(f"{session!r} is not a session id")
     if url is None and prompt is not None and prompt.startswith(("http://", "https://")) and not sys.stdin.isatty():
         prompt, url = None, prompt
-    if len(key) > KEY_AT_MOST or not key.isprintable():
-        raise click.UsageError(f"--key must be printable and have at most {KEY_AT_MOST} characters")
+    if len(key) > MAX_KEY_CHARACTERS or not key.isprintable():
+        raise click.UsageError(f"--key must be printable and have at most {MAX_KEY_CHARACTERS} characters")
     options = turn_options_of(detach=detach, **shared)
     settings, open_http, users = server_of(url, directory, family, ca_file)
     text = read_prompt(prompt)

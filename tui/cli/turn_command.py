@@ -28,11 +28,11 @@ from tui.config.settings import Settings
 if TYPE_CHECKING:
     from tui.net.http_client import Http
 
-STATUS_EVERY = 1.0
+STATUS_INTERVAL = 1.0
 """Seconds between two updates of the status line."""
-STORED_WITHIN = 10.0
+STORE_TIMEOUT = 10.0
 """Seconds that SIGTERM leaves for the server to confirm that it has the prompt."""
-ABORTED_WITHIN = 60.0
+ABORT_TIMEOUT = 60.0
 """Seconds to wait for the end of a turn that --abort-on-timeout aborts."""
 
 Start = Callable[[Connection, OnRequest, Callable[[Event], None]], Awaitable[RunningTurn]]
@@ -143,7 +143,7 @@ class TurnCommand:
     async def _show_status(self, connection: Connection, turn: RunningTurn) -> None:
         while True:
             self._printer.status(status_line(connection, turn, self._printer.running_tool))
-            await asyncio.sleep(STATUS_EVERY)
+            await asyncio.sleep(STATUS_INTERVAL)
 
     def _on_interrupt(self) -> None:
         self._interrupts += 1
@@ -167,7 +167,7 @@ class TurnCommand:
 
     async def _detach(self, turn: RunningTurn) -> None:
         with suppress(TimeoutError, CannotConnect):
-            async with asyncio.timeout(STORED_WITHIN):
+            async with asyncio.timeout(STORE_TIMEOUT):
                 await turn.until_stored()
         turn.leave("detached", self._reason if turn.stored else "the server has not confirmed that it has the prompt")
 
@@ -181,7 +181,7 @@ class TurnCommand:
             self._printer.line(f"{self._reason}: aborting the turn")
             self._turn.abort()
             turn = self._turn
-            asyncio.get_running_loop().call_later(ABORTED_WITHIN, lambda: turn.leave("timeout", self._reason))
+            asyncio.get_running_loop().call_later(ABORT_TIMEOUT, lambda: turn.leave("timeout", self._reason))
         else:
             self._turn.leave("timeout", self._reason)
 

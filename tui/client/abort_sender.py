@@ -120,7 +120,7 @@ class AbortSender:
             except NetError as error:
                 self._report(abort, "stopped", error.message)
                 await self._woken(abort)
-        if abort.moot or any(turn.state in (TurnState.FINISHED, TurnState.FAILED) for turn in abort.turns):
+        if abort.superseded or any(turn.state in (TurnState.FINISHED, TurnState.FAILED) for turn in abort.turns):
             arrived = abort.progress.state == "delivered" or abort.may_have_arrived
             before = "it could be aborted" if arrived else "the abort reached the server"
             self._ports.emit(Notice(f"The turn ended by itself before {before}.", "warning"))
@@ -139,7 +139,7 @@ class AbortSender:
             await self._turns.fetch(turn)
         at = [self._turns.position(turn) for turn in abort.open]
         if at and all(one == "passed" for one in at):  # the session runs a later prompt: do not abort it
-            abort.moot = True
+            abort.superseded = True
         elif "running" in at or self._stays_idle(abort, at):
             await self._send(abort)
         elif abort.open:

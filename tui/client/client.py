@@ -50,10 +50,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-JOURNAL_EVERY = 1.0
+JOURNAL_INTERVAL = 1.0
 """Seconds between two tries to write the journal's pending changes; each also checks that its file exists."""
-TICK_EVERY = 0.5
-OPEN_KEPT = 8
+TICK_INTERVAL = 0.5
+MAX_OPEN = 8
 """Number of recently opened sessions whose transcripts are kept, readable without a connection."""
 
 Listener = Callable[[Change], None]
@@ -132,7 +132,7 @@ class Client:
         """The server's version and features; None before the first connection."""
         return self._connection.info
 
-    def line(self) -> ConnectionStatus:
+    def connection_status(self) -> ConnectionStatus:
         """The current status of the connection."""
         return self._connection.status()
 
@@ -211,7 +211,7 @@ class Client:
     def set_focused(self, now: bool) -> None:
         """Set whether the terminal has the focus; gaining it retries a lost connection."""
         self._connection.focused = now
-        if now and not self.line().up:
+        if now and not self.connection_status().up:
             self.retry_now()
 
     @property
@@ -222,7 +222,7 @@ class Client:
     def on_user_input(self) -> None:
         """Record a key press: it counts as focus, and retries a lost connection if the client had no focus before."""
         watched = self._connection.on_user_input()
-        if not watched and self.line().state is ConnectionState.RECONNECTING:
+        if not watched and self.connection_status().state is ConnectionState.RECONNECTING:
             self.retry_now()
 
     def verify_now(self) -> None:
@@ -249,7 +249,7 @@ class Client:
 
         `is_new`: it was created just now, so there is nothing to fetch, unless its events have a stream of their own.
         After a failure `loadings` has the reason, and the fetch is retried. While the connection is down nothing is
-        fetched until the client reconnects. All but the `OPEN_KEPT` last opened sessions are closed.
+        fetched until the client reconnects. All but the `MAX_OPEN` last opened sessions are closed.
         """
         self.store.open_transcript(session_id)
         self._opened.pop(session_id, None)
@@ -263,7 +263,7 @@ class Client:
             await self._resync.session(session_id)
         if not is_known and session_id in self.store.sessions:  # else `--continue` would open a mistyped id
             self.journal.save_last_session(session_id)
-        for old in list(self._opened)[:-OPEN_KEPT]:
+        for old in list(self._opened)[:-MAX_OPEN]:
             self.close_session(old)
 
     async def recorded_turn(self, session_id: str, prompt_id: str) -> RecordedTurn:
@@ -292,7 +292,7 @@ class Client:
         if transcript is None or transcript.cursor is None:
             return False
         cursor = transcript.cursor
-        if self.loadings.of(session_id).doing == "older":
+        if self.loadings.of(session_id).activity == "older":
             return True
         with self.loadings.fetching(session_id, "older") as on_bytes:
             page = await self._connection.backend().messages(session_id, before=cursor, on_bytes=on_bytes)
@@ -339,7 +339,7 @@ class Client:
 
     async def _keep_journal(self) -> None:
         while True:
-            await self._clocks.sleep(JOURNAL_EVERY)
+            await self._clocks.sleep(JOURNAL_INTERVAL)
             behind = self.journal.behind
             self.journal.catch_up()
             if behind:
@@ -348,7 +348,7 @@ class Client:
     async def _tick(self) -> None:
         while True:
             await self.turns.awake.wait()
-            await self._clocks.sleep(TICK_EVERY)
+            await self._clocks.sleep(TICK_INTERVAL)
             self.turns.tick()
             self.prompts.dispatch_ready()
             if not self.turns.running():

@@ -1,6 +1,6 @@
 """The progress and the failures of transcript fetches.
 
-It fetches nothing itself: callers report here, and each change is emitted, throttled by `TOLD_EVERY`.
+It fetches nothing itself: callers report here, and each change is emitted, throttled by `PROGRESS_INTERVAL`.
 """
 
 import time
@@ -15,14 +15,14 @@ from tui.client.ports import Emit
 from tui.core.changes import LoadingChanged
 from tui.net.errors import NetError
 
-TOLD_EVERY = 0.25
+PROGRESS_INTERVAL = 0.25
 """Minimum seconds between two progress reports."""
 
 
 class LoadingState(msgspec.Struct, frozen=True):
     """One session's state: the current fetch, its bytes received so far, and why the last fetches failed."""
 
-    doing: Literal["", "newest", "older"] = ""
+    activity: Literal["", "newest", "older"] = ""
     received: int = 0
     failed: str = ""
     failed_older: str = ""
@@ -48,11 +48,11 @@ class LoadingTracker:
         return [session_id for session_id, one in self._of.items() if one.failed]
 
     @contextmanager
-    def fetching(self, session_id: str, doing: Literal["newest", "older"]) -> Iterator[Callable[[int], None]]:
+    def fetching(self, session_id: str, activity: Literal["newest", "older"]) -> Iterator[Callable[[int], None]]:
         """Track the fetch of a page; yields the callback for its byte count. A `NetError` is recorded and re-raised."""
         before = self.of(session_id)
-        self._set(session_id, replace(before, doing=doing, received=0))
-        older = doing == "older"
+        self._set(session_id, replace(before, activity=activity, received=0))
+        older = activity == "older"
         failed = ""
         try:
             yield lambda count: self._on_bytes(session_id, count)
@@ -73,7 +73,7 @@ class LoadingTracker:
 
     def _on_bytes(self, session_id: str, count: int) -> None:
         self._of[session_id] = replace(self.of(session_id), received=count)
-        if self._clock() - self._told >= TOLD_EVERY:
+        if self._clock() - self._told >= PROGRESS_INTERVAL:
             self._told = self._clock()
             self._emit(LoadingChanged(session_id))
 

@@ -17,7 +17,7 @@ class PendingAbort(msgspec.Struct, eq=False):
     may_have_arrived: bool = False
     idle_since: float | None = None
     """The time since which every poll found the server idle; None: the last poll did not."""
-    moot: bool = False
+    superseded: bool = False
     """Whether the server already works on a later prompt, so that the abort must not be sent."""
     progress: AbortProgress = msgspec.field(default_factory=lambda: AbortProgress("sending"))
     wake: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
@@ -26,7 +26,7 @@ class PendingAbort(msgspec.Struct, eq=False):
 
     @property
     def open(self) -> list[Turn]:
-        return [] if self.moot else [turn for turn in self.turns if not turn.over]
+        return [] if self.superseded else [turn for turn in self.turns if not turn.over]
 
 
 class PendingAborts:

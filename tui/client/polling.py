@@ -19,14 +19,14 @@ from tui.net.errors import NetError
 
 log = logging.getLogger(__name__)
 
-PING_EVERY = 10.0
+PING_INTERVAL = 10.0
 HEARTBEAT_INTERVAL = 30.0
 """Seconds between two client heartbeats: what qwen's own web client uses."""
 MISSED_HEARTBEATS = 3
 """Consecutive failed client heartbeats before a warning: the limit of qwen's own web client."""
-LOAD_AGAIN_EVERY = 10.0
+RELOAD_INTERVAL = 10.0
 """Seconds between two retries of failed session fetches."""
-CHECK_EVERY = 30.0
+CHECK_INTERVAL = 30.0
 """Seconds between two checks for missed events: a stream may carry heartbeats and nothing else."""
 
 
@@ -82,7 +82,7 @@ class Poller:
     async def _ping(self) -> None:
         while True:
             await self._server.up.wait()
-            await self._clocks.sleep(PING_EVERY)
+            await self._clocks.sleep(PING_INTERVAL)
             if not self._server.up.is_set():
                 continue  # reconnecting is the event connection's job
             try:
@@ -95,7 +95,7 @@ class Poller:
     async def _check(self) -> None:
         while True:
             await self._server.up.wait()
-            await self._clocks.sleep(CHECK_EVERY)
+            await self._clocks.sleep(CHECK_INTERVAL)
             if not self._server.up.is_set():
                 continue
             before, heard = self._store.version, self._server.events
@@ -111,7 +111,7 @@ class Poller:
         """Retry the failed fetches of open sessions periodically."""
         while True:
             await self._server.up.wait()
-            await self._clocks.sleep(LOAD_AGAIN_EVERY)
+            await self._clocks.sleep(RELOAD_INTERVAL)
             if self._server.up.is_set():
                 await self.load_failed()
 

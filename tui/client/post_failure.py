@@ -11,7 +11,7 @@ from tui.net.errors import (
     NetError,
     ProtocolError,
     ReadTimeout,
-    Trickled,
+    ResponseTooSlow,
     Unsendable,
 )
 
@@ -30,5 +30,5 @@ def post_failure(error: NetError) -> PostNotSent | PostRefused | PostFailed:
         case Empty():
             return PostFailed(error.message, cut=False, again=not error.declared)
         case _:
-            cut = isinstance(error, ConnectionLost | ReadTimeout | Trickled | ProtocolError)
+            cut = isinstance(error, ConnectionLost | ReadTimeout | ResponseTooSlow | ProtocolError)
             return PostFailed(error.message, cut=cut)

@@ -19,7 +19,7 @@ class Selection(msgspec.Struct, frozen=True):
     model: str | None = None
 
 
-UNCHOSEN = Selection()
+NO_SELECTION = Selection()
 
 
 class PromptOptions:
@@ -31,7 +31,7 @@ class PromptOptions:
         self._chosen: dict[str, Selection] = {}
 
     def of(self, session_id: str) -> Selection:
-        return self._chosen.get(session_id, UNCHOSEN)
+        return self._chosen.get(session_id, NO_SELECTION)
 
     def choose(self, session_id: str, *, agent: str | None = None, model: str | None = None) -> None:
         """Select an agent or a model from the next prompt on; None keeps the previous one."""
@@ -47,7 +47,7 @@ class PromptOptions:
     def applied(self, prompt: Prompt) -> Prompt:
         """The prompt with its session's selected agent and model."""
         choice = self.of(prompt.session_id)
-        return prompt if choice == UNCHOSEN else replace(prompt, agent=choice.agent, model=choice.model)
+        return prompt if choice == NO_SELECTION else replace(prompt, agent=choice.agent, model=choice.model)
 
     async def agents(self, session_id: str) -> Sequence[CatalogItem]:
         return await self._offers().agents(self._store.directory_of(session_id), session_id)

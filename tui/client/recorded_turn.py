@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import msgspec
 
 from tui.backends.base import Backend
+from tui.core.memory_size import weight
 from tui.core.model import FilePart, FullMessage, Message, Part, TextPart, ToolPart
-from tui.core.weight import weight
 
-PAGES_AT_MOST = 2_000
+MAX_PAGES = 2_000
 """Pages of messages that are fetched for one turn..."""
-BYTES_AT_MOST = 64 << 20
+MAX_BYTES = 64 << 20
 """...and bytes of what is kept of them until the prompt is found."""
 
 
@@ -54,7 +54,7 @@ def _limit_reached(pages: int, size: int, *, repeated: bool) -> str:
     """Why no further page is fetched; "" if one may be."""
     if repeated:
         return "the server repeats a page of messages"
-    if pages >= PAGES_AT_MOST or size >= BYTES_AT_MOST:
+    if pages >= MAX_PAGES or size >= MAX_BYTES:
         return f"the prompt is not among the newest {pages} pages of messages"
     return ""
 

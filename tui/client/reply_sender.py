@@ -24,16 +24,16 @@ from tui.storage.journal import Journal
 
 log = logging.getLogger(__name__)
 
-CLOSED_KEPT = 500
+MAX_CLOSED = 500
 """Number of closed requests whose outcome is kept, to explain a late rejection."""
 
 NOT_OPEN = (404, 409, 410)
 """HTTP statuses for a request, or its session, that does not exist any more."""
 
-TOLD_AFTER = (0.05, 0.2, 0.5, 1.0)
+CONFIRM_DELAYS = (0.05, 0.2, 0.5, 1.0)
 """Seconds between the checks for the event that reports how a request ended."""
 
-SAVE_CHECKS, SAVE_CHECK_EVERY = 10, 0.5
+SAVE_CHECKS, SAVE_CHECK_INTERVAL = 10, 0.5
 """Number of checks whether a reply can be saved, and seconds between them; then it is sent unsaved."""
 
 Ending: TypeAlias = tuple[Literal["acknowledged", "allowed", "elsewhere", "expired"], str]
@@ -78,7 +78,7 @@ class ReplySender:
         """Record how a request ended, and resolve a stopped reply to it."""
         named = PermissionRequest(change.request.id, change.request.session_id, action="")  # its content may be large
         self._closed[change.request.id] = msgspec.structs.replace(change, request=named)
-        while len(self._closed) > CLOSED_KEPT:
+        while len(self._closed) > MAX_CLOSED:
             self._closed.popitem(last=False)
         reply = self._stopped.pop(change.request.id, None)
         if reply is not None:
@@ -109,7 +109,7 @@ class ReplySender:
         for _ in range(SAVE_CHECKS):
             if not self._journal.behind:
                 break
-            await self._ports.server.pause(SAVE_CHECK_EVERY)
+            await self._ports.server.pause(SAVE_CHECK_INTERVAL)
         return await self._post_or_explain(reply)
 
     async def _run_until_settled(
@@ -184,7 +184,7 @@ class ReplySender:
     async def _confirm(self, reply: PendingReply) -> Ending:
         """Find out from the request's end whether this reply or an earlier one was accepted. Raises `NetError`."""
         self._may_have_arrived.add(reply.request.id)
-        for seconds in TOLD_AFTER:
+        for seconds in CONFIRM_DELAYS:
             if self._is_over(reply.request.id):
                 break
             await self._ports.server.pause(seconds)

@@ -26,11 +26,11 @@ from tui.net.errors import (
     NetError,
     NotFound,
     ReadTimeout,
-    Trickled,
+    ResponseTooSlow,
     UnexpectedContentType,
     Unsendable,
 )
-from tui.net.together import together
+from tui.net.gather import together
 from tui.storage.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class Resync:
                     return [head]
                 if not self._is_suspect(session_id, head.session, now):
                     return []
-                found = [head, *await self._belongings(session_id)]
+                found = [head, *await self._related_data(session_id)]
             except NetError as error:
                 failed.append(error)
                 return []
@@ -197,15 +197,15 @@ class Resync:
     async def _session(self, session_id: str) -> Sequence[e.Event]:
         """Fetch a session's metadata and contents concurrently; the metadata decides whether it exists."""
         with self._loadings.fetching(session_id, "newest") as on_bytes:
-            belongings = asyncio.ensure_future(self._belongings(session_id, on_bytes))
+            related_data = asyncio.ensure_future(self._related_data(session_id, on_bytes))
             try:
                 head = await self._fetch_session(session_id)
-                return [head] if isinstance(head, e.SessionDeleted) else [head, *await belongings]
+                return [head] if isinstance(head, e.SessionDeleted) else [head, *await related_data]
             finally:
-                belongings.cancel()
-                await asyncio.gather(belongings, return_exceptions=True)
+                related_data.cancel()
+                await asyncio.gather(related_data, return_exceptions=True)
 
-    async def _belongings(self, session_id: str, on_bytes: OnBytes | None = None) -> Sequence[e.Event]:
+    async def _related_data(self, session_id: str, on_bytes: OnBytes | None = None) -> Sequence[e.Event]:
         backend = self._server.backend()
 
         async def children() -> e.Event:
@@ -259,7 +259,7 @@ async def _alone(session_id: str, work: Awaitable[Sequence[e.Event]]) -> Sequenc
     """The events of one session's fetch; nothing if it fails, except for HTTP 401 and 403, which are raised."""
     try:
         return await work
-    except (ReadTimeout, ConnectionLost, Trickled, Unsendable, InvalidBody, UnexpectedContentType) as error:
+    except (ReadTimeout, ConnectionLost, ResponseTooSlow, Unsendable, InvalidBody, UnexpectedContentType) as error:
         log.info("session %s could not be fetched: %s", session_id, error.message)
         return []
     except HttpStatusError as refusal:

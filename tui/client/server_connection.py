@@ -12,7 +12,7 @@ from tui.core.connection_status import ConnectionMonitor, ConnectionState, Conne
 from tui.core.events import Event
 from tui.net.clocks import Clocks
 from tui.net.errors import NetError, ReadTimeout
-from tui.net.event_connection import EventConnection, Feed, HeldBack
+from tui.net.event_connection import EventConnection, EventStreamStalled, Feed
 
 
 class NotConnected(NetError):
@@ -121,7 +121,7 @@ class ServerConnection(EventConnection):
                     await self._backend.ping()
                 except NetError:
                     raise error from None
-                raise HeldBack(error.seconds) from error
+                raise EventStreamStalled(error.seconds) from error
             yield feed
 
     def _on_handshake(self, backend: Backend, server: ServerInfo) -> None:

@@ -1,6 +1,6 @@
 """Actions on a whole session: rename, fork, delete, undo, redo, where the server's family supports them."""
 
-from tui.backends.base import SessionEditing, Undoing
+from tui.backends.base import SessionEditing, Undo
 from tui.client.ports import Ports
 from tui.core import events as e
 from tui.core.model import Session
@@ -45,9 +45,9 @@ class SessionActions:
     async def redo(self, session_id: str) -> None:
         self._apply(e.SessionUpserted(await self._undoing().redo(session_id)))
 
-    def _undoing(self) -> Undoing:
+    def _undoing(self) -> Undo:
         backend = self._server.backend()
-        if not isinstance(backend, Undoing):
+        if not isinstance(backend, Undo):
             raise UnsupportedByServer
         return backend
 

@@ -12,11 +12,11 @@ from tui.client.ports import Ports
 from tui.core import events as e
 from tui.core.diagnosis import ResponsivenessTracker
 from tui.core.kept_content import cut_large
+from tui.core.memory_size import weight
 from tui.core.page_merge import fitting_page
 from tui.core.store import Store
 from tui.core.turn import Turn
 from tui.core.turn_state import TurnState
-from tui.core.weight import weight
 from tui.net.errors import NetError, ReadTimeout
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ EVENTS_DUE = 5.0
 """Seconds after the POST of a prompt within which its first event must arrive."""
 POLL_WITHOUT_EVENTS = 5.0
 """Seconds between two polls of a server that sends no events."""
-PAGES_AT_MOST = 20
+MAX_PAGES = 20
 """Maximum number of pages that are fetched to find a prompt."""
 OLDER_KEPT = 1 << 20
 """Bytes of one of them, other than the newest, from which on its large parts are cut: it may be of other turns."""
@@ -141,7 +141,7 @@ class TurnPoller:
             # else it was refetched meanwhile, and the page no longer joins it
             return (_shortened(page),) if now is not None and now.cursor == cursor else ()
 
-        for _ in range(PAGES_AT_MOST):
+        for _ in range(MAX_PAGES):
             transcript = self._store.transcript(turn.session_id)
             cursor = transcript.cursor if transcript is not None else None
             if not more or transcript is None or cursor is None or turn.prompt_id in transcript.messages:

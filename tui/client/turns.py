@@ -41,10 +41,10 @@ from tui.core.turn_state import Action, TurnState
 
 log = logging.getLogger(__name__)
 
-ENDED_KEPT = 50
+MAX_ENDED = 50
 """Number of ended turns kept per session, for their end notes in the transcript."""
 
-WENT_ON = 2.0
+MIN_RUN_AFTER_DISCONNECT = 2.0
 """Seconds that a turn must run after its connection broke, to prove that the server continues such turns."""
 
 ABORT_MAY_COME = 60.0
@@ -146,7 +146,7 @@ class TurnTracker:
         if turn.state is TurnState.CANCELLED:
             self.cancels = True
         elif turn.state is TurnState.FINISHED and turn.post.cut_at is not None:
-            went_on = (turn.ended or turn.post.cut_at) - turn.post.cut_at > WENT_ON
+            went_on = (turn.ended or turn.post.cut_at) - turn.post.cut_at > MIN_RUN_AFTER_DISCONNECT
             self.cancels = False if went_on else self.cancels
 
     def find(self, session_id: str, prompt_id: str) -> Turn | None:
@@ -271,7 +271,7 @@ class TurnTracker:
         turns = self._turns[turn.session_id]
         turns.append(turn)
         ended = [t for t in turns if t.over]
-        for old in ended[:-ENDED_KEPT]:
+        for old in ended[:-MAX_ENDED]:
             turns.remove(old)
         self.awake.set()
 

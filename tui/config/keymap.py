@@ -258,5 +258,5 @@ PARTS: Mapping[str, tuple[Scope, ...]] = {
 }
 """What the help calls the parts of the screen, and whose keys it lists for them."""
 EVERYWHERE = (APP, MAIN)
-FIVE = ("send", "abort", "inbox", "sessions", "command_palette")
+README_ACTIONS = ("send", "abort", "inbox", "sessions", "command_palette")
 """Actions whose keys the README names."""

@@ -25,9 +25,9 @@ from tui.net.url import BadAddress, normalise_url
 
 DEFAULT_URL = "http://127.0.0.1:4096"
 """The default address of `opencode serve`."""
-FILE_AT_MOST = 64 * 1024
+MAX_FILE_BYTES = 64 * 1024
 """Maximum bytes of the settings file."""
-DOTS_AT_MOST = 32
+MAX_DOTS = 32
 """Maximum dots in one line of the file: `tomllib` takes quadratic time in the parts of a dotted key."""
 FILE_KEYS = ("url", "user", "password", "directory", "family", "ca_file")
 """The top-level text settings, in addition to the fields of `DisplaySettings` and the tables."""
@@ -145,7 +145,7 @@ def read_file(path: Path) -> FileSettings:
 def _parse(path: Path) -> dict[str, object]:
     """The content of the file. Raises `SettingsError`."""
     try:
-        text = read_small(path, FILE_AT_MOST).decode()
+        text = read_small(path, MAX_FILE_BYTES).decode()
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -153,8 +153,8 @@ def _parse(path: Path) -> dict[str, object]:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} cannot be read: it is not UTF-8") from error
     for number, line in enumerate(text.splitlines(), 1):
-        if line.count(".") > DOTS_AT_MOST and not line.lstrip().startswith("#"):
-            raise SettingsError(f"{path} cannot be read: line {number} has more than {DOTS_AT_MOST} dots")
+        if line.count(".") > MAX_DOTS and not line.lstrip().startswith("#"):
+            raise SettingsError(f"{path} cannot be read: line {number} has more than {MAX_DOTS} dots")
     import tomllib  # deferred: most users have no file
 
     try:
@@ -207,9 +207,9 @@ def _table(file: FileSettings, name: str, value: object, shape: type[T]) -> T:
         try:
             table = msgspec.convert(value, shape)
         except msgspec.ValidationError as error:
-            said = str(error)
-            file.error(_fault(said, name, shape))
-            found = AT.search(said) or UNKNOWN.match(said)
+            error_text = str(error)
+            file.error(_fault(error_text, name, shape))
+            found = AT.search(error_text) or UNKNOWN.match(error_text)
             wrong = "" if found is None else found[1].partition("[")[0]
             if not isinstance(value, dict) or wrong not in value:
                 return shape()
@@ -229,20 +229,20 @@ def _table(file: FileSettings, name: str, value: object, shape: type[T]) -> T:
     return table
 
 
-def _fault(said: str, table: str, shape: type) -> str:
-    """The msgspec error `said` about a table, as a message in terms of the settings file."""
-    place = AT.search(said)
+def _fault(error_text: str, table: str, shape: type) -> str:
+    """The msgspec error `error_text` about a table, as a message in terms of the settings file."""
+    place = AT.search(error_text)
     setting = ".".join(filter(None, (table, place[1].removesuffix("[...]") if place else "")))
-    if found := WRONG_TYPE.match(said):
+    if found := WRONG_TYPE.match(error_text):
         expected, got = found.groups()
         return f"{setting} must be {'text in quotes' if expected == 'str' else TYPES[expected]}, not {TYPES[got]}"
-    if found := UNKNOWN.match(said):
+    if found := UNKNOWN.match(error_text):
         there_are = ", ".join(getattr(shape, "__struct_fields__", ()))
         return f"{setting}.{single_line(found[1])} is not a setting; known: {there_are}"
-    if place and (found := NO_CHOICE.match(said)):
+    if place and (found := NO_CHOICE.match(error_text)):
         choices = ", ".join(map(repr, get_args(get_type_hints(shape)[place[1]])))
         return f"{setting} must be one of {choices}, not {single_line(found[1])}"
-    return f"{setting}: {said}"
+    return f"{setting}: {error_text}"
 
 
 def load_settings(

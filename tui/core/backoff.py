@@ -8,7 +8,7 @@ from collections.abc import Callable
 BASE = 0.5
 CAP = 30.0
 JITTER = 0.25
-LONGEST_RETRY_AFTER = 300.0
+MAX_RETRY_AFTER = 300.0
 """Seconds; the limit for `Retry-After`. The user can always retry at once."""
 
 
@@ -28,7 +28,7 @@ class Backoff:
         delay = min(CAP, self.base * 2.0 ** min(self.attempt, 16))
         self.attempt += 1
         jittered = delay * (1.0 + JITTER * (2.0 * self._random() - 1.0))
-        return max(jittered, min(at_least, LONGEST_RETRY_AFTER))
+        return max(jittered, min(at_least, MAX_RETRY_AFTER))
 
     def reset(self) -> None:
         """The connection works: the next delay starts at `base`."""

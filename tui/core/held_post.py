@@ -4,14 +4,14 @@ import msgspec
 
 from tui.core.turn_inputs import PostFailed
 
-ATTEMPTS_MAX = 4
+MAX_ATTEMPTS = 4
 """How often one prompt is posted, with the same ids."""
 
 
 class HeldPost(msgspec.Struct):
     """`sent_at`: when its latest attempt was sent (inf: not yet). `padding_bytes`: bytes of padding received.
 
-    `suspect`: the event stream was lost while it was open, so it may be dead without a reset.
+    `maybe_dead`: the event stream was lost while it was open, so it may be dead without a reset.
     `cut_at`, `cut_reason`: when and how its connection broke. `error`: the error with which the server answered it,
     though it may have stored the prompt. `complete`: it returned the answer. All times are seconds of the caller's
     monotonic clock.
@@ -23,7 +23,7 @@ class HeldPost(msgspec.Struct):
     headers_at: float | None = None
     padding_bytes: int = 0
     last_padding: float | None = None
-    suspect: bool = False
+    maybe_dead: bool = False
     cut_at: float | None = None
     cut_reason: str | None = None
     error: str = ""
@@ -32,11 +32,11 @@ class HeldPost(msgspec.Struct):
     @property
     def alive(self) -> bool:
         """Whether it is open, and nothing suggests that its connection is dead."""
-        return self.held and not self.suspect
+        return self.held and not self.maybe_dead
 
     def send(self, now: float) -> None:
         """A new attempt is sent now."""
-        self.held, self.sent_at, self.suspect = True, now, False
+        self.held, self.sent_at, self.maybe_dead = True, now, False
         self.attempts += 1
         self.cut_at = self.cut_reason = None
 
@@ -49,4 +49,4 @@ class HeldPost(msgspec.Struct):
         if how.cut:
             self.cut_reason, self.cut_at = how.reason, now
         if not how.again:
-            self.attempts, self.error = ATTEMPTS_MAX, how.reason
+            self.attempts, self.error = MAX_ATTEMPTS, how.reason

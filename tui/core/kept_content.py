@@ -8,10 +8,10 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from tui.core.memory_size import TOO_MANY, weight
 from tui.core.model import FilePart, FullMessage, Message, NotePart, Part, ReasoningPart, TextPart, ToolPart
-from tui.core.weight import TOO_MANY, weight
 
-KEPT = 32 << 20
+MAX_CONTENT_BYTES = 32 << 20
 """Bytes of all messages and parts of one transcript."""
 ROOM = 1 << 20
 """Bytes for which room is made at once where whole parts are dropped."""
@@ -25,7 +25,7 @@ CUT_TO = 4_000
 """...and characters of each of its texts that stay once it is cut."""
 CUT_TO_VALUES = 100
 """Values of a call's input that stay."""
-GROWING_KEPT = 8_000_000
+MAX_GROWING = 8_000_000
 """Characters of a text that grows; more are not kept before the server sends the whole. 1,000,000 are shown."""
 NOT_KEPT = "… not kept in memory: open the session again to read it"
 
@@ -44,12 +44,12 @@ class KeptContent:
     @property
     def is_full(self) -> bool:
         """Whether there is more than may be kept."""
-        return self._total > KEPT
+        return self._total > MAX_CONTENT_BYTES
 
     @property
     def has_room(self) -> bool:
         """Whether enough was dropped: not for each new part again."""
-        return self._total <= KEPT - ROOM
+        return self._total <= MAX_CONTENT_BYTES - ROOM
 
     def put_message(self, message: Message) -> None:
         """Count a message, or its new state."""

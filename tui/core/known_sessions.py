@@ -12,9 +12,9 @@ from tui.core.session_tree import SessionTree
 T = TypeVar("T")
 
 IDLE = Idle()
-SESSIONS_KEPT = 10_000
+MAX_SESSIONS = 10_000
 """Limit of stored sessions, newest first; others are found by a search on the server."""
-STATES_KEPT = 2 * SESSIONS_KEPT
+MAX_STATES = 2 * MAX_SESSIONS
 """Limit of stored statuses and deletions, which include those of unknown sessions."""
 
 
@@ -71,7 +71,7 @@ class KnownSessions:
         if session is None and session_id in self.deleted:
             return False
         self.deleted[session_id] = session or Session(session_id, "")
-        forget(self.deleted, STATES_KEPT, self._open)
+        forget(self.deleted, MAX_STATES, self._open)
         return True
 
     def _pass_version_on(self, session_id: str, before: list[str]) -> None:
@@ -83,13 +83,13 @@ class KnownSessions:
 
     @property
     def too_many(self) -> bool:
-        """Whether there are more than `SESSIONS_KEPT`."""
-        return len(self.by_id) > SESSIONS_KEPT
+        """Whether there are more than `MAX_SESSIONS`."""
+        return len(self.by_id) > MAX_SESSIONS
 
     def forget_oldest(self, needed: set[str]) -> None:
         """Drop a tenth of the sessions: the oldest that are not needed."""
         oldest = sorted(self.by_id.values(), key=lambda session: session.updated)
-        for session in [one for one in oldest if one.id not in needed][: SESSIONS_KEPT // 10]:
+        for session in [one for one in oldest if one.id not in needed][: MAX_SESSIONS // 10]:
             del self.by_id[session.id]
             self._versions.pop(session.id, None)
             self.tree.remove(session.id)
@@ -101,7 +101,7 @@ class KnownSessions:
             self._statuses.pop(session_id, None)
         elif status != before:
             self._statuses[session_id] = status
-            forget(self._statuses, STATES_KEPT, self.by_id, self._open)
+            forget(self._statuses, MAX_STATES, self.by_id, self._open)
         if status != before:
             self.bump_version(session_id)
         return status != before
@@ -109,11 +109,11 @@ class KnownSessions:
     def set_unshown(self, statuses: Mapping[str, SessionStatus]) -> None:
         """Set the statuses of the sessions that are not shown; if there are very many, of the newest of them."""
         unshown = [(session_id, status) for session_id, status in statuses.items() if not self.is_shown(session_id)]
-        kept = dict(unshown[-STATES_KEPT:])
+        kept = dict(unshown[-MAX_STATES:])
         if any(self._statuses.get(session_id) != status for session_id, status in kept.items()):
             self.changes += 1
             self._statuses |= kept
-            forget(self._statuses, STATES_KEPT, self.by_id, self._open)
+            forget(self._statuses, MAX_STATES, self.by_id, self._open)
 
 
 def forget(kept: dict[str, T], at_most: int, *needed: Container[str]) -> None:

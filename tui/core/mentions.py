@@ -7,7 +7,7 @@ NAMED = re.compile(r'(?<!\S)@(?:"([^"\n]+)"|(\S+))')
 """`@src/store.py`, or `@"my notes.txt"`; an email address is not a mention."""
 AFTER_A_NAME = ".,;:!?)]}'\""
 """Punctuation after a name."""
-FILES_AT_MOST = 20
+MAX_FILES = 20
 COMMAND = re.compile(r"/([^\s/]+)(?!\S)")
 """`/init`, at the start of the text; a path is not a command."""
 

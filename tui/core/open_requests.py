@@ -6,21 +6,21 @@ stored, and they are fetched from the server once there is room.
 
 from collections.abc import Callable, Iterable, Sequence
 
+from tui.core.memory_size import weight
 from tui.core.model import Request
-from tui.core.weight import weight
 
-KEPT = 500
+MAX_REQUESTS = 500
 """Limit of requests that are stored completely..."""
-KEPT_BYTES = 16 << 20
+MAX_REQUEST_BYTES = 16 << 20
 """...and bytes of them from which on no further one is stored."""
-IDS_KEPT = 20_000
+MAX_IDS = 20_000
 """Limit of ids of further requests; more are only counted."""
 
 
 class OpenRequests:
     """`lineage` returns a session and its ancestors; a request is listed in each of them."""
 
-    def __init__(self, lineage: Callable[[str], Sequence[str]], kept: int = KEPT) -> None:
+    def __init__(self, lineage: Callable[[str], Sequence[str]], kept: int = MAX_REQUESTS) -> None:
         self._lineage = lineage
         self._kept = kept
         self.by_id: dict[str, Request] = {}
@@ -40,7 +40,7 @@ class OpenRequests:
     @property
     def has_room(self) -> bool:
         """Whether enough were answered to fetch those in `not_stored`."""
-        few = len(self.by_id) <= self._kept // 2 and self._total <= KEPT_BYTES // 2
+        few = len(self.by_id) <= self._kept // 2 and self._total <= MAX_REQUEST_BYTES // 2
         return self.beyond > 0 and few
 
     @property
@@ -51,7 +51,7 @@ class OpenRequests:
     def set_not_stored(self, ids: Iterable[str]) -> None:
         """Replace the ids of the open requests that are not stored."""
         every = [one for one in ids if one not in self.by_id]
-        self.not_stored = dict.fromkeys(every[:IDS_KEPT])
+        self.not_stored = dict.fromkeys(every[:MAX_IDS])
         self._not_known = len(every) - len(self.not_stored)
 
     def put(self, request: Request) -> bool:
@@ -60,11 +60,11 @@ class OpenRequests:
         if known == request:
             return False
         others = len(self.by_id) - (known is not None)
-        if others >= self._kept or self._total - self._weights.get(request.id, 0) >= KEPT_BYTES:
+        if others >= self._kept or self._total - self._weights.get(request.id, 0) >= MAX_REQUEST_BYTES:
             if request.id in self.not_stored:
                 return False
             self.pop(request.id)
-            if len(self.not_stored) < IDS_KEPT:
+            if len(self.not_stored) < MAX_IDS:
                 self.not_stored[request.id] = None
             else:
                 self._not_known += 1

@@ -8,12 +8,12 @@ UNSEEN = 5.0
 """Seconds between two polls for a prompt that was posted and that the server has not shown yet."""
 IDLE_CONFIRM_DELAY = 2.0
 """Seconds after which "idle, but not complete" is believed: updates follow the first idle of an abort."""
-IDLE_POLL_MAX = 30.0
+MAX_IDLE_POLL = 30.0
 """Seconds between two polls of a session that stays idle under a held POST, at most."""
 UNKNOWN_POLL_MAX = 10.0
 """Seconds between two polls for a prompt whose POST failed, at most."""
 STILL_AFTER = 15.0
-STILL_EVERY = 30.0
+STALLED_POLL_INTERVAL = 30.0
 """Seconds without a change after which a running turn is polled, and between two such polls. An event stream may
 send heartbeats and no events; polling is the third source."""
 
@@ -31,7 +31,7 @@ class PollSchedule(msgspec.Struct):
     next_poll: float = 0.0
     _after_failure: float = 0.0
     """Seconds after the POST failed at which the next poll is due."""
-    _last_still: float = -STILL_EVERY
+    _last_still: float = -STALLED_POLL_INTERVAL
 
     def posted(self, now: float) -> None:
         """The prompt was posted (inf: it will be later)."""
@@ -54,14 +54,14 @@ class PollSchedule(msgspec.Struct):
         if self.idle_since is not None:
             if now < self.next_poll:
                 return False
-            self.next_poll = now + _growing(IDLE_CONFIRM_DELAY, now - self.idle_since, IDLE_POLL_MAX)
+            self.next_poll = now + _growing(IDLE_CONFIRM_DELAY, now - self.idle_since, MAX_IDLE_POLL)
             return True
         if sending:
             if now < self.next_poll:
                 return False
             self.next_poll = now + UNSEEN
             return True
-        if now - last_activity < STILL_AFTER or now - self._last_still < STILL_EVERY:
+        if now - last_activity < STILL_AFTER or now - self._last_still < STALLED_POLL_INTERVAL:
             return False
         self._last_still = now
         return True

@@ -22,7 +22,7 @@ from tui.core.model import (
 )
 from tui.core.transcript import Transcript
 
-MERGED_WITHIN = 30.0
+MERGE_WINDOW = 30.0
 """Seconds in which a server that works on nothing begins an answer: a prompt sent sooner is answered with it."""
 
 
@@ -115,7 +115,7 @@ def _is_merged(transcript: Transcript, prompt: Message, later: Message) -> bool:
     """Whether the server had not begun to answer `prompt` when `later` came: it was busy, or had no time to begin."""
     before = transcript.answer_before(prompt)
     free_at = max(prompt.created, (before.completed or 0.0) if before is not None else 0.0)
-    return later.created - free_at < MERGED_WITHIN
+    return later.created - free_at < MERGE_WINDOW
 
 
 def _is_persons(transcript: Transcript, prompt: Message) -> bool:

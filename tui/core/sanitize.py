@@ -25,7 +25,7 @@ EXCERPT_CHARACTERS: Final = 2_000
 """Limits of a text that is shown outside the transcript."""
 
 CHARACTERS_A_CELL: Final = 8
-FLOODED: Final = 64
+MAX_COMBINING: Final = 64
 """A rendered text may have this many characters, and `CHARACTERS_A_CELL` per cell; more are combining characters."""
 
 _UNSAFE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -120,7 +120,7 @@ def in_cells(text: str, cells: int) -> str:
     if not text.isprintable():
         text = visible(_NOT_IN_CELLS.sub("", text).replace(_SOFT_HYPHEN, "-"))
         text = _SURROGATE.sub("\ufffd", text)
-    most = FLOODED + cells * CHARACTERS_A_CELL
+    most = MAX_COMBINING + cells * CHARACTERS_A_CELL
     return text if len(text) <= most else text[:most]
 
 

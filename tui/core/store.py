@@ -53,7 +53,7 @@ from tui.core.transcript_room import made_room
 
 ENDED = ("completed", "error")
 """States of a tool call that has ended."""
-PLANS_KEPT = 20
+MAX_PLANS = 20
 """Limit of stored plans; a session's plan is fetched when it is opened."""
 
 
@@ -187,7 +187,7 @@ class Store:
                 return self._close(request_id, "gone")
             case e.TodosChanged(session_id, todos):
                 self._todos[session_id] = todos
-                forget(self._todos, PLANS_KEPT, self._transcripts)
+                forget(self._todos, MAX_PLANS, self._transcripts)
                 return (PlanChanged(session_id),)
             case e.StreamLost():
                 return tuple(change for one in self._transcripts for change in self._stop_streaming(one, "partial"))

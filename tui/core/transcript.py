@@ -12,7 +12,7 @@ from operator import attrgetter
 from msgspec.structs import replace
 
 from tui.core.events import TextDelta
-from tui.core.kept_content import GROWING_KEPT, KeptContent, cut
+from tui.core.kept_content import MAX_GROWING, KeptContent, cut
 from tui.core.model import Failure, Message, Part, Progress, ReasoningPart, TextPart, ToolPart
 
 _CREATED = attrgetter("created")
@@ -263,7 +263,7 @@ class Transcript:
         if not isinstance(part, TextPart | ReasoningPart) or part.state == "done":
             return ""  # the complete part arrived first
         had = len(part.text) + self._grown.get(delta.part_id, 0)
-        if had >= GROWING_KEPT:
+        if had >= MAX_GROWING:
             return ""
         news = delta.delta if delta.at is None else delta.delta[max(0, had - delta.at) :]
         ready, held = join_halves(self._held.pop(delta.part_id, ""), news)

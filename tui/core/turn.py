@@ -38,11 +38,11 @@ from typing import assert_never
 import msgspec
 
 from tui.core import turn_inputs as inputs
-from tui.core.held_post import ATTEMPTS_MAX, HeldPost
+from tui.core.held_post import MAX_ATTEMPTS, HeldPost
 from tui.core.model import Busy, Failure, Idle, Message, Prompt, Retrying
 from tui.core.poll_schedule import POLL_DELAYS, PollSchedule
-from tui.core.turn_ending import Ending, Stops
-from tui.core.turn_ending_idle import Idleness
+from tui.core.turn_ending import Ending, StopRequests
+from tui.core.turn_ending_idle import IdleSnapshot
 from tui.core.turn_state import TERMINAL_STATES, Action, TurnState
 
 UNACKNOWLEDGED_TIMEOUT = 20.0
@@ -79,7 +79,7 @@ class Turn(msgspec.Struct):
     took: float | None = None
     """Seconds from the prompt to the end of its answer, by the server's record."""
     failure: Failure | None = None
-    stops: Stops = msgspec.field(default_factory=Stops)
+    stops: StopRequests = msgspec.field(default_factory=StopRequests)
     _polls: PollSchedule = msgspec.field(default_factory=PollSchedule)
     _version: int | None = None
     _seen: bool = False
@@ -101,7 +101,7 @@ class Turn(msgspec.Struct):
             prompt=prompt,
             cancels_on_disconnect=cancels_on_disconnect,
             last_activity=now,
-            post=HeldPost(attempts=ATTEMPTS_MAX - 1 if once else 0),
+            post=HeldPost(attempts=MAX_ATTEMPTS - 1 if once else 0),
             once=once,
         )
         turn.post.send(now)
@@ -127,7 +127,7 @@ class Turn(msgspec.Struct):
             state=TurnState.UNKNOWN,
             reason=reason,
             last_activity=now,
-            post=HeldPost(attempts=ATTEMPTS_MAX, cut_at=now, cut_reason=reason),
+            post=HeldPost(attempts=MAX_ATTEMPTS, cut_at=now, cut_reason=reason),
             unwatched=True,
             once=once,
         )
@@ -237,7 +237,7 @@ class Turn(msgspec.Struct):
             case inputs.Disconnected():
                 self.unwatched = True
             case inputs.Reconnected():
-                self.post.suspect = self.post.held
+                self.post.maybe_dead = self.post.held
                 return (Action.POLL,)
             case inputs.Tick():
                 sending = self.state is TurnState.SENDING
@@ -326,7 +326,7 @@ class Turn(msgspec.Struct):
             return self._end(TurnState.NOT_SENT, now, "the server does not have it, but has a later prompt")
         if seen.id_too_low:
             return self._end(TurnState.NOT_SENT, now, "the server never received it; the session has newer messages")
-        if self.post.attempts >= ATTEMPTS_MAX:
+        if self.post.attempts >= MAX_ATTEMPTS:
             why = self.failure.message if self.failure is not None else self.reason
             return self._end(TurnState.NOT_SENT, now, why or "the server does not accept it")
         self.state, self._polls.failed_at = TurnState.SENDING, None
@@ -361,7 +361,7 @@ class Turn(msgspec.Struct):
             self.state, self.waiting_since = TurnState.RUNNING, None
         idle_for, own = self._polls.idle(now), self.prompt is not None
         certain = self._aborts_are_certain
-        ending = Idleness(seen, idle_for, self.post, self.stops, own, self.failure, certain).ending()
+        ending = IdleSnapshot(seen, idle_for, self.post, self.stops, own, self.failure, certain).ending()
         return () if ending is None else self._end_as(ending, now)
 
     def _settle(self, answer: Message, now: float, *, rejected: bool) -> Actions:
@@ -388,7 +388,7 @@ class Turn(msgspec.Struct):
 
     def _disconnect_may_have_ended(self, state: TurnState) -> bool:
         if self.cancels_on_disconnect is None:  # a server that was killed records an interruption, not an abort
-            return state is TurnState.ABORTED and (self.post.cut_reason is not None or self.post.suspect)
+            return state is TurnState.ABORTED and (self.post.cut_reason is not None or self.post.maybe_dead)
         return self.cancels_on_disconnect and state in (TurnState.INTERRUPTED, TurnState.ABORTED)
 
     def _by_disconnect(self, ending: Ending) -> Ending:

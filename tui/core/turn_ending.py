@@ -16,7 +16,7 @@ class Ending(msgspec.Struct, frozen=True):
     failure: Failure | None = None
 
 
-class Stops(msgspec.Struct):
+class StopRequests(msgspec.Struct):
     """The aborts and rejections that may have ended a turn.
 
     `abort_requested`: this client aborts it. `abort_nearby`: an abort sent for another turn may have ended this one.

@@ -8,28 +8,29 @@ import msgspec
 from tui.core.held_post import HeldPost
 from tui.core.model import Failure
 from tui.core.poll_schedule import IDLE_CONFIRM_DELAY
-from tui.core.turn_ending import Ending, Stops
+from tui.core.turn_ending import Ending, StopRequests
 from tui.core.turn_inputs import Snapshot
 from tui.core.turn_state import TurnState
 
 ANSWER_START_TIMEOUT = 6.0
 """Seconds that a server may take to begin an answer; until then "idle, no answer" says nothing."""
-BODY_GRACE = 3.0
+BODY_TIMEOUT = 3.0
 """Seconds that a held POST gets to deliver what the event stream already reports as complete."""
-HELD_PATIENCE = 15.0
+HELD_POST_TIMEOUT = 15.0
 """Seconds that a held POST gets to end where the session is idle and the answer is not complete."""
 
 
-class Idleness(msgspec.Struct, frozen=True):
+class IdleSnapshot(msgspec.Struct, frozen=True):
     """A snapshot of a turn whose session has been idle `for_seconds`, with what this client knows beside it.
 
-    `own`: the prompt is this client's. `failure`: an error that the server sent meanwhile. `certain`: as in `Stops`.
+    `own`: the prompt is this client's. `failure`: an error that the server sent meanwhile. `certain`: as in
+    `StopRequests`.
     """
 
     seen: Snapshot
     for_seconds: float
     post: HeldPost
-    stops: Stops
+    stops: StopRequests
     own: bool
     failure: Failure | None
     certain: bool
@@ -50,14 +51,14 @@ class Idleness(msgspec.Struct, frozen=True):
 
     @property
     def _body_may_arrive(self) -> bool:
-        return self.post.held and self.for_seconds < BODY_GRACE
+        return self.post.held and self.for_seconds < BODY_TIMEOUT
 
     def _without_text(self) -> Ending | None:
         """opencode stores a message before its text: killed between the two, it has a prompt without text.
 
         Whatever the session did since, an abort or an answer to a later prompt, no model read that text.
         """
-        if not self.seen.polled or self.for_seconds < (HELD_PATIENCE if self.post.held else ANSWER_START_TIMEOUT):
+        if not self.seen.polled or self.for_seconds < (HELD_POST_TIMEOUT if self.post.held else ANSWER_START_TIMEOUT):
             return None
         if self.post.alive and not self.stops.abort_requested:
             return None
@@ -71,7 +72,7 @@ class Idleness(msgspec.Struct, frozen=True):
             return Ending(TurnState.ABORTED)
         if self.failure is not None and not held:
             return self.stops.by_failure(self.failure, certain=self.certain)
-        if self.post.alive or self.for_seconds < (HELD_PATIENCE if held else ANSWER_START_TIMEOUT):
+        if self.post.alive or self.for_seconds < (HELD_POST_TIMEOUT if held else ANSWER_START_TIMEOUT):
             return None
         return self._interrupted("the server has the prompt but began no answer")
 
@@ -83,7 +84,7 @@ class Idleness(msgspec.Struct, frozen=True):
             return self._by_answer()
         if self.stops.abort_requested and not answer.final and not self._body_may_arrive:
             return Ending(TurnState.ABORTED)
-        if self.post.held and self.for_seconds < HELD_PATIENCE:
+        if self.post.held and self.for_seconds < HELD_POST_TIMEOUT:
             return None
         if answer.final or answer.incomplete or answer.failure is not None:
             return self._by_answer()

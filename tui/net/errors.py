@@ -7,7 +7,7 @@ Errors of the libraries below leave `tui.net` as one of these:
     ├── CertificateError no connection, because its certificate is not trusted
     ├── ConnectionLost   the connection broke before the response was complete
     ├── ReadTimeout      the connection is open, and no byte arrives
-    ├── Trickled         bytes arrive, but too slowly to complete anything
+    ├── ResponseTooSlow  bytes arrive, but too slowly to complete anything
     ├── Unsendable       the request cannot be encoded as HTTP, for example with a very long id
     ├── NotSent          the request was refused here
     ├── ProtocolError    the response is not HTTP
@@ -111,7 +111,7 @@ class ReadTimeout(NetError):
         )
 
 
-class Trickled(NetError):
+class ResponseTooSlow(NetError):
     """Only `received` bytes of the response to `request`, "GET /path", arrived in `seconds`."""
 
     def __init__(self, request: str, received: int, seconds: float) -> None:

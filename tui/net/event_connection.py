@@ -21,11 +21,11 @@ from tui.net.pacing import InputPriority, Slice
 
 log = logging.getLogger(__name__)
 
-WATCH_EVERY = 1.0
+WATCH_INTERVAL = 1.0
 """Seconds between two checks of the watchdog."""
 FIRST_BYTES = 10.0
 """Seconds within which an open event stream must deliver its first byte: servers greet, or send `retry:`."""
-ASLEEP = 5.0
+SUSPEND_THRESHOLD = 5.0
 """Seconds that the wall clock may gain on the monotonic clock before the system must have slept."""
 WAITING_EVENTS = 100_000
 WAITING_BYTES = 16 * 1024 * 1024
@@ -33,9 +33,9 @@ WAITING_BYTES = 16 * 1024 * 1024
 
 FOCUSED_RETRY = 0.7
 """Retry interval in seconds while the user is watching and the server refuses connections."""
-AT_THE_KEYS = 30.0
+RECENT_INPUT_SECONDS = 30.0
 """Seconds after a key press in which the user is watching, for terminals that do not report focus."""
-PATIENTLY_WATCHED = 600.0
+FOCUSED_RETRY_LIMIT = 600.0
 """Seconds after which the backoff applies again."""
 
 
@@ -52,7 +52,7 @@ class StreamEnded(NetError):
         super().__init__("the server ended the event stream", "Nothing to do: it is reopened.")
 
 
-class HeldBack(NetError):
+class EventStreamStalled(NetError):
     """The server answered other requests, but the event stream delivered nothing."""
 
     def __init__(self, seconds: float) -> None:
@@ -136,7 +136,7 @@ class EventConnection:
     @property
     def watched(self) -> bool:
         """Whether the user is watching: then a server that is back is found within a second."""
-        return self.focused or self._clocks.mono() - self._input_at < AT_THE_KEYS
+        return self.focused or self._clocks.mono() - self._input_at < RECENT_INPUT_SECONDS
 
     def on_user_input(self) -> bool:
         """Record a key press or a move of the mouse; returns whether the user was watching before."""
@@ -244,14 +244,14 @@ class EventConnection:
         overdue, last = False, self._clocks.mono()
         drift = self._clocks.wall() - last
         while True:
-            await self._clocks.sleep(WATCH_EVERY)
+            await self._clocks.sleep(WATCH_INTERVAL)
             now = self._clocks.mono()
-            if abs(self._clocks.wall() - now - drift) > ASLEEP:
+            if abs(self._clocks.wall() - now - drift) > SUSPEND_THRESHOLD:
                 raise SystemSlept
-            in_time, last = now - last < 2 * WATCH_EVERY, now
+            in_time, last = now - last < 2 * WATCH_INTERVAL, now
             silence = self.health.silence(now)
             if silence is not None and silence > FIRST_BYTES and self.synced and not self.health.has_received:
-                raise HeldBack(round(silence))
+                raise EventStreamStalled(round(silence))
             if silence is None or silence <= self.health.silence_limit:
                 overdue = False
             elif overdue and in_time:
@@ -296,7 +296,7 @@ class EventConnection:
         now = self._clocks.mono()
         if isinstance(lost, SystemSlept):
             delay = 0.0
-        elif self._nobody_answered(lost) and self.watched and self._lost_for(now) < PATIENTLY_WATCHED:
+        elif self._nobody_answered(lost) and self.watched and self._lost_for(now) < FOCUSED_RETRY_LIMIT:
             delay = min(delay, FOCUSED_RETRY)
         self.health.lost(
             now,

@@ -7,7 +7,7 @@ from typing import Final
 
 from tui.core.sanitize import sanitize
 
-LONGEST_WAIT: Final = 3600.0
+MAX_RETRY_AFTER: Final = 3600.0
 """Limit of `Retry-After` in seconds."""
 _DIGITS: Final = 15
 """Digits of an accepted number: longer ones are invalid, and Python refuses thousands of digits."""
@@ -44,7 +44,7 @@ def date(headers: Mapping[str, str]) -> float | None:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """`Retry-After` in seconds, at most LONGEST_WAIT.
+    """`Retry-After` in seconds, at most MAX_RETRY_AFTER.
 
     `now` in epoch seconds, for a server that sends a date there and no Date header.
     """
@@ -56,7 +56,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
             return None
         server_now = date(headers)
         seconds = then - (now if server_now is None else server_now)
-    return min(max(0.0, seconds), LONGEST_WAIT)
+    return min(max(0.0, seconds), MAX_RETRY_AFTER)
 
 
 def _number(value: str) -> int | None:

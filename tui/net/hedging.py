@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeAlias
 
-from tui.net.errors import ConnectionLost, ReadTimeout, Trickled
+from tui.net.errors import ConnectionLost, ReadTimeout, ResponseTooSlow
 from tui.net.response import Response
 
 log = logging.getLogger(__name__)
@@ -17,9 +17,9 @@ FIRST_TRY: Final = 2.5
 """Seconds until a GET is retried: just after its start opencode accepts connections and never responds."""
 ROUND_TRIPS: Final = 1.5
 """Factor on the quickest recent response: a first attempt may take this long on a slow connection."""
-ROUND_TRIPS_KEPT: Final = 8
+MAX_ROUND_TRIPS: Final = 8
 
-_NO_ANSWER: Final = (ReadTimeout, ConnectionLost, Trickled)
+_NO_ANSWER: Final = (ReadTimeout, ConnectionLost, ResponseTooSlow)
 """Errors that a retry may avoid."""
 
 
@@ -27,7 +27,7 @@ class Hedging:
     """Decides by the recent round trips how long to wait before the second attempt."""
 
     def __init__(self) -> None:
-        self._round_trips: deque[float] = deque(maxlen=ROUND_TRIPS_KEPT)
+        self._round_trips: deque[float] = deque(maxlen=MAX_ROUND_TRIPS)
 
     def answered(self, seconds: float) -> None:
         """Record after which time a response began."""

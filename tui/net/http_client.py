@@ -41,8 +41,8 @@ from tui.net.response import (
     is_expected,
     value_of,
 )
+from tui.net.slow_response import WatchedNetwork, waiting
 from tui.net.transport import keepalive_options, proxy_for, shown_proxy, system_words
-from tui.net.trickle import WatchedNetwork, waiting
 from tui.net.url import BadAddress, is_loopback
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ BUSY: Final = 0.01
 """Seconds for which received bodies, all of them together, are read before yielding to the event loop."""
 
 _SHARED_CONNECTIONS: Final = 20
-_SHARED_KEPT: Final = 1
+_MAX_SHARED: Final = 1
 _SHARED_SECONDS: Final = 2.0  # under the 5 s after which common servers close an idle connection
 
 BYPASS_PROXY: Final = "list the server in NO_PROXY to bypass it."
@@ -310,7 +310,7 @@ class Http:
         return self._client(
             httpx.Limits(
                 max_connections=_SHARED_CONNECTIONS,
-                max_keepalive_connections=_SHARED_KEPT,
+                max_keepalive_connections=_MAX_SHARED,
                 keepalive_expiry=_SHARED_SECONDS,
             )
         )

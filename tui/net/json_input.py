@@ -12,7 +12,7 @@ import msgspec
 
 from tui.core.sanitize import sanitize, sanitize_fragment
 from tui.net.errors import NotJson, TooLarge
-from tui.net.json_size import MOST, has_escape, too_much
+from tui.net.json_size import MAX_BYTES, has_escape, too_much
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
@@ -50,7 +50,7 @@ def loads(raw: str | bytes | bytearray, *, fragments: frozenset[str] = FRAGMENTS
     nested deeper than `max_depth`, and TooLarge for what would take too much memory.
     """
     if (size := too_much(raw)) is not None:
-        raise TooLarge(MOST, size=size, parsed=True)
+        raise TooLarge(MAX_BYTES, size=size, parsed=True)
     if len(raw) > LARGE and not isinstance(raw, str):
         return _large(raw, fragments, max_depth)
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-SURELY_SMALL: Final = 256 << 10
-"""Size in bytes below which a document is not checked: it takes less than MOST in any case."""
-MOST: Final = 40 << 20
+UNCHECKED_SIZE: Final = 256 << 10
+"""Size in bytes below which a document is not checked: it takes less than MAX_BYTES in any case."""
+MAX_BYTES: Final = 40 << 20
 """Limit in bytes of a document and its value together."""
-MOST_OF_TEXT: Final = 122 << 20
+MAX_TEXT_BYTES: Final = 122 << 20
 """The limit if nearly all of it is text."""
 
 # Bytes of each in CPython, including its slot in the container; measured on 3.11. A string counts by its length.
@@ -30,13 +30,13 @@ _SLICE: Final = 1 << 20
 
 def too_much(document: str | bytes | bytearray) -> int | None:
     """The bytes, at least, that the document and its value take, if that is too much; else None."""
-    if len(document) <= SURELY_SMALL:
+    if len(document) <= UNCHECKED_SIZE:
         return None
     width = _width(document)
     text = len(document) * (2 if width == 1 else 2 + width)  # the parser copies a string to widen it
-    if text > MOST_OF_TEXT:
+    if text > MAX_TEXT_BYTES:
         return text
-    most = max(MOST - text, len(document) // _SHARE_OF_TEXT)
+    most = max(MAX_BYTES - text, len(document) // _SHARE_OF_TEXT)
     if _structure(document, 0, len(document)) <= most:  # counts inside strings too, which is enough for nearly all
         return None
     found = 0

@@ -15,7 +15,7 @@ Params: TypeAlias = Mapping[str, str | int | bool | None]
 
 SLOWEST_UPLINK = 1_000
 """Bytes a second at which the body of a request may leave: the system's buffers hide how far it is."""
-UPLOAD_SECONDS_MAX = 120.0
+MAX_UPLOAD_SECONDS = 120.0
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ class Request(msgspec.Struct, frozen=True):
 
 def upload_seconds(request: httpx.Request) -> float:
     """Seconds that the upload of the body may add on a slow connection."""
-    return min(int(request.headers.get("content-length", 0)) / SLOWEST_UPLINK, UPLOAD_SECONDS_MAX)
+    return min(int(request.headers.get("content-length", 0)) / SLOWEST_UPLINK, MAX_UPLOAD_SECONDS)
 
 
 def check_host(url: str) -> None:

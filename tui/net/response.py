@@ -14,7 +14,15 @@ import msgspec
 from tui.core.sanitize import single_line
 from tui.net import headers as http_headers
 from tui.net.credentials import redact
-from tui.net.errors import ENCODING_SHOWN, HttpStatusError, NetError, NotJson, TooLarge, Trickled, UnexpectedContentType
+from tui.net.errors import (
+    ENCODING_SHOWN,
+    HttpStatusError,
+    NetError,
+    NotJson,
+    ResponseTooSlow,
+    TooLarge,
+    UnexpectedContentType,
+)
 from tui.net.json_input import JSON, loads
 from tui.net.url import without_secrets
 
@@ -24,11 +32,11 @@ QUOTED: Final = 64 << 10
 """Bytes read of an error response."""
 QUOTED_SECONDS: Final = 2.0
 """Seconds to read them."""
-SLOWEST: Final = 256
+MIN_RATE: Final = 256
 """Minimum rate of a response, in bytes per second."""
-PATIENT: Final = 60.0
+RATE_CHECK_AFTER: Final = 60.0
 """Seconds after which a higher rate is required..."""
-SLOWEST_OF_ALL: Final = 2048
+MIN_AVERAGE_RATE: Final = 2048
 """...on average, in bytes per second."""
 SMALL: Final = 256 << 10
 """Bytes of a body of which any number may be read concurrently."""
@@ -74,9 +82,9 @@ async def collect(
 ) -> None:
     """Read the whole response into `body`, as long as it makes progress.
 
-    Raises TooLarge beyond `limit` bytes; Trickled if less than SLOWEST bytes per second arrive within `seconds` (after
-    PATIENT seconds, SLOWEST_OF_ALL on average). `progress` may raise a NetError to stop reading. `before_large` is
-    awaited once, before more than SMALL bytes are read.
+    Raises TooLarge beyond `limit` bytes; ResponseTooSlow if less than MIN_RATE bytes per second arrive within `seconds`
+    (after RATE_CHECK_AFTER seconds, MIN_AVERAGE_RATE on average). `progress` may raise a NetError to stop reading.
+    `before_large` is awaited once, before more than SMALL bytes are read.
     """
     clock = asyncio.get_running_loop().time
     length = http_headers.content_length(answer.headers)
@@ -92,11 +100,11 @@ async def collect(
             progress(len(body), length)
         now = clock()
         if now - since > seconds:
-            if len(body) - had < SLOWEST * seconds:
-                raise Trickled(answer.request, len(body) - had, now - since)
+            if len(body) - had < MIN_RATE * seconds:
+                raise ResponseTooSlow(answer.request, len(body) - had, now - since)
             since, had = now, len(body)
-        if now - began > PATIENT and len(body) < SLOWEST_OF_ALL * (now - began):
-            raise Trickled(answer.request, len(body), now - began)
+        if now - began > RATE_CHECK_AFTER and len(body) < MIN_AVERAGE_RATE * (now - began):
+            raise ResponseTooSlow(answer.request, len(body), now - began)
         if before_large is not None and len(body) > SMALL:
             await before_large()
             before_large = None

@@ -17,8 +17,8 @@ import msgspec
 from httpx_sse._decoders import SSEDecoder
 
 from tui.core.sanitize import sanitize
-from tui.net.errors import TooLarge, Trickled, byte_count
-from tui.net.response import SLOWEST
+from tui.net.errors import ResponseTooSlow, TooLarge, byte_count
+from tui.net.response import MIN_RATE
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +27,15 @@ LIMIT: Final = 4 << 20
 ENDLESS: Final = 16
 """Factor on the limit above which an event counts as endless."""
 SHORTEST_RETRY: Final = 0.1
-LONGEST_RETRY: Final = 60.0
+MAX_RETRY: Final = 60.0
 
 GATHER: Final = 0.025
 """Seconds to wait before the next read once all received data was read, to read more at once."""
 _WAITED: Final = 0.0005
 """Seconds. A chunk that took longer had not been received when it was read."""
 
-TRICKLES: Final = 30.0
-"""Seconds within which an event or comment must be complete, unless SLOWEST bytes per second arrive."""
+FRAME_TIMEOUT: Final = 30.0
+"""Seconds within which an event or comment must be complete, unless MIN_RATE bytes per second arrive."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _COLON: Final = ord(":")
@@ -129,7 +129,7 @@ class EventDecoder:
 
     def _take_retry(self, milliseconds: bytes) -> None:
         if milliseconds.isdigit():  # digits as in the standard: no sign, no underscore
-            self._retry = min(max(float(milliseconds) / 1000, SHORTEST_RETRY), LONGEST_RETRY)
+            self._retry = min(max(float(milliseconds) / 1000, SHORTEST_RETRY), MAX_RETRY)
 
     def _dispatch(self) -> ServerSentEvent | None:
         self._event_bytes = 0
@@ -164,8 +164,8 @@ def read_events(
     """The events in `chunks`, up to its end; an incomplete last event is dropped, as the standard says.
 
     `on_bytes` is called with the size of each chunk, including heartbeats and comments, before its events are returned.
-    Raises TooLarge; Trickled if bytes arrive without completing an event or comment; and what `chunks` raises. The
-    iterator holds no resource: it can be abandoned at any time.
+    Raises TooLarge; ResponseTooSlow if bytes arrive without completing an event or comment; and what `chunks` raises.
+    The iterator holds no resource: it can be abandoned at any time.
 
     The first chunk after a quiet time is returned at once; then the stream rests for GATHER seconds (`pause`), since
     waiting for each chunk of a busy stream separately costs five times as much as its events.
@@ -215,5 +215,5 @@ class _Events:
             self._ended, self._begun, self._begun_bytes = self._decoder.ended, now, 0
         self._begun_bytes += count
         elapsed = now - self._begun
-        if elapsed > TRICKLES and self._begun_bytes < SLOWEST * elapsed:
-            raise Trickled("the event stream", self._begun_bytes, elapsed)
+        if elapsed > FRAME_TIMEOUT and self._begun_bytes < MIN_RATE * elapsed:
+            raise ResponseTooSlow("the event stream", self._begun_bytes, elapsed)

@@ -9,7 +9,7 @@ from tui.net.local_file import read_small
 from tui.storage.state_folder import Unsafe, prepare
 
 FILE = "theme.json"
-AT_MOST = 4096
+MAX_BYTES = 4096
 """Maximum size of the file in bytes."""
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class ChosenTheme:
     def name(self) -> str:
         """The initial theme: the one chosen last, unless the settings file changed since."""
         try:
-            kept = {} if self._file is None else json.loads(read_small(self._file, AT_MOST))
+            kept = {} if self._file is None else json.loads(read_small(self._file, MAX_BYTES))
         except (OSError, ValueError, RecursionError):
             kept = {}
         chosen = kept.get("chosen") if isinstance(kept, dict) and kept.get("set") == self._set_theme else None

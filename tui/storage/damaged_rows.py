@@ -16,7 +16,7 @@ from tui.core.stored_json import decode
 from tui.core.turn_state import ABNORMAL_ENDS
 from tui.storage.database import COLUMNS, Columns
 
-LONGEST = 16 << 20
+MAX_ROW_BYTES = 16 << 20
 """Maximum bytes of a row outside `LARGE`; this program writes no longer one."""
 LARGE = frozenset({"history"})
 """Tables whose texts are not checked at each start: invalid UTF-8 in them is displayed as U+FFFD."""
@@ -39,7 +39,7 @@ _LEGIBLE = "typeof(server) = 'text' AND typeof(name) = 'text' AND is_text(CAST(s
 _REBIND = f"""
 INSERT OR IGNORE INTO main.prompt_keys
 SELECT server, name, '', ?, '', CAST(strftime('%s', 'now') AS REAL) FROM aside.prompt_keys
-WHERE {_LEGIBLE} AND length(CAST(server || name AS BLOB)) <= {LONGEST // 2}
+WHERE {_LEGIBLE} AND length(CAST(server || name AS BLOB)) <= {MAX_ROW_BYTES // 2}
 """
 
 
@@ -119,7 +119,7 @@ def _sound(table: str, columns: dict[str, str]) -> str:
     if table in LARGE:
         return sound
     sizes = [f"length(CAST({name} AS BLOB))" for name, kind in columns.items() if kind in ("TEXT", "BLOB")]
-    return f"CASE WHEN {' + '.join(sizes)} <= {LONGEST} THEN {sound} END"
+    return f"CASE WHEN {' + '.join(sizes)} <= {MAX_ROW_BYTES} THEN {sound} END"
 
 
 def _is_text(raw: object) -> bool:

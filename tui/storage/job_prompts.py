@@ -17,7 +17,7 @@ from tui.storage.journal_file import JournalFile, sound
 from tui.storage.owner_lock import OwnerLock
 from tui.storage.statements import encode_prompt, transaction
 
-KEYS_KEPT = 10_000
+MAX_KEYS = 10_000
 """Number of the newest keys that are kept, of all servers."""
 
 
@@ -46,13 +46,13 @@ class JobPrompts:
     def __init__(
         self,
         file: JournalFile,
-        me: OwnerLock,
+        owner_lock: OwnerLock,
         server: str,
         *,
         wall: Callable[[], float],
     ) -> None:
         self._file = file
-        self._me = me
+        self._owner_lock = owner_lock
         self._server = server
         self._wall = wall
 
@@ -69,21 +69,21 @@ class JobPrompts:
             query = "SELECT prompt, owner, message FROM prompt_keys WHERE server = ? AND name = ?"
             rows = database.execute(query, (self._server, key)).fetchall()
             for body, owner, message in sound(rows, (bytes, str, str)):
-                is_mine = owner == self._me.name
-                found[:] = [BoundPrompt(decode(body, Prompt), is_mine or self._me.is_dead(owner))]
+                is_mine = owner == self._owner_lock.name
+                found[:] = [BoundPrompt(decode(body, Prompt), is_mine or self._owner_lock.is_dead(owner))]
                 if found[0].owned_here and not is_mine:
                     for table in ("prompt_keys", "flights"):
                         claim = f"UPDATE {table} SET owner = ? WHERE server = ? AND message = ?"
-                        database.execute(claim, (self._me.name, self._server, message))
+                        database.execute(claim, (self._owner_lock.name, self._server, message))
             if not rows:  # written even if it is deleted at once: a full disk is found before a session is created
-                row = (self._server, key, "", encode_prompt(UNREADABLE), self._me.name, self._wall())
+                row = (self._server, key, "", encode_prompt(UNREADABLE), self._owner_lock.name, self._wall())
                 database.execute("INSERT INTO prompt_keys VALUES (?, ?, ?, ?, ?, ?)", row)
                 if self._file.keys_lost:
                     found[:] = [BoundPrompt(UNREADABLE, True)]
                 else:
                     database.execute("DELETE FROM prompt_keys WHERE server = ? AND name = ?", row[:2])
 
-        if not self._file.take_over(work):
+        if not self._file.run_on_file(work):
             raise KeyUnreadable("the journal cannot be read and written", "Repair that, and run it again.")
         if found and found[0].prompt == UNREADABLE:
             raise KeyUnreadable(
@@ -114,17 +114,17 @@ class JobPrompts:
             taken = bool(rows) and rows != [(prompt.message_id,)]
             if taken:
                 return
-            flight = (prompt.message_id, self._server, encoded, self._me.name, now)
+            flight = (prompt.message_id, self._server, encoded, self._owner_lock.name, now)
             database.execute("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight)
-            returned = (self._server, prompt.session_id, self._me.name)
+            returned = (self._server, prompt.session_id, self._owner_lock.name)
             database.execute("DELETE FROM drafts WHERE server = ? AND session = ? AND owner = ?", returned)
             if key:
-                row = (self._server, key, prompt.message_id, encoded, self._me.name, now)
+                row = (self._server, key, prompt.message_id, encoded, self._owner_lock.name, now)
                 database.execute("INSERT OR REPLACE INTO prompt_keys VALUES (?, ?, ?, ?, ?, ?)", row)
                 newest = "SELECT at FROM prompt_keys ORDER BY at DESC LIMIT 1 OFFSET ?"
-                database.execute(f"DELETE FROM prompt_keys WHERE at <= ({newest})", (KEYS_KEPT,))
+                database.execute(f"DELETE FROM prompt_keys WHERE at <= ({newest})", (MAX_KEYS,))
 
-        saved = self._file.take_over(work) if key else self._file.write_before_sending(work)
+        saved = self._file.run_on_file(work) if key else self._file.write_before_sending(work)
         if taken:
             raise KeyTaken(key)
         return saved

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-HISTORY_KEPT = 10_000
+MAX_HISTORY = 10_000
 HISTORY_READ = 4_000_000
 """Maximum characters of history that are read, newest prompts first."""
 
@@ -41,8 +41,8 @@ _MY_DRAFT = "SELECT text FROM drafts WHERE server = ? AND session = ? AND owner 
 _FORGET_DRAFT = "DELETE FROM drafts WHERE server = ? AND session = ? AND owner = ?"
 _FORGET_ANSWER_DRAFT = "DELETE FROM answer_drafts WHERE server = ? AND request = ?"
 
-_ANSWER_DRAFTS_KEPT = 200
-_ENDS_KEPT = 1000
+_MAX_ANSWER_DRAFTS = 200
+_MAX_ENDS = 1000
 
 Owned = Literal["flights", "queue", "answers", "aborts", "identities"]
 
@@ -56,12 +56,12 @@ class Journal:
     def __init__(self, folder: Path | None, server: str, *, wall: Callable[[], float]) -> None:
         self._wall = wall
         self._server = server
-        self._me = OwnerLock(folder)
+        self._owner_lock = OwnerLock(folder)
         self.problems: list[str] = []
         """All problems so far as messages, the newest last."""
         self._listeners: list[Callable[[str], None]] = []
-        self._file = JournalFile(folder, self._me, wall=wall, say=self._say)
-        self.jobs = JobPrompts(self._file, self._me, server, wall=wall)
+        self._file = JournalFile(folder, self._owner_lock, wall=wall, say=self._say)
+        self.jobs = JobPrompts(self._file, self._owner_lock, server, wall=wall)
 
     @property
     def problem(self) -> str | None:
@@ -113,9 +113,9 @@ class Journal:
         kept: Step = (_KEEP_DRAFT, (*key, text, queued_id, changed))
         self._write(kept if text or changed else (_FORGET_DRAFT, key), replaces=("draft", session_id))
 
-    def keep_apart(self, text: str) -> str | None:
+    def save_to_file(self, text: str) -> str | None:
         """Write a text to a new file beside the journal; returns its displayed path, or None on failure."""
-        return self._file.keep_apart(str(storable(text)))
+        return self._file.save_to_file(str(storable(text)))
 
     def draft(self, session_id: str) -> str:
         """The draft of this client, joined with those of ended clients; running clients keep theirs.
@@ -131,8 +131,8 @@ class Journal:
                 key[:2],
             ).fetchall()
             rows = sound(rows, (str, str, str, str))
-            left = [owner for owner, *_ in rows if self._me.is_dead(owner)]
-            rows = [row for row in rows if row[0] == self._me.name or row[0] in left]
+            left = [owner for owner, *_ in rows if self._owner_lock.is_dead(owner)]
+            rows = [row for row in rows if row[0] == self._owner_lock.name or row[0] in left]
             changes = [(queued, changed) for *_, queued, changed in rows if changed]
             found[:] = [text for _, text, *_ in rows if text]
             found.extend(changed for _, changed in changes[1:])
@@ -141,7 +141,7 @@ class Journal:
             if left:
                 database.execute(_KEEP_DRAFT, (*key, "\n".join(found), *(changes or [("", "")])[0]))
 
-        if not self._file.take_over(work):
+        if not self._file.run_on_file(work):
             found[:] = [text for (text,) in self._read(_MY_DRAFT, (str,), *key)]
         return "\n".join(found)
 
@@ -162,7 +162,7 @@ class Journal:
         """Whether `draft` would return text; adopts nothing."""
         query = "SELECT owner FROM drafts WHERE server = ? AND session = ?"
         owners = [owner for (owner,) in self._read(query, (str,), self._server, session_id)]
-        return any(owner == self._me.name or self._me.is_dead(owner) for owner in owners)
+        return any(owner == self._owner_lock.name or self._owner_lock.is_dead(owner) for owner in owners)
 
     def sessions_with_drafts(self) -> list[str]:
         """The sessions with a draft of any client."""
@@ -176,7 +176,7 @@ class Journal:
         Returns False and writes nothing if another program has locked the file. `anyway`: write it in memory and
         return True if the user was already warned of the lock.
         """
-        flight = (prompt.message_id, self._server, encode_prompt(prompt), self._me.name, self._wall())
+        flight = (prompt.message_id, self._server, encode_prompt(prompt), self._owner_lock.name, self._wall())
         work = transaction(
             ("INSERT OR REPLACE INTO flights VALUES (?, ?, ?, ?, ?)", flight),
             *(
@@ -187,7 +187,7 @@ class Journal:
         )
         if self._file.write_before_sending(work):
             return True
-        if anyway and self._file.said:
+        if anyway and self._file.problem_reported:
             self._file.write(work)
             return True
         if anyway:
@@ -222,7 +222,7 @@ class Journal:
         row = (self._server, session_id, prompt_id, state, reason, self._wall())
         self._write(
             ("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?, ?, ?)", row),
-            (f"DELETE FROM ends WHERE at <= ({newest})", (_ENDS_KEPT,)),
+            (f"DELETE FROM ends WHERE at <= ({newest})", (_MAX_ENDS,)),
         )
 
     def forget_end(self, session_id: str, prompt_id: str) -> None:
@@ -271,7 +271,7 @@ class Journal:
                 "INSERT OR REPLACE INTO answer_drafts VALUES (?, ?, ?, ?)",
                 (self._server, request_id, body, self._wall()),
             ),
-            (f"DELETE FROM answer_drafts WHERE at <= ({newest})", (_ANSWER_DRAFTS_KEPT,)),
+            (f"DELETE FROM answer_drafts WHERE at <= ({newest})", (_MAX_ANSWER_DRAFTS,)),
             replaces=("answer", request_id),
         )
 
@@ -282,7 +282,7 @@ class Journal:
 
     def post_answer(self, request_id: str, body: bytes) -> None:
         """Save an answer before it is sent."""
-        row = (request_id, self._server, body, self._me.name, self._wall())
+        row = (request_id, self._server, body, self._owner_lock.name, self._wall())
         self._write(("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row))
 
     def settle_answer(self, request_id: str, *, keep_draft: bool = False) -> None:
@@ -297,7 +297,7 @@ class Journal:
     def post_abort(self, session_id: str, prompt_ids: Iterable[str], *, tried: bool) -> None:
         """Save a pending abort of these prompts' turns; `tried`: it may have reached the server."""
         for prompt_id in prompt_ids:
-            row = (self._server, session_id, prompt_id, tried, self._me.name, self._wall())
+            row = (self._server, session_id, prompt_id, tried, self._owner_lock.name, self._wall())
             self._write(("INSERT OR REPLACE INTO aborts VALUES (?, ?, ?, ?, ?, ?)", row))
 
     def settle_abort(self, prompt_ids: Iterable[str]) -> None:
@@ -328,7 +328,7 @@ class Journal:
         return [rows[row] for row in mine if row in rows]
 
     def save_identity(self, session_id: str, identity: str) -> None:
-        row = (self._server, session_id, identity, self._me.name)
+        row = (self._server, session_id, identity, self._owner_lock.name)
         self._write(("INSERT INTO identities (server, session, identity, owner) VALUES (?, ?, ?, ?)", row))
 
     def forget_identities(self, session_id: str) -> None:
@@ -336,15 +336,15 @@ class Journal:
         self._write(
             (
                 "DELETE FROM identities WHERE server = ? AND session = ? AND owner = ?",
-                (self._server, session_id, self._me.name),
+                (self._server, session_id, self._owner_lock.name),
             ),
         )
 
     def _draft_key(self, session_id: str) -> tuple[str, str, str]:
-        return self._server, str(storable(session_id)), self._me.name
+        return self._server, str(storable(session_id)), self._owner_lock.name
 
     def _queue_row(self, queued: Queued, place: int) -> tuple[object, ...]:
-        return (queued.id, self._server, queued.session_id, queued.text, self._me.name, place)
+        return (queued.id, self._server, queued.session_id, queued.text, self._owner_lock.name, place)
 
     def _remembering(self, text: str) -> list[Step]:
         """Steps that add a text to the history; none if it is blank."""
@@ -352,7 +352,7 @@ class Journal:
             return []
         return [
             ("INSERT INTO history (text, at) VALUES (?, ?)", (text, self._wall())),
-            ("DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", (HISTORY_KEPT,)),
+            ("DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", (MAX_HISTORY,)),
         ]
 
     def _say(self, problem: str) -> None:
@@ -374,14 +374,14 @@ class Journal:
 
         def work(database: sqlite3.Connection) -> None:
             for (owner,) in database.execute(f"SELECT DISTINCT owner FROM {table}").fetchall():
-                if isinstance(owner, str) and self._me.is_dead(owner):
+                if isinstance(owner, str) and self._owner_lock.is_dead(owner):
                     database.execute(
                         f"UPDATE {table} SET owner = ? WHERE owner = ? AND server = ?",
-                        (self._me.name, owner, self._server),
+                        (self._owner_lock.name, owner, self._server),
                     )
             mine = f"SELECT {column} FROM {table} WHERE owner = ? AND server = ? ORDER BY {order}"
-            rows = database.execute(mine, (self._me.name, self._server)).fetchall()
+            rows = database.execute(mine, (self._owner_lock.name, self._server)).fetchall()
             found[:] = [value for (value,) in sound(rows, (kind,))]
 
-        self._file.take_over(work)
+        self._file.run_on_file(work)
         return found

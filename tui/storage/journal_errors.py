@@ -6,7 +6,9 @@ import sqlite3
 
 from tui.storage.state_folder import Unsafe
 
-AT_STAKE = "prompts are still sent, but drafts, queued prompts and answers in flight are lost if Holdfast exits"
+UNSAVED_CONSEQUENCE = (
+    "prompts are still sent, but drafts, queued prompts and answers in flight are lost if Holdfast exits"
+)
 """The consequence of a journal that is not written."""
 
 _NO_ACCESS = ("is not writable", "Change its owner or its mode (chmod u+rwX)")

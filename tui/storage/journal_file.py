@@ -14,13 +14,13 @@ from typing import Any
 
 from tui.storage import damaged_rows, state_folder
 from tui.storage.database import BUSY_SECONDS, COLUMNS, FILE, SchemaTooNew, connect, create
-from tui.storage.journal_errors import AT_STAKE, fault, is_locked, passes
+from tui.storage.journal_errors import UNSAVED_CONSEQUENCE, fault, is_locked, passes
 from tui.storage.owner_lock import OwnerLock
 from tui.storage.state_folder import Unsafe
 
 log = logging.getLogger(__name__)
 
-BRIEFLY = 0.02
+LOCK_TIMEOUT = 0.02
 """Seconds that the user interface may be blocked by another client's write."""
 
 Work = Callable[[sqlite3.Connection], None]
@@ -34,10 +34,10 @@ class JournalFile:
     """
 
     def __init__(
-        self, folder: Path | None, me: OwnerLock, *, wall: Callable[[], float], say: Callable[[str], None]
+        self, folder: Path | None, owner_lock: OwnerLock, *, wall: Callable[[], float], say: Callable[[str], None]
     ) -> None:
         self._folder = folder
-        self._me = me
+        self._owner_lock = owner_lock
         self._wall = wall
         self._say = say
         self.lost = False
@@ -68,10 +68,10 @@ class JournalFile:
             self.catch_up(tell=False)
         if self._memory is None:
             try:
-                self._run(self.connection, work, seconds=BRIEFLY)
+                self._run(self.connection, work, seconds=LOCK_TIMEOUT)
                 return
             except sqlite3.Error as error:
-                self._stand_in(error, tell=not is_locked(error))
+                self._use_memory(error, tell=not is_locked(error))
         self._run(self._memory or self.connection, work)
         if self._memory is None:
             return
@@ -85,7 +85,7 @@ class JournalFile:
         return self._memory is not None and not self.lost
 
     @property
-    def said(self) -> bool:
+    def problem_reported(self) -> bool:
         """Whether the user was told that the file is not writable now."""
         return self._said
 
@@ -97,10 +97,10 @@ class JournalFile:
         self._follow()
         if self._memory is None:
             try:
-                self._run(self.connection, work, seconds=BRIEFLY)
+                self._run(self.connection, work, seconds=LOCK_TIMEOUT)
                 return True
             except sqlite3.Error as error:
-                self._stand_in(error, tell=not is_locked(error))
+                self._use_memory(error, tell=not is_locked(error))
         elif self.catch_up(tell=False):
             return self.write_before_sending(work)
         if self.behind:
@@ -108,7 +108,7 @@ class JournalFile:
         self.write(work)
         return True
 
-    def take_over(self, work: Work) -> bool:
+    def run_on_file(self, work: Work) -> bool:
         """Run `work`, which adopts rows of other clients or binds a key, in the file only.
 
         Returns whether it succeeded.
@@ -119,9 +119,9 @@ class JournalFile:
                 self._run(self.connection, work)
                 return True
             except sqlite3.Error as error:
-                self._stand_in(error)
+                self._use_memory(error)
         elif self.catch_up():
-            return self.take_over(work)
+            return self.run_on_file(work)
         return False
 
     def read(
@@ -142,7 +142,7 @@ class JournalFile:
         except sqlite3.Error as error:
             if self._memory is not None or self._place is None:
                 raise
-            self._stand_in(error)
+            self._use_memory(error)
             return self.read(query, values, kinds, at_most=at_most)
         return sound(rows, kinds)
 
@@ -184,7 +184,7 @@ class JournalFile:
         for database in (self._memory, self.connection):
             if database is not None:
                 database.close()
-        self._me.release()
+        self._owner_lock.release()
 
     def _open(self) -> sqlite3.Connection:
         if self._folder is None:
@@ -203,7 +203,7 @@ class JournalFile:
             raise  # locked, read-only or full: the file may be intact
         except sqlite3.DatabaseError as error:
             aside = path.with_name(self._aside())
-            for ending in ("", *state_folder.WITH_THE_JOURNAL):
+            for ending in ("", *state_folder.SQLITE_SIDE_FILES):
                 part = path.with_name(path.name + ending)
                 if part.exists():
                     part.rename(aside.with_name(aside.name + ending))
@@ -213,8 +213,8 @@ class JournalFile:
             database = self._checked(path)
             self.keys_lost = True
         try:
-            self._me.acquire()
-            self._me.sweep()
+            self._owner_lock.acquire()
+            self._owner_lock.sweep()
         except OSError:
             database.close()
             raise
@@ -233,7 +233,7 @@ class JournalFile:
             self.keys_lost = self.keys_lost or moved.keys_lost
         return database
 
-    def keep_apart(self, text: str) -> str | None:
+    def save_to_file(self, text: str) -> str | None:
         """Write a text to a new file in the folder; returns its displayed path, or None on failure."""
         if self._folder is None:
             return None
@@ -275,11 +275,11 @@ class JournalFile:
         try:
             new = self._open()
         except (OSError, sqlite3.Error, SchemaTooNew, Unsafe) as error:
-            self._stand_in(error)
+            self._use_memory(error)
             return False
         with new:
             new.execute("BEGIN IMMEDIATE")
-            copy(old, new, None if missing else self._me.name)
+            copy(old, new, None if missing else self._owner_lock.name)
         old.close()
         self.connection = new
         now = "was deleted and recreated" if missing else "was replaced: the new one is used"
@@ -292,7 +292,7 @@ class JournalFile:
         self._tell(error)
         return create(sqlite3.connect(":memory:"))
 
-    def _stand_in(self, error: Exception, *, tell: bool = True) -> None:
+    def _use_memory(self, error: Exception, *, tell: bool = True) -> None:
         """Switch to memory: until the file is writable again, or permanently if the error is not temporary."""
         if self._memory is None:
             memory = create(sqlite3.connect(":memory:"))
@@ -325,7 +325,7 @@ class JournalFile:
         self.lost = True
         what, hint = fault(error, where)
         hint += ": it is saved then" if again else ", then start again"
-        self._say(f"state is not saved: {what}. {hint}. Until then {AT_STAKE}.")
+        self._say(f"state is not saved: {what}. {hint}. Until then {UNSAVED_CONSEQUENCE}.")
 
     def _run(self, database: sqlite3.Connection, work: Work, *, seconds: float = BUSY_SECONDS) -> None:
         database.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
@@ -339,7 +339,7 @@ def _create_file(path: Path) -> None:
     if os.path.lexists(path):
         return
     new = path.with_name(f"{FILE}.{os.getpid()}.new")
-    parts = [new.with_name(new.name + ending) for ending in ("", *state_folder.WITH_THE_JOURNAL)]
+    parts = [new.with_name(new.name + ending) for ending in ("", *state_folder.SQLITE_SIDE_FILES)]
     try:
         for part in parts:
             part.unlink(missing_ok=True)

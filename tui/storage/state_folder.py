@@ -8,8 +8,8 @@ import pwd
 import stat
 from pathlib import Path
 
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-WITH_THE_JOURNAL = ("-wal", "-shm")
+GROUP_OTHER_WRITE = stat.S_IWGRP | stat.S_IWOTH
+SQLITE_SIDE_FILES = ("-wal", "-shm")
 """Suffixes of the files that SQLite keeps beside a database."""
 
 
@@ -30,9 +30,9 @@ def prepare(folder: Path) -> str | None:
     if not found.st_mode & 0o077:
         return None
     folder.chmod(0o700)
-    if folder.stat().st_mode & OTHERS_WRITE:
+    if folder.stat().st_mode & GROUP_OTHER_WRITE:
         raise Unsafe(f"others may write in {shown(folder)}", "Set XDG_STATE_HOME to a folder of your own")
-    if found.st_mode & OTHERS_WRITE:
+    if found.st_mode & GROUP_OTHER_WRITE:
         return f"Others on this machine could write in {shown(folder)}: its mode is 0700 now."
     return None
 
@@ -42,7 +42,7 @@ def own_file(path: Path) -> tuple[int, int]:
 
     Raises `OSError` (ELOOP for a symbolic link) or `Unsafe`.
     """
-    for ending in WITH_THE_JOURNAL:
+    for ending in SQLITE_SIDE_FILES:
         beside = path.with_name(path.name + ending)
         if os.path.lexists(beside):
             _check_file(beside, beside.lstat())

@@ -9,7 +9,7 @@ from tui.core.turn import Turn
 if TYPE_CHECKING:
     from tui.client.client import Client
 
-ABORT_WITHIN = 3.0
+ABORT_CONFIRM_TIMEOUT = 3.0
 """Seconds within which a second Esc aborts the turn."""
 
 
@@ -38,7 +38,7 @@ class AbortKey:
             if in_time and turn is armed:
                 self._client.abort(turn.session_id)
             else:
-                self._armed, self._until = turn, now + ABORT_WITHIN
+                self._armed, self._until = turn, now + ABORT_CONFIRM_TIMEOUT
         self._changed()
 
     def press_or_tell(self, session_id: str | None) -> None:

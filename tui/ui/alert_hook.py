@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tui.api.hook_runner import HookRunner
     from tui.client.client import Client
 
-REASONS_KEPT = 20
+MAX_REASONS = 20
 """How many different failures are shown; the log has all."""
 
 
@@ -44,6 +44,6 @@ class AlertHook:
             await self._runner.close()
 
     def _failed(self, reason: str) -> None:
-        if reason not in self._reasons and len(self._reasons) < REASONS_KEPT:
+        if reason not in self._reasons and len(self._reasons) < MAX_REASONS:
             self._reasons.add(reason)
             self._on_failure(f"[notify] exec: {reason}")

@@ -39,7 +39,7 @@ from tui.widgets.focus.unused_input import UnusedInput
 from tui.widgets.prompt.editor import Editor
 from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
-from tui.widgets.prompt.text_limit import INPUT_AT_MOST, not_inserted
+from tui.widgets.prompt.text_limit import MAX_INPUT_CHARACTERS, not_inserted
 from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.status.notices import line_of
 from tui.widgets.transcript.view import TranscriptView
@@ -104,7 +104,7 @@ class HoldfastApp(TerminalApp):
             later=self.set_timer,
             guard=self.boundary.guard,
             notify=self.show_notice,
-            line_up=self._line_up,
+            on_connected=self._on_connected,
         )
         self.sessions = SessionController(self, client, self.presenter, notify=self.show_notice)
         self.replies = RequestActions(self, client, self.presenter)
@@ -212,7 +212,7 @@ class HoldfastApp(TerminalApp):
             self.clear_notifications()
             self.notify(line_of(notice).plain, severity=notice.severity, markup=False)
 
-    def _line_up(self) -> None:
+    def _on_connected(self) -> None:
         self.sender.on_connected()
         self.startup.on_connected()
 
@@ -225,7 +225,7 @@ class HoldfastApp(TerminalApp):
             return
         if isinstance(event, events.MouseEvent):
             self.client.on_user_input()
-            self.main.key_came()
+            self.main.on_key_event()
         await super().on_event(event)
 
     async def on_text_burst(self, event: TextBurst) -> None:
@@ -239,8 +239,8 @@ class HoldfastApp(TerminalApp):
         """Send the event to the focused widget, unless a priority binding uses it."""
         key, in_line = event.key if isinstance(event, events.Key) else None, isinstance(self.focused, Input)
         if key != "tab":
-            self.main.key_came()
-        if isinstance(event, events.Paste) and in_line and len(event.text) > INPUT_AT_MOST:
+            self.main.on_key_event()
+        if isinstance(event, events.Paste) and in_line and len(event.text) > MAX_INPUT_CHARACTERS:
             self.show_notice(not_inserted(len(event.text), one_line=True))
             return
         adapt(event, single_line=in_line)
@@ -281,24 +281,24 @@ class HoldfastApp(TerminalApp):
     def _written(self) -> None:
         self.writing.save()
 
-    @on(PromptBox.EditLeft)
-    def _edit_left(self, event: PromptBox.EditLeft) -> None:
+    @on(PromptBox.EditCancelled)
+    def _edit_left(self, event: PromptBox.EditCancelled) -> None:
         self.writing.edit_cancelled(event.changed)
 
-    @on(PromptBox.SearchWanted)
-    def _search_wanted(self) -> None:
+    @on(PromptBox.HistoryRequested)
+    def _history_requested(self) -> None:
         self.action_history()
 
-    @on(QueueList.EditWanted)
-    def _edit_wanted(self, event: QueueList.EditWanted) -> None:
+    @on(QueueList.EditRequested)
+    def _edit_requested(self, event: QueueList.EditRequested) -> None:
         self.writing.edit(event.queued)
 
-    @on(QueueList.RemoveWanted)
-    def _remove_wanted(self, event: QueueList.RemoveWanted) -> None:
+    @on(QueueList.RemoveRequested)
+    def _remove_requested(self, event: QueueList.RemoveRequested) -> None:
         self.dialogs.remove(event.queued)
 
-    @on(QueueList.SendNowWanted)
-    def _send_waiting_now(self, event: QueueList.SendNowWanted) -> None:
+    @on(QueueList.SendNowRequested)
+    def _send_waiting_now(self, event: QueueList.SendNowRequested) -> None:
         self.sender.send_waiting(event.queued)
 
     @on(RequestPanel.DraftChanged)
@@ -313,12 +313,12 @@ class HoldfastApp(TerminalApp):
     def _replied(self, event: RequestPanel.Replied) -> None:
         self.replies.reply(event.request, event.reply, event.reason)
 
-    @on(RequestPanel.RejectWanted)
-    def _reject_wanted(self, event: RequestPanel.RejectWanted) -> None:
+    @on(RequestPanel.RejectRequested)
+    def _reject_requested(self, event: RequestPanel.RejectRequested) -> None:
         self.replies.reject(event.request, event.letter)
 
-    @on(TranscriptView.OlderWanted)
-    def _older_wanted(self) -> None:
+    @on(TranscriptView.OlderRequested)
+    def _older_requested(self) -> None:
         self.sessions.load_older()
 
     def action_abort(self) -> None:
@@ -355,8 +355,8 @@ class HoldfastApp(TerminalApp):
     def action_editor(self) -> None:
         self.choosing.editor()
 
-    @on(PromptBox.OffersWanted)
-    def _offers_wanted(self, event: PromptBox.OffersWanted) -> None:
+    @on(PromptBox.CompletionsRequested)
+    def _completions_requested(self, event: PromptBox.CompletionsRequested) -> None:
         self.choosing.offer(event.word, finish=event.finish)
 
     def action_inbox(self) -> None:

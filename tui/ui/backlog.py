@@ -12,7 +12,7 @@ LIMIT = 1_000
 
 IN_TRANSCRIPT = (c.TextAppended, c.PartChanged, c.PartRemoved, c.MessageChanged, c.MessageRemoved, c.OlderLoaded)
 """Merged into one redraw of the transcript."""
-SAID_ONCE = (
+COALESCED_CHANGES = (
     c.SessionsChanged,
     c.RequestsChanged,
     c.PlanChanged,
@@ -22,7 +22,7 @@ SAID_ONCE = (
     c.QueueChanged,
     c.TranscriptReset,
 )
-LOOKS = (*IN_TRANSCRIPT, *SAID_ONCE)
+LOOKS = (*IN_TRANSCRIPT, *COALESCED_CHANGES)
 
 
 class Backlog:

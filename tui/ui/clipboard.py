@@ -7,7 +7,7 @@ from tui.core.sanitize import sanitize
 from tui.ui.notifier import TerminalEscapes
 from tui.widgets.text.copying import not_copied
 
-TMUX_KEEPS = "If it did not arrive: tmux forwards it with `set -g set-clipboard on`."
+TMUX_HINT = "If it did not arrive: tmux forwards it with `set -g set-clipboard on`."
 
 
 class Clipboard:
@@ -37,7 +37,7 @@ class Clipboard:
         self._terminal.copy(text)
         if self._terminal.clipboard_may_be_blocked and not self._explained:
             self._explained = True
-            self._later(self._notify, Notice(TMUX_KEEPS))
+            self._later(self._notify, Notice(TMUX_HINT))
 
     def copy_selection(self, text: str) -> bool:
         """Copy a selected text and say how much it was; return False if it is too long."""
@@ -49,8 +49,8 @@ class Clipboard:
 
     def tell_cut(self, text: str) -> None:
         """Tell that a text was cut; the field has copied it."""
-        said = f"{_lines(text)} cut, and sent to the terminal's clipboard. ^V pastes it."
-        self._notify(Notice(said))
+        cut_text = f"{_lines(text)} cut, and sent to the terminal's clipboard. ^V pastes it."
+        self._notify(Notice(cut_text))
 
 
 def _lines(text: str) -> str:

@@ -22,9 +22,9 @@ from tui.core.changes import Notice
 
 REDRAWS = 2
 """Redraws of a recurring failure before the widget is replaced by a line..."""
-AGAIN_WITHIN = 10.0
+RECURRENCE_WINDOW = 10.0
 """...if it recurs within this many seconds; later it counts as new."""
-SETTLES = 0.5
+REDRAW_FAILED_WITHIN = 0.5
 """Seconds after a redraw in which the same failure means that the redraw did not help."""
 LOGGED_WHOLE = 3
 """Failures of one kind that are logged with a traceback; after that, every hundredth is logged with its count."""
@@ -119,7 +119,7 @@ class ErrorBoundary:
     def _mend(self, widgets: list[Widget], failure: Failure) -> None:
         """Redraw, close or replace the failed part. `widgets`: where it happened, the innermost first."""
         now = self._now()
-        if now - failure.last > AGAIN_WITHIN:
+        if now - failure.last > RECURRENCE_WINDOW:
             failure.redraws = 0
         failure.last = now
         widget = next((one for one in widgets if one.is_attached), None)
@@ -136,9 +136,9 @@ class ErrorBoundary:
             self._app.call_later(self._draw_anew, failure, part in ("transcript", ""))
         elif failure.redraws == REDRAWS:
             failure.redraws += 1
-            said = f"{name} keeps failing: {failure.words}."
+            text = f"{name} keeps failing: {failure.words}."
             if widget is None or not self._replace(widget, f"✗ This cannot be shown: {failure.words}"):
-                self._say(said)
+                self._say(text)
 
     def _say(self, words: str) -> None:
         self._app.call_later(self._notify, Notice(words, "error"))
@@ -153,7 +153,7 @@ class ErrorBoundary:
             if widgets is not None:
                 self._mend(widgets, failure)
 
-        self._app.set_timer(SETTLES, settled)
+        self._app.set_timer(REDRAW_FAILED_WITHIN, settled)
         failure.redraw = "done"
         self._redraw(transcript)
 

@@ -23,13 +23,13 @@ BEGUN = re.compile(
     rf"\x1b(?:\[(?:\[|M[^\x00-\x1f]{{0,2}}|[0-?]*[ -/]*)|O|[{re.escape(STRINGS)}]{_PAYLOAD}(?:\x1b\Z)?)?"
 )
 """An incomplete sequence: what has arrived of it."""
-SEQUENCE_AT_MOST = 4096
+MAX_SEQUENCE_CHARACTERS = 4096
 """Maximum characters of an incomplete sequence; no requested report is longer."""
 _REST = {
     "[": re.compile(r"[0-?]*[ -/]*([@-~])?"),
     **dict.fromkeys(STRINGS, re.compile(rf"{_PAYLOAD}(\x07|\x1b\\)?")),
 }
-_LONGEST = 32
+_MAX_CHARACTERS = 32
 """Maximum characters of a sequence that Textual's parser reads."""
 _TOO_LARGE = re.compile(r"\d{8}")
 """A number too large for any key, column or row."""
@@ -84,7 +84,7 @@ def understood(sequence: str) -> str:
     elif found := _SIZE.fullmatch(sequence):
         rows, columns = (int(size.partition(":")[0]) for size in found.group(1, 2))
         sequence = sequence if 0 < rows * columns <= _MAX_CELLS else ""
-    return sequence if len(sequence) <= _LONGEST else ""
+    return sequence if len(sequence) <= _MAX_CHARACTERS else ""
 
 
 def _key(fields: str, final: str) -> str:

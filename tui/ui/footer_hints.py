@@ -34,7 +34,7 @@ class Main(Protocol):
     @property
     def searching(self) -> bool: ...
     @property
-    def just_came(self) -> bool: ...
+    def just_focused(self) -> bool: ...
 
 
 def part_of(screen: object, main: Main) -> str:
@@ -53,7 +53,7 @@ def part_of(screen: object, main: Main) -> str:
 def named(main: Main) -> Keys:
     """Return the keys for the footer, most important first."""
     keys = _of_the_moment(main)
-    if main.focused is main.prompt and main.prompt.grace.runs:
+    if main.focused is main.prompt and main.prompt.input_guard.runs:
         keys = tuple(hint for hint in keys if hint.pressed != ("enter",))
     completions = main.prompt.completions
     if completions.is_open:
@@ -87,7 +87,9 @@ def _of_the_moment(main: Main) -> Keys:
     if main.searching:
         return hints(Scope.SEARCH, "go(-1)", "go(1)", "leave")
     if panel.has_focus_within:
-        return panel.keys if main.just_came or panel.grace.runs else (*panel.keys, *hints(Scope.REQUEST, "leave"))
+        return (
+            panel.keys if main.just_focused or panel.input_guard.runs else (*panel.keys, *hints(Scope.REQUEST, "leave"))
+        )
     if main.transcript.has_focus_within:
         return (
             *hints(Scope.TRANSCRIPT, "scroll_up", "scroll_down", "next_fold", "previous_fold"),

@@ -56,11 +56,11 @@ class Entry(Horizontal, SkipsCoveredBackground):
     """The prompt mark and the prompt."""
 
 
-class Foot(Vertical, SkipsCoveredBackground):
+class PromptArea(Vertical, SkipsCoveredBackground):
     """The part that is always visible: the prompt and the key hints."""
 
 
-class Rest(Vertical, SkipsCoveredBackground):
+class ContentBelowHeader(Vertical, SkipsCoveredBackground):
     """Everything below the header. If only the header changes, as it does each second, the compositor skips this."""
 
 
@@ -105,7 +105,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     def compose(self) -> ComposeResult:
         yield self.health
-        with Rest(id="rest"):
+        with ContentBelowHeader(id="rest"):
             with Body(id="body"):
                 yield self.transcript
                 yield self.welcome
@@ -115,7 +115,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             yield self.notices
             yield self.turn_line
             yield self.queue
-            with Foot(id="foot"):
+            with PromptArea(id="foot"):
                 yield self.prompt.completions
                 with Entry(id="entry"):
                     yield StaticText(" ›", id="mark")
@@ -169,7 +169,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         writing = self.focused is not self.prompt or bool(self.prompt.text)
         if not writing and self._now() - self._typed_at > TYPING:
             self._keys_wanted = False
-            self.panel.grace.begin()
+            self.panel.input_guard.begin()
             self._came = True
             form.focus()
 
@@ -203,20 +203,20 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             self.refresh_hints()
 
     @property
-    def just_came(self) -> bool:
+    def just_focused(self) -> bool:
         """Whether the request was focused automatically and no key came since: Tab was meant to focus it."""
         return self._came and self.panel.has_focus_within
 
-    def key_came(self) -> None:
+    def on_key_event(self) -> None:
         """Handle a key other than Tab: the user has seen where the focus is."""
         if self._came:
             self._came = False
             self.refresh_hints()
 
     def action_next_part(self, by: int = 1) -> None:
-        if by > 0 and self.just_came:
+        if by > 0 and self.just_focused:
             self._came = False
-            self.panel.grace.cancel()  # the user wants to answer it
+            self.panel.input_guard.cancel()  # the user wants to answer it
             return
         parts: list[Widget | None] = [self.prompt, self.panel.open_form]
         parts.append(self.transcript if self.transcript.display else None)
@@ -228,7 +228,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
             self._lead_to_prompt()
             return
         if part is self.panel.open_form:
-            self.panel.grace.cancel()  # the user wants to answer it
+            self.panel.input_guard.cancel()  # the user wants to answer it
         part.focus()
 
     def action_back(self) -> None:
@@ -321,7 +321,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
 
     def continue_typing(self) -> None:
         """Move the focus to the prompt for text that another part received; Enter at its end sends nothing."""
-        self.prompt.take_rest()
+        self.prompt.suppress_enter()
         self._lead_to_prompt()
 
     @on(PromptBox.Changed, "#prompt")
@@ -335,8 +335,8 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         if self._completes != bool(self.prompt.unfinished):
             self.refresh_hints()
 
-    @on(PromptBox.ScrollWanted)
-    def _scroll(self, event: PromptBox.ScrollWanted) -> None:
+    @on(PromptBox.ScrollRequested)
+    def _scroll(self, event: PromptBox.ScrollRequested) -> None:
         match event.where:
             case "up":
                 self.transcript.action_page_up()
@@ -377,15 +377,15 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
     def _passed_on(self, event: RequestPanel.KeyForwarded) -> None:
         passed = event.event
         if isinstance(passed, events.Key) and passed.key.isdecimal() and not self.prompt.text:
-            self.prompt.take_rest()  # it was meant for the question, so Enter after it must not submit it
+            self.prompt.suppress_enter()  # it was meant for the question, so Enter after it must not submit it
             self.notices.add(PASSED_ON)
         self._pass_on(passed)
 
     @on(RequestPanel.AnswerInterrupted)
     def _cut_off(self) -> None:
-        self.prompt.take_rest()
+        self.prompt.suppress_enter()
 
     def _release_focus(self) -> None:
         if self.panel.active is None:
-            self.prompt.grace.begin()  # an Enter right now is meant for the closed request
+            self.prompt.input_guard.begin()  # an Enter right now is meant for the closed request
         self._lead_to_prompt()

@@ -18,11 +18,11 @@ from tui.net.pacing import Paced
 if TYPE_CHECKING:
     from tui.client.client import Client
 
-AT_MOST_EVERY = 1.0
+MIN_INTERVAL = 1.0
 """Minimum seconds between notifications; what happens meanwhile is counted in the next one."""
 LOST_FOR = 2.0
 """Seconds disconnected before a notification: servers and proxies end long event streams on purpose."""
-LONGEST = 120
+MAX_CHARACTERS = 120
 """Maximum characters of a notification."""
 NAMED_777 = ("rxvt", "foot")
 """Prefixes of TERM for terminals with OSC 777; other terminals with notifications support OSC 9."""
@@ -43,7 +43,7 @@ class TerminalEscapes:
 
     def notify(self, words: str) -> None:
         """Ring the bell and send notifications, as enabled in the settings."""
-        text = single_line(words, LONGEST)
+        text = single_line(words, MAX_CHARACTERS)
         out = BELL if self._settings.bell else ""
         if self._osc9:
             out += self._through(f"\x1b]9;Holdfast: {text}\a")
@@ -65,7 +65,7 @@ class TerminalEscapes:
 
     def show_title(self, words: str) -> None:
         """Set the window title; the previous title is saved the first time."""
-        title = single_line(f"holdfast · {words}" if words else "holdfast", LONGEST)
+        title = single_line(f"holdfast · {words}" if words else "holdfast", MAX_CHARACTERS)
         if self._settings.title and title != self._title:
             self._write(("\x1b[22;2t" if self._title is None else "") + f"\x1b]2;{title}\a")
             self._title = title
@@ -132,9 +132,9 @@ class Notifier:
     def _tell_due(self) -> None:
         now = self._client.now()
         if self._lost_at is not None and now - self._lost_at >= LOST_FOR:
-            self._lost_at, reason = None, self._client.line().reason
+            self._lost_at, reason = None, self._client.connection_status().reason
             self._tell(f"connection lost{f': {reason}' if reason else ''}")
-        if self._waiting and now - self._rang_at >= AT_MOST_EVERY:
+        if self._waiting and now - self._rang_at >= MIN_INTERVAL:
             words, more = self._waiting[-1], len(self._waiting) - 1
             self._waiting.clear()
             self._rang_at = now
@@ -182,7 +182,7 @@ class Notifier:
                 self._tell(f"{self._name(session_id)}: done")
 
     def _look_at_line(self) -> None:
-        line = self._client.line()
+        line = self._client.connection_status()
         if line.up:
             self._lost_at = None
         elif self._up:

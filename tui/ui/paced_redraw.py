@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 REST = 3.0
 """Minimum time between two drawings, as a multiple of what the last one took including its layout..."""
-LONGEST_REST = 0.5
+MAX_PAUSE = 0.5
 """...and at most so many seconds."""
 
 
@@ -45,7 +45,7 @@ class PacedRedraw:
         self.waits = False
 
     def _laid_out(self) -> None:
-        self._later(min(LONGEST_REST, REST * (self._clock() - self._began)), self._rested)
+        self._later(min(MAX_PAUSE, REST * (self._clock() - self._began)), self._rested)
 
     def _rested(self) -> None:
         self._rests = False

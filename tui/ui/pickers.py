@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.backends.decoding import CATALOG_KEPT, Rows
+from tui.backends.decoding import MAX_CATALOG_ITEMS, Rows
 from tui.core.changes import Notice
-from tui.core.mentions import FILES_AT_MOST, command_in, names_in
+from tui.core.mentions import MAX_FILES, command_in, names_in
 from tui.core.model import CatalogItem
 from tui.core.sanitize import sanitize, single_line
 from tui.net.errors import NetError
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from tui.client.client import Client
 
-WRITTEN_AT_MOST = 16 * 1024 * 1024
+MAX_WRITTEN_BYTES = 16 * 1024 * 1024
 """Maximum bytes read back from the external editor."""
 COMMANDS_COMPARED = 2_000
 """Maximum commands compared to find the one that a mistyped name may mean."""
-LONGEST = 40
+MAX_NAME_CHARACTERS = 40
 """Maximum characters of a name quoted in a notice."""
 
 
@@ -104,7 +104,7 @@ class Pickers:
                     continue
                 if finish and not found:
                     what = "file" if word[0] == "@" else "command"
-                    self._notify(Notice(f"No {what} matches {single_line(word, LONGEST)}."))
+                    self._notify(Notice(f"No {what} matches {single_line(word, MAX_NAME_CHARACTERS)}."))
                 self._prompt.offer(word, found, finish=finish)
         finally:
             self._looks_up = False
@@ -128,10 +128,10 @@ class Pickers:
     def _tell_beyond(self, what: str, found: Sequence[CatalogItem]) -> None:
         """Report entries that the server lists and that are not read."""
         if isinstance(found, Rows) and found.beyond:
-            limit = f"only the first {CATALOG_KEPT:,} are offered"
-            self._notify(Notice(f"The server lists {CATALOG_KEPT + found.beyond:,} {what}: {limit}.", "warning"))
+            limit = f"only the first {MAX_CATALOG_ITEMS:,} are offered"
+            self._notify(Notice(f"The server lists {MAX_CATALOG_ITEMS + found.beyond:,} {what}: {limit}.", "warning"))
 
-    def keeps_back(self, text: str) -> bool:
+    def holds_unknown_command(self, text: str) -> bool:
         """Whether to hold a prompt that begins with an unknown command; the same text is held only once."""
         known, name = [one.name for one in self._known.get(self._session_id, ())], command_in(text)
         if not known or not name or name in known or self._kept_back == text:
@@ -142,13 +142,13 @@ class Pickers:
         self._kept_back = text
         near = [one for one in known if one.startswith(name)] or get_close_matches(name, known[:COMMANDS_COMPARED], 1)
         meant = f" Did you mean /{near[0]}?" if near else ""
-        unknown = f"Unknown command /{single_line(name, LONGEST)}.{meant}"
+        unknown = f"Unknown command /{single_line(name, MAX_NAME_CHARACTERS)}.{meant}"
         self._notify(Notice(f"{unknown} Enter again sends it as text.", "warning"))
         return True
 
     def look_up_names(self, text: str) -> None:
         """Check a sent prompt for unknown files and commands, as far as the server can tell; notify the user."""
-        named = list(dict.fromkeys(names_in(text)))[:FILES_AT_MOST]
+        named = list(dict.fromkeys(names_in(text)))[:MAX_FILES]
         if named:
             self._app.run_worker(self._tell_unnamed(self._session_id, named), group="names")
         command = command_in(text)
@@ -161,7 +161,7 @@ class Pickers:
         except NetError:
             return  # sending the prompt reports connection errors
         if commands and all(one.name != command for one in commands):
-            unknown = f"Unknown command /{single_line(command, LONGEST)}"
+            unknown = f"Unknown command /{single_line(command, MAX_NAME_CHARACTERS)}"
             self._notify(Notice(f"{unknown}: it is sent as text.", "warning"))
 
     async def _tell_unnamed(self, session_id: str, named: Sequence[tuple[str, ...]]) -> None:
@@ -169,7 +169,7 @@ class Pickers:
         try:
             for candidates in named:
                 if not await self._names_a_file(session_id, candidates):
-                    missing.append(f"@{single_line(candidates[-1], LONGEST)}")
+                    missing.append(f"@{single_line(candidates[-1], MAX_NAME_CHARACTERS)}")
         except NetError:
             return  # sending the prompt reports connection errors
         if missing:
@@ -190,24 +190,24 @@ class Pickers:
     async def _edit(self) -> None:
         from textual.app import SuspendNotSupported
 
-        said = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        editor_command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
         before = self._prompt.text
         with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
             path = Path(folder) / "prompt.md"
             path.write_text(before, encoding="utf-8")
             try:
-                program, *arguments = shlex.split(said) or ["vi"]
+                program, *arguments = shlex.split(editor_command) or ["vi"]
                 with self._app.batch_update(), self._app.suspend():
                     process = await asyncio.create_subprocess_exec(program, *arguments, str(path))
                     status = await process.wait()
             except (OSError, ValueError, SuspendNotSupported) as error:
-                self._notify(Notice(f"{said} cannot be started: {error}. Set EDITOR.", "warning"))
+                self._notify(Notice(f"{editor_command} cannot be started: {error}. Set EDITOR.", "warning"))
                 return
             if status:
                 self._notify(Notice(f"{program} ended with {status}: the prompt stays as it was.", "warning"))
                 return
             try:
-                written = read_small(path, WRITTEN_AT_MOST).decode("utf-8", "replace")
+                written = read_small(path, MAX_WRITTEN_BYTES).decode("utf-8", "replace")
             except OSError as error:
                 why = f"{program} left no file to read ({error.strerror})"
                 self._notify(Notice(f"{why}: the prompt stays as it was.", "warning"))
@@ -242,7 +242,7 @@ class Pickers:
         if found is None:
             return
         if isinstance(found, Rows) and found.beyond:
-            title = f"{title} · the first {CATALOG_KEPT:,} of {CATALOG_KEPT + found.beyond:,}"
+            title = f"{title} · the first {MAX_CATALOG_ITEMS:,} of {MAX_CATALOG_ITEMS + found.beyond:,}"
         if not found:
             self._notify(Notice(f"{title}: nothing to choose from."))
         else:

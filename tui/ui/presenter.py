@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from textual.content import Content
 
-from tui.backends.families import SERVE
+from tui.backends.families import SERVE_COMMAND
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Failure
@@ -31,12 +31,12 @@ from tui.widgets.base.static_text import ERROR
 from tui.widgets.requests.outcome_text import Outcomes
 from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.status.welcome import sending_text, welcome_text
-from tui.widgets.transcript.notes import NOTES_KEPT
+from tui.widgets.transcript.notes import MAX_NOTES
 
 if TYPE_CHECKING:
     from tui.client.client import Client
 
-LONGEST_REST = 0.5
+MAX_PAUSE = 0.5
 """Maximum seconds between two slices while changes arrive faster than they can be shown."""
 
 
@@ -44,7 +44,7 @@ class Presenter:
     """Keeps the main screen in sync with the client.
 
     `soon` schedules a function in the screen's loop, `later` after so many seconds; `guard` handles exceptions of the
-    screen; `notify` shows a notice; `line_up` is called each time the connection is established.
+    screen; `notify` shows a notice; `on_connected` is called each time the connection is established.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Presenter:
         later: Callable[[float, Callable[[], None]], object],
         guard: Callable[[], AbstractContextManager[None]],
         notify: Callable[[c.Notice], None],
-        line_up: Callable[[], None],
+        on_connected: Callable[[], None],
     ) -> None:
         self._client = client
         self._main = main
@@ -66,7 +66,7 @@ class Presenter:
         self._soon, self._later = soon, later
         self._guard = guard
         self._notify = notify
-        self._line_up = line_up
+        self._on_connected = on_connected
         self._changes = Backlog()
         self._up = self._ever_up = False
         self.end_notes = TurnEndNotes(client, main.transcript)
@@ -115,7 +115,7 @@ class Presenter:
         """Update ages and countdowns, once a second. All else is redrawn by the change that alters it."""
         if self.stopped:
             return
-        line = self._client.line()
+        line = self._client.connection_status()
         self._standings.refresh(self._client.now())
         self._draw_overlay()
         self._main.health.show_connection(line)
@@ -180,14 +180,14 @@ class Presenter:
 
     def show_line(self) -> None:
         """Update what depends on the connection, after it changed."""
-        line = self._client.line()
+        line = self._client.connection_status()
         self._main.panel.show_line(line.up)
         self._main.health.show_server(self.server)
         self._main.health.show_connection(line)
         came_up, self._up = line.up and not self._up, line.up
         if came_up:
             self._ever_up = True
-            self._line_up()
+            self._on_connected()
         self._show_welcome(line)
         self.show_turn_line(line)
         self._writing.show_queue()
@@ -198,7 +198,9 @@ class Presenter:
         if held := self._writing.held_in(""):
             words = sending_text(held)
         else:
-            words = welcome_text(line, self._client.address, ever_up=self._ever_up, serve=SERVE, server=self.server)
+            words = welcome_text(
+                line, self._client.address, ever_up=self._ever_up, serve=SERVE_COMMAND, server=self.server
+            )
         self._main.welcome.show(words)
 
     def _show_changes(self) -> None:
@@ -223,7 +225,7 @@ class Presenter:
     def _rest(self, began: float) -> None:
         """Schedule the next slice after a pause as long as the last one took, so that keys are handled."""
         took = time.perf_counter() - began
-        self._later(max(min(took, LONGEST_REST), self._client.input_pause), self._show_changes)
+        self._later(max(min(took, MAX_PAUSE), self._client.input_pause), self._show_changes)
 
     def _draw_once(self, *parts: Callable[[], None]) -> None:
         """Schedule these functions for the end of the slice."""
@@ -259,19 +261,19 @@ class Presenter:
                 self._draw_once(self._show_requests)
             case c.RequestClosed(request):
                 self._tell_outcome(change, self.outcomes.closed(change))
-                self._main.panel.book.forget(request.id)
+                self._main.panel.ui_state.forget(request.id)
                 self._draw_once(self._show_requests)
             case c.ReplyStatusChanged(request):
                 self._tell_outcome(change, self.outcomes.changed(change))
                 if request.id in self._client.store.requests:
-                    self._main.panel.show_fare(change)
+                    self._main.panel.show_reply_status(change)
                 self._draw_overlay()
             case c.Notice():
                 self._notify(change)
             case c.QueueChanged():
                 self._draw_once(self._writing.show_queue)
             case c.DraftReturned():
-                self._writing.returned(change, told=change.session_id == self.session_id)
+                self._writing.returned(change, quiet=change.session_id == self.session_id)
             case c.ReturnedPromptFound():
                 self._writing.returned_found(change)
             case c.FailureSeen(session_id, failure) if session_id != self.session_id:
@@ -328,11 +330,11 @@ class Presenter:
 
     def _show_loading(self) -> None:
         loading = self._client.loadings.of(self.session_id or "")
-        self._main.transcript.show_loading(loading.doing, loading.received, loading.failed, loading.failed_older)
+        self._main.transcript.show_loading(loading.activity, loading.received, loading.failed, loading.failed_older)
 
     def show_turn_line(self, line: ConnectionStatus | None = None) -> None:
         """Draw the turn of the session on the screen."""
-        line = line or self._client.line()
+        line = line or self._client.connection_status()
         self._turn_line.show(self.session_id or "", line, takes_now=self._writing.takes_now)
 
     def _show_undone(self) -> None:
@@ -358,7 +360,7 @@ class Presenter:
     def show_held(self) -> None:
         """Show the prompt that waits for its session, or no longer show it."""
         self._show_all_pending()
-        self._show_welcome(self._client.line())
+        self._show_welcome(self._client.connection_status())
 
     def _tell_outcome(self, closed: c.RequestClosed | c.ReplyStatusChanged, words: Content | None) -> None:
         if words is not None and not self._is_outdated(closed):
@@ -366,7 +368,7 @@ class Presenter:
 
     def _is_outdated(self, change: c.Change) -> bool:
         """Whether so many newer notes are queued that this one would be dropped."""
-        return self._changes.outcomes > NOTES_KEPT and is_outcome(change, self.session_id)
+        return self._changes.outcomes > MAX_NOTES and is_outcome(change, self.session_id)
 
     def _reported_elsewhere(self, session_id: str, failure: Failure) -> bool:
         """Whether a turn's end or an answer reports the failure, or will do so."""

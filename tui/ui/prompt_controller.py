@@ -94,7 +94,7 @@ class PromptController:
 
     def keep_long(self, text: str) -> bool:
         """Save a text that is too long for the prompt to a file, and notify the user; return False on failure."""
-        kept = self._client.journal.keep_apart(text)
+        kept = self._client.journal.save_to_file(text)
         if kept is not None:
             words = f"The edited text is too long for the prompt ({len(text):,} characters). Saved in {kept}."
             self._notify(Notice(words, "warning", sticky=True))
@@ -246,12 +246,12 @@ class PromptController:
                 self._notify(Notice("The queue is not paused."))
             self._client.prompts.release(self._session)
 
-    def returned(self, change: DraftReturned, *, told: bool) -> None:
-        """Return an undelivered prompt to its session's prompt box; notify unless `told` is set."""
+    def returned(self, change: DraftReturned, *, quiet: bool) -> None:
+        """Return an undelivered prompt to its session's prompt box; notify unless `quiet` is set."""
         because = f" ({change.reason})" if change.reason else ""
         if change.session_id == self.session_id:
             self._main.prompt.append_returned(change.text)
-        if told:
+        if quiet:
             return
         quoted, box = single_line(change.text, QUOTED), self._box_of(change.session_id)
         what = f"“{quoted}” was not sent{because}"
@@ -292,7 +292,9 @@ class PromptController:
         held = frozenset(queued.id for queued in waiting if prompts.is_held(queued.id))
         all_held, unsaved = len(held) == len(waiting), self._client.journal.behind
         self._unsaved = unsaved
-        why = why_waiting(prompts.held(self._session), self._client.line(), all_held=all_held, unsaved=unsaved)
+        why = why_waiting(
+            prompts.held(self._session), self._client.connection_status(), all_held=all_held, unsaved=unsaved
+        )
         self._main.queue.show_waiting(waiting, why, edited, held)
         self._main.refresh_hints()
 
@@ -322,7 +324,7 @@ class PromptController:
                 if asked is not None:
                     self._main.notices.drop(asked)
 
-    def tell_left_elsewhere(self) -> None:
+    def notify_recovered_elsewhere(self) -> None:
         """Notify once what an earlier run left in other sessions, by title if all titles are known."""
         left, self.recovered_elsewhere = self.recovered_elsewhere, []
         if not left:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tui.client.client import Client
     from tui.core.model import Session
 
-MADE_WITHIN = 2.0
+SESSION_CREATE_TIMEOUT = 2.0
 """Seconds that the exit waits for the session of a first prompt, which would otherwise be unknown here."""
 NOT_CONNECTED = Notice("Not connected: nothing was sent, your text stays here.", "warning")
 NOT_SENT = Notice("Connected. Your prompt was not sent: press Enter to send it.", "warning")
@@ -58,7 +58,7 @@ class PromptSender:
 
     def send(self, text: str, *, now: bool) -> None:
         """Queue the text or, with `now`, send it without waiting for the running turn."""
-        if self._main.prompt.edited is None and self._choosing.keeps_back(text):
+        if self._main.prompt.edited is None and self._choosing.holds_unknown_command(text):
             return
         if (self._presenter.session_id is None and not self._opens_later()) or (
             self._presenter.gone and self._main.prompt.edited is None
@@ -125,7 +125,7 @@ class PromptSender:
         """
         if self._making is None or not self._writing.waits_for_session:
             return None
-        done, _ = await asyncio.wait([self._making], timeout=MADE_WITHIN)
+        done, _ = await asyncio.wait([self._making], timeout=SESSION_CREATE_TIMEOUT)
         if not done or self._making.exception() is not None:
             return None
         made = self._making.result().id
@@ -136,7 +136,7 @@ class PromptSender:
         """Hold the prompt and create a session."""
         if not text.strip():
             return
-        if not self._client.line().up:
+        if not self._client.connection_status().up:
             self._refused = text
             self._notify(NOT_CONNECTED)
         elif self._writing.beginning:

@@ -32,7 +32,7 @@ def warnings(client: "Client", *, demo: bool = False, beginning: bool = False) -
     running = len(turns)
     if running:
         ends = client.traits.cancels_on_disconnect if client.traits is not None else False
-        up = client.line().up
+        up = client.connection_status().up
         where = titles(client.store, (turn.session_id for turn in turns))
         run = ("A turn runs" if up else "A turn ran") if running == 1 else f"{running} turns {'run' if up else 'ran'}"
         it_goes = "it continues" if running == 1 else "they continue"

@@ -28,7 +28,7 @@ class RequestDisplay:
         panel.reject_with_reason = traits is None or traits.reject_with_reason
         for request in store.requests.values():
             waited = 0.0 if request.asked is None else max(0.0, self._client.server_now() - request.asked)
-            panel.book.since.setdefault(request.id, self._client.now() - waited)
+            panel.ui_state.since.setdefault(request.id, self._client.now() - waited)
         self._main.waiting = len(store.requests) + store.requests_not_loaded
         requests = store.requests_of(session_id) if session_id else []
         if panel.show_requests(requests, {one.session_id: asker_of(store, one, session_id) for one in requests}):
@@ -37,7 +37,7 @@ class RequestDisplay:
 
     def waited_in(self, session_id: str) -> float | None:
         """Return the seconds that the session's oldest request has waited; None if it has no request."""
-        since = self._main.panel.book.since
+        since = self._main.panel.ui_state.since
         known = [since[one.id] for one in self._client.store.requests_of(session_id) if one.id in since]
         return self._client.now() - min(known) if known else None
 

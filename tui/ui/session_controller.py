@@ -82,7 +82,7 @@ class SessionController:
             self._presenter.session_id,
             self,
             edits=traits is not None and traits.edits_sessions,
-            line_up=lambda: self._client.line().up,
+            is_connected=lambda: self._client.connection_status().up,
             kept=self._gone_with_words,
             waited=self._presenter.requests.waited_in,
         )
@@ -99,7 +99,7 @@ class SessionController:
         traits = self._client.traits
         inbox = Inbox(
             self._client.store,
-            panel.book,
+            panel.ui_state,
             self._client.now,
             reject_with_reason=traits is None or traits.reject_with_reason,
         )
@@ -190,7 +190,7 @@ class SessionController:
             self._work(self._list(self._picker, search, cursor), "list")
 
     async def _list(self, picker: "SessionPicker", search: str, cursor: str | None) -> None:
-        if not self._client.line().up:
+        if not self._client.connection_status().up:
             picker.show_searching(False)
             return  # list and header show that it is not connected
         if search:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tui.client.client import Client
 
 TOUR = "Give me the tour."
-TITLES_WITHIN = 3.0
+TITLES_TIMEOUT = 3.0
 """Seconds to wait for session titles before notifying what an earlier run left."""
 
 
@@ -52,7 +52,7 @@ class Startup:
             self._wanted = place
         self._writing.start(self._wanted or "")
         self._writing.notify_recovered(self._wanted or "")
-        self._app.set_timer(TITLES_WITHIN, self._writing.tell_left_elsewhere)
+        self._app.set_timer(TITLES_TIMEOUT, self._writing.notify_recovered_elsewhere)
 
     def on_connected(self) -> None:
         """On the first connection, open the session."""
@@ -81,4 +81,4 @@ class Startup:
             await self._client.list_sessions()
         except NetError:
             return  # shown without titles, after a timeout
-        self._writing.tell_left_elsewhere()
+        self._writing.notify_recovered_elsewhere()

@@ -22,9 +22,9 @@ from textual.message import Message
 from tui.ui.escape_sequences import (
     BEGUN,
     ESCAPE,
+    MAX_SEQUENCE_CHARACTERS,
     PASTE_END,
     PASTE_START,
-    SEQUENCE_AT_MOST,
     WHOLE,
     committed_text,
     skipped,
@@ -32,7 +32,7 @@ from tui.ui.escape_sequences import (
     without_controls,
 )
 from tui.ui.job_control import JobControlDriver
-from tui.widgets.prompt.text_limit import CHARACTERS_AT_MOST
+from tui.widgets.prompt.text_limit import MAX_CHARACTERS
 
 AFTER_ENTER = 0.01
 """Seconds after Enter in which input belongs to the same burst: terminals deliver a paste in chunks."""
@@ -42,7 +42,7 @@ LONG = 64
 """Characters of one line arriving at once that count as a paste: faster to insert than as many keys."""
 TICK = 0.1
 """Seconds between two checks of an incomplete escape sequence, as in Textual."""
-SEQUENCE_WITHIN = 1.0
+SEQUENCE_TIMEOUT = 1.0
 """Seconds within which an escape sequence must be complete; otherwise its characters are keys."""
 PASTE_ENDS_AFTER = 2.0
 """Seconds without input after which a bracketed paste without an end marker is complete."""
@@ -128,7 +128,7 @@ class Pasted:
 
     def add(self, text: str) -> None:
         self.characters += len(text)
-        if self.characters <= CHARACTERS_AT_MOST:
+        if self.characters <= MAX_CHARACTERS:
             self._pieces.append(text)
         else:
             self._pieces.clear()
@@ -137,7 +137,7 @@ class Pasted:
         """Return the collected text and reset; `PasteTooLong` if it is over the limit."""
         characters, text = self.characters, "".join(self._pieces)
         self.characters, self._pieces = 0, []
-        return PasteTooLong(characters) if characters > CHARACTERS_AT_MOST else text
+        return PasteTooLong(characters) if characters > MAX_CHARACTERS else text
 
 
 class InputParser(XTermParser):
@@ -193,7 +193,7 @@ class InputParser(XTermParser):
                 at = whole.end()
             elif part := BEGUN.match(text, at):
                 if part.end() == len(text):
-                    if len(part[0]) > SEQUENCE_AT_MOST and not part[0].endswith(ESCAPE):
+                    if len(part[0]) > MAX_SEQUENCE_CHARACTERS and not part[0].endswith(ESCAPE):
                         self._skipping, at = part[0][1], len(text)
                     break
                 yield from self._broken(part[0])
@@ -212,16 +212,16 @@ class InputParser(XTermParser):
         if self._pasting and waited >= PASTE_ENDS_AFTER:
             rest, self._rest = self._rest, ""
             yield from self._pasted(rest)
-        elif self._skipping and waited >= SEQUENCE_WITHIN:
+        elif self._skipping and waited >= SEQUENCE_TIMEOUT:
             self._skipping = ""
         elif (
             self._rest
             and not self._pasting
             and not self._skipping
-            and waited >= (constants.ESCAPE_DELAY if self._rest == ESCAPE else SEQUENCE_WITHIN)
+            and waited >= (constants.ESCAPE_DELAY if self._rest == ESCAPE else SEQUENCE_TIMEOUT)
         ):
             rest, self._rest = self._rest, ""
-            self._escape_until = self._now() + SEQUENCE_WITHIN if rest == ESCAPE else 0.0
+            self._escape_until = self._now() + SEQUENCE_TIMEOUT if rest == ESCAPE else 0.0
             yield from self._broken(rest)
 
     def _pasted(self, text: str) -> Iterable[Message]:
@@ -273,8 +273,8 @@ def _usual(key: events.Key, sequence: str) -> events.Key:
     name = key.key.rpartition("+")[2]
     if name in ("enter", "\r"):
         return events.Key("enter", None) if key.key == "enter" else events.Key("ctrl+j", "\n")
-    told = _CODE_POINT.fullmatch(sequence)
-    code = int(told[1]) if told and key.character is None and key.key in (name, f"shift+{name}") else 0
+    matched = _CODE_POINT.fullmatch(sequence)
+    code = int(matched[1]) if matched and key.character is None and key.key in (name, f"shift+{name}") else 0
     if code and code not in _FUNCTIONAL and is_text(chr(code)):
         character = chr(code) if key.key == name else chr(code).upper()[:1]
         return events.Key(name if len(name) > 1 else character, character)

@@ -21,11 +21,11 @@ ENDING = (
     *(signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
 )
 """Signals that end a program and by default leave the terminal in raw mode with mouse reports on."""
-ENDED_WITHIN = 5.0
+EXIT_TIMEOUT = 5.0
 """Seconds from the signal to the end of the process. A normal exit takes at most half of that."""
 KEYS_FROM, DRAWN_ON = 0, 2
 """File descriptors of the terminal that Textual reads and writes."""
-GIVE_BACK = (
+TERMINAL_RESET = (
     "\x1b\\"  # ends a partly written sequence
     "\x1b[?2026l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1004l\x1b[?2004l\x1b[?2048l"
     "\x1b[<u\x1b[?7h\x1b[0m\x1b[?1049l\x1b[?25h\x1b[23;2t"
@@ -34,7 +34,7 @@ GIVE_BACK = (
 
 
 def end_on(numbers: Sequence[signal.Signals], leave: Callable[[], object], modes: list[Any] | None) -> None:
-    """Call `leave` from a signal handler on each of these signals; end the process after ENDED_WITHIN anyway.
+    """Call `leave` from a signal handler on each of these signals; end the process after EXIT_TIMEOUT anyway.
 
     `modes`: the terminal's modes before the screen changed them (`termios.tcgetattr`), if known. Call this in the main
     thread, with SIGALRM among `numbers`.
@@ -46,13 +46,13 @@ def end_on(numbers: Sequence[signal.Signals], leave: Callable[[], object], modes
         if asked and number == signal.SIGALRM:
             _end(asked[0], modes)
         asked.append(number)
-        signal.setitimer(signal.ITIMER_REAL, ENDED_WITHIN)  # a regex search lets signals in, but no other thread
+        signal.setitimer(signal.ITIMER_REAL, EXIT_TIMEOUT)  # a regex search lets signals in, but no other thread
         came.put(number)  # `put` is safe in a signal handler
         leave()
 
     def enforce() -> None:
         number = came.get()
-        time.sleep(ENDED_WITHIN)
+        time.sleep(EXIT_TIMEOUT)
         _end(number, modes)
 
     threading.Thread(target=enforce, name="ends on signals", daemon=True).start()
@@ -67,6 +67,6 @@ def _end(number: int, modes: list[Any] | None) -> NoReturn:
             termios.tcsetattr(KEYS_FROM, termios.TCSANOW, modes)
     os.set_blocking(DRAWN_ON, False)
     with suppress(OSError):  # it accepts no output, or was closed
-        os.write(DRAWN_ON, GIVE_BACK.encode())
+        os.write(DRAWN_ON, TERMINAL_RESET.encode())
     os.set_blocking(DRAWN_ON, True)  # the shell uses the same terminal
     os._exit(128 + number)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from tui.client.client import Client
     from tui.widgets.transcript.view import TranscriptView
 
-TOLD_BY_MESSAGE = frozenset({TurnState.FAILED, TurnState.ABORTED})
+SHOWN_BY_MESSAGE = frozenset({TurnState.FAILED, TurnState.ABORTED})
 """Ends that a failed answer shows itself."""
 MAY_BEGIN = 6.0
 """Seconds in which a new prompt may start to be answered, or an idle session may continue."""
 OPENED = 2.0
 """Seconds in which the status of a session just opened may still arrive."""
-TELL_MORE = frozenset({TurnState.INTERRUPTED, TurnState.CANCELLED})
+PERSISTED_ENDS = frozenset({TurnState.INTERRUPTED, TurnState.CANCELLED})
 """Ends of which the server may report less, or something else."""
 
 
@@ -80,15 +80,15 @@ class TurnEndNotes:
         self._due = None
         self._transcript.show_recorded_ends()
 
-    def tick(self, line_up: bool) -> None:
-        at_rest = line_up and isinstance(self._client.store.status(self._session_id), Idle)
+    def tick(self, is_connected: bool) -> None:
+        at_rest = is_connected and isinstance(self._client.store.status(self._session_id), Idle)
         changed = at_rest != (self._at_rest_since is not None)
         if changed or (self._due is not None and self._client.now() >= self._due):
             self.update_recorded()
 
     def _is_at_rest(self, session_id: str) -> bool:
         """Whether the session is known to be idle on the server."""
-        return self._client.line().up and isinstance(self._client.store.status(session_id), Idle)
+        return self._client.connection_status().up and isinstance(self._client.store.status(session_id), Idle)
 
     def recorded_end(self, session_id: str, prompt_id: str) -> Content | None:
         """Return the recorded end of a turn not followed in this run; None if it may still begin or continue."""
@@ -125,12 +125,14 @@ class TurnEndNotes:
     def _note(self, turn: Turn) -> None:
         answer = self._client.store.answer_to(turn.session_id, turn.prompt_id)
         by_others = turn.state is TurnState.ABORTED and bool(turn.reason)
-        told = answer is not None and answer.failure is not None and turn.state in TOLD_BY_MESSAGE and not by_others
-        if told or self._was_removed(turn):
+        already_shown = (
+            answer is not None and answer.failure is not None and turn.state in SHOWN_BY_MESSAGE and not by_others
+        )
+        if already_shown or self._was_removed(turn):
             self._transcript.drop_end(turn.prompt_id)
         else:
             words = end_text(turn, begun=answer is not None)
-            self._transcript.note_end(turn.prompt_id, words, ends=by_others or turn.state in TELL_MORE)
+            self._transcript.note_end(turn.prompt_id, words, ends=by_others or turn.state in PERSISTED_ENDS)
 
     def _was_removed(self, turn: Turn) -> bool:
         """Whether the prompt was undone and is no longer in the server's record."""

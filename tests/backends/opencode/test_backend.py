@@ -23,7 +23,7 @@ from tests.backends.recording import recording
 from tests.backends.scripted import PAGE, RecordedRequest, scripted
 from tui.backends.base import PromptLookup
 from tui.backends.opencode.backend import OpenCode
-from tui.backends.opencode.message_ids import BEHIND
+from tui.backends.opencode.message_ids import CLOCK_LAG
 from tui.backends.opencode.messages import full_message
 from tui.backends.opencode.requests import question
 from tui.core import events as e
@@ -79,9 +79,9 @@ async def test_a_ping_is_one_request() -> None:
 
 async def test_ids_have_the_servers_form_and_increase() -> None:
     async with server({}) as (_, backend):
-        before = int((time.time() - BEHIND) * 1000)
+        before = int((time.time() - CLOCK_LAG) * 1000)
         prompts = [backend.new_prompt("ses_1", "x") for _ in range(50)]
-        after = int((time.time() - BEHIND) * 1000)
+        after = int((time.time() - CLOCK_LAG) * 1000)
     ids = [prompt.message_id for prompt in prompts]
     assert all(re.fullmatch(r"msg_[0-9a-f]{12}[0-9A-Za-z]{14}", one) for one in ids)
     assert all(re.fullmatch(r"prt_[0-9a-f]{12}[0-9A-Za-z]{14}", prompt.part_id) for prompt in prompts)

@@ -6,10 +6,10 @@ from typing import Any
 from tui.backends.decoding import LONG, checked_aside
 from tui.backends.opencode.backend import LONGER, ROWS_READ, _page
 from tui.backends.opencode.running import STATUSES, running
-from tui.core.open_requests import KEPT
+from tui.core.open_requests import MAX_REQUESTS
 from tui.net.response import Response
 
-MANY = 3 * KEPT
+MANY = 3 * MAX_REQUESTS
 
 
 def permission(at: int, session_id: str) -> dict[str, Any]:
@@ -29,8 +29,8 @@ async def test_of_many_requests_those_of_busy_sessions_are_read_first() -> None:
         return reply(answers[path])
 
     found = await running(get, ["/src"])
-    assert [one.id for one in found.requests] == [one["id"] for one in waiting[:KEPT]]
-    assert found.not_read == {one["id"] for one in waiting[KEPT:]}
+    assert [one.id for one in found.requests] == [one["id"] for one in waiting[:MAX_REQUESTS]]
+    assert found.not_read == {one["id"] for one in waiting[MAX_REQUESTS:]}
 
 
 async def test_a_few_requests_are_all_read() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from tests.backends.opencode_server import GREETED, after_handshake
 from tests.backends.scripted import scripted
-from tui.backends.decoding import CATALOG_KEPT, LONGEST_TEXT
+from tui.backends.decoding import MAX_CATALOG_ITEMS, MAX_TEXT_CHARACTERS
 from tui.backends.opencode.backend import OpenCode
 from tui.core.model import CatalogItem
 from tui.net.errors import SchemaMismatch
@@ -41,7 +41,7 @@ async def test_an_unknown_schema_is_an_error() -> None:
 
 
 async def test_a_long_catalog_is_read_up_to_a_limit_and_the_rest_counted() -> None:
-    more = CATALOG_KEPT + 7
+    more = MAX_CATALOG_ITEMS + 7
     long = {"name": "n" * 5_000, "description": "of a name that is too long"}
     listed = {
         "GET /agent": [{"name": f"agent{at}"} for at in range(more)],
@@ -55,6 +55,6 @@ async def test_a_long_catalog_is_read_up_to_a_limit_and_the_rest_counted() -> No
     async with after_handshake(OFFERED | listed) as (_, backend):
         agents, models = await backend.offers.agents(""), await backend.offers.models("")
         commands = await backend.offers.commands("")
-    assert [(len(found), found.beyond) for found in (agents, models)] == [(CATALOG_KEPT, 7)] * 2
-    assert (len(commands), commands.unreadable, commands.beyond) == (CATALOG_KEPT - 1, 1, 7)
-    assert commands[0] == CatalogItem("c", "d" * LONGEST_TEXT)
+    assert [(len(found), found.beyond) for found in (agents, models)] == [(MAX_CATALOG_ITEMS, 7)] * 2
+    assert (len(commands), commands.unreadable, commands.beyond) == (MAX_CATALOG_ITEMS - 1, 1, 7)
+    assert commands[0] == CatalogItem("c", "d" * MAX_TEXT_CHARACTERS)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.fake_time import FakeTime
-from tui.backends.opencode.message_ids import BEHIND, DATE_STEP, SHORT, Ids
+from tui.backends.opencode.message_ids import CLOCK_LAG, DATE_STEP, SHORT, Ids
 from tui.core.model import Message
 
 NOW = 1_795_851_846.322
@@ -89,7 +89,7 @@ def test_ids_follow_a_server_clock_that_was_set(ids: Ids, seconds_later: int) ->
 def test_ids_lag_behind_if_the_servers_time_is_unknown() -> None:
     ids = Ids(wall=lambda: NOW, mono=lambda: 5.0)
     ids.saw(message("no id of any known form", NOW + 50))
-    assert seconds(ids.new("ses_1")[0]) == pytest.approx((NOW - BEHIND) % (2**36 / 1000), abs=0.01)
+    assert seconds(ids.new("ses_1")[0]) == pytest.approx((NOW - CLOCK_LAG) % (2**36 / 1000), abs=0.01)
 
 
 def test_the_short_form_wraps_around_every_795_days() -> None:

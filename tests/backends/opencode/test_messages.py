@@ -8,6 +8,7 @@ from tests.backends.recording import NAMES, last_answer, recording, tool_of
 from tui.backends.opencode import messages
 from tui.backends.opencode.events import event_of
 from tui.core import events as e
+from tui.core.memory_size import weight
 from tui.core.model import (
     Failure,
     FilePart,
@@ -16,7 +17,6 @@ from tui.core.model import (
     TextPart,
     ToolPart,
 )
-from tui.core.weight import weight
 from tui.net.errors import TooLarge
 
 

@@ -23,7 +23,7 @@ def called(status: str, **state: Any) -> list[dict[str, Any]]:
 @pytest.fixture
 def terminals() -> Terminals:
     found = Terminals()
-    found.saw_all(full_messages(called("running"), "ses_1"))
+    found.record_messages(full_messages(called("running"), "ses_1"))
     return found
 
 
@@ -43,7 +43,7 @@ def test_the_session_is_that_of_the_waiting_call(terminals: Terminals) -> None:
 
 
 def test_a_command_without_a_waiting_call_is_ignored(terminals: Terminals) -> None:
-    terminals.saw_all(full_messages(called("error", error="Tool execution aborted"), "ses_1"))
+    terminals.record_messages(full_messages(called("error", error="Tool execution aborted"), "ses_1"))
     assert terminals.request(ENTRY) is None
     for _ in range(LOOKS):
         assert terminals.is_unmatched(ENTRY)

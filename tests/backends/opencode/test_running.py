@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.tracing import memory_traced
 from tui.backends.opencode.running import running
-from tui.core.open_requests import KEPT, KEPT_BYTES
+from tui.core.open_requests import MAX_REQUEST_BYTES, MAX_REQUESTS
 from tui.net.errors import TooLarge
 from tui.net.response import Response
 
@@ -13,7 +13,7 @@ from tui.net.response import Response
 async def test_above_the_limit_requests_of_busy_sessions_are_kept() -> None:
     questions = [
         {"id": f"que_{at}", "sessionID": f"ses_{at % 2}", "questions": [{"question": "?", "header": "", "options": []}]}
-        for at in range(2 * KEPT + 2)
+        for at in range(2 * MAX_REQUESTS + 2)
     ]
     values: dict[str, Any] = {"/question": questions, "/permission": [], "/session/status": {"ses_1": {"type": "busy"}}}
 
@@ -22,8 +22,8 @@ async def test_above_the_limit_requests_of_busy_sessions_are_kept() -> None:
 
     found = await running(get, ["/src"])
     assert {request.session_id for request in found.requests} == {"ses_1"}
-    assert len(found.requests) == KEPT
-    assert found.not_read == {f"que_{2 * KEPT + 1}"}
+    assert len(found.requests) == MAX_REQUESTS
+    assert found.not_read == {f"que_{2 * MAX_REQUESTS + 1}"}
 
 
 async def test_a_list_that_is_too_large_is_named_and_the_others_are_read() -> None:
@@ -42,7 +42,10 @@ def permission(number: int, detail: str) -> dict[str, Any]:
 
 
 async def test_requests_beyond_a_size_are_named_and_one_that_is_larger_alone_is_counted() -> None:
-    permissions = [permission(0, "c" * (KEPT_BYTES + 1)), *(permission(at, f"{at}" * (9 << 20)) for at in range(1, 5))]
+    permissions = [
+        permission(0, "c" * (MAX_REQUEST_BYTES + 1)),
+        *(permission(at, f"{at}" * (9 << 20)) for at in range(1, 5)),
+    ]
     values: dict[str, Any] = {
         "/question": [],
         "/permission": permissions,

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.backends.recording import recording
-from tui.backends.decoding import LONGEST_TEXT
+from tui.backends.decoding import MAX_TEXT_CHARACTERS
 from tui.backends.opencode import messages
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.events import event_of
@@ -35,9 +35,9 @@ def test_the_tokens_of_a_session_are_input_and_output() -> None:
 
 def test_long_texts_of_a_session_are_truncated() -> None:
     found = wire.session({"id": "ses_1", "title": "t" * 3_000_000, "agent": "a" * 3_000_000, "directory": "/d" * 3_000})
-    assert (found.title, found.agent, found.directory) == ("t" * LONGEST_TEXT, "a" * LONGEST_TEXT, "")
+    assert (found.title, found.agent, found.directory) == ("t" * MAX_TEXT_CHARACTERS, "a" * MAX_TEXT_CHARACTERS, "")
     retrying = wire.status({"type": "retry", "attempt": 1, "message": "m" * 3_000_000})
-    assert retrying == Retrying(1, "m" * LONGEST_TEXT, None)
+    assert retrying == Retrying(1, "m" * MAX_TEXT_CHARACTERS, None)
 
 
 @pytest.mark.parametrize("name", ["id", "parentID"])

@@ -10,7 +10,7 @@ from tests.backends.feeding import after_handshake
 from tests.backends.recording_qwen import recording
 from tui.backends.base import PromptLookup
 from tui.backends.qwen.session_reducer import picture
-from tui.backends.qwen.tool_calls import BROKEN_OFF
+from tui.backends.qwen.tool_calls import INCOMPLETE_ANSWER
 from tui.core import events as e
 from tui.core.model import Busy, Failure, FullMessage, Idle, NotePart, QuestionRequest, TextPart, ToolPart
 
@@ -98,7 +98,7 @@ def test_a_prompt_that_interrupts_it_is_answered_and_it_is_aborted() -> None:
 
 def test_an_interrupted_one_without_an_end_ends_with_the_prompt() -> None:
     messages = restarted("background_overtaken")
-    assert own(messages)[1].message.failure == BROKEN_OFF
+    assert own(messages)[1].message.failure == INCOMPLETE_ANSWER
     assert (messages[5].message.final, messages[5].message.failure) == (True, None)
 
 

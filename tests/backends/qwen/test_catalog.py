@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from tests.backends.daemon import LIST, NO_CONTENT, NOT_FOUND, Daemon, daemon, listed, loaded
 from tests.backends.feeding import Watcher
 from tui.backends.base import HasCatalog, PromptRejected, SessionEditing
-from tui.backends.decoding import CATALOG_KEPT
+from tui.backends.decoding import MAX_CATALOG_ITEMS
 from tui.backends.qwen.backend import QwenServe
 from tui.core.model import CatalogItem
 from tui.net.errors import HttpStatusError, SchemaMismatch
@@ -51,7 +51,7 @@ async def test_the_catalog() -> None:
 
 
 async def test_a_long_catalog_is_read_up_to_a_limit_and_the_rest_counted() -> None:
-    more = CATALOG_KEPT + 7
+    more = MAX_CATALOG_ITEMS + 7
     state = {
         "modes": {"availableModes": [{"id": f"mode{at}"} for at in range(more)]},
         "models": {"availableModels": [{"modelId": f"model{at}"} for at in range(more)]},
@@ -63,7 +63,7 @@ async def test_a_long_catalog_is_read_up_to_a_limit_and_the_rest_counted() -> No
         assert isinstance(backend, HasCatalog)
         for offered in (backend.offers.agents, backend.offers.models, backend.offers.commands):
             found = await offered("/srv", "s1")
-            assert (len(found), found.beyond) == (CATALOG_KEPT, 7)
+            assert (len(found), found.beyond) == (MAX_CATALOG_ITEMS, 7)
 
 
 async def test_the_catalog_is_empty_without_a_session() -> None:

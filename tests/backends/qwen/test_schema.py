@@ -94,7 +94,7 @@ def test_a_diff_is_the_servers_or_else_made_here() -> None:
 
 
 def test_a_huge_diff_is_not_made() -> None:
-    block = {"type": "diff", "path": "big", "oldText": "x\n" * wire.LONGEST_DIFF, "newText": "y"}
+    block = {"type": "diff", "path": "big", "oldText": "x\n" * wire.MAX_DIFF_CHARACTERS, "newText": "y"}
     assert "too long to compare" in wire.tool_output([block], None).diff
 
 

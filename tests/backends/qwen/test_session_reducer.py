@@ -13,7 +13,7 @@ from tests.backends.recording_qwen import NAMES, Recording, recording
 from tui.backends.decoding import read
 from tui.backends.qwen import schema as wire
 from tui.backends.qwen.session_reducer import SessionReducer, picture
-from tui.backends.qwen.tool_calls import BROKEN_OFF, answer_id
+from tui.backends.qwen.tool_calls import INCOMPLETE_ANSWER, answer_id
 from tui.core import events as e
 from tui.core.model import (
     Busy,
@@ -321,14 +321,14 @@ def test_an_unrecorded_end_is_derived_from_the_transcript(stored: list[dict[str,
     raws = [frame(number, update) for number, update in enumerate([words("user_message_chunk", "go"), *stored], 1)]
     events = [event for raw in raws for event in reducer.take(read(raw, wire.Frame))]
     [_, answer] = picture("s1", [*events, *reducer.finish()])
-    assert answer.message.failure == (BROKEN_OFF if breaks_off else None)
+    assert answer.message.failure == (INCOMPLETE_ANSWER if breaks_off else None)
     assert answer.message.completed is not None
 
 
 def test_a_session_that_crashes_in_mid_text_is_interrupted() -> None:
     died = {"id": 9, "type": "session_died", "data": {}}
     [_, answer] = messages_from([frame(1, words("user_message_chunk", "go")), frame(2, SAID), died])
-    assert answer.message.failure == BROKEN_OFF
+    assert answer.message.failure == INCOMPLETE_ANSWER
 
 
 def test_a_running_tool_ends_with_its_turn() -> None:

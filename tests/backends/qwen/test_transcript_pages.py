@@ -200,7 +200,7 @@ async def test_the_turn_before_a_prompt_is_found_in_a_paged_index() -> None:
 
 
 async def test_an_older_page_without_a_prompt_is_bounded_by_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.backends.paging.PAGES_KEPT", 25_000)
+    monkeypatch.setattr("tui.backends.paging.MAX_PAGES", 25_000)
     cursors = ["backward", *(f"c{number}" for number in range(20))]
     pages = Pages(
         **{

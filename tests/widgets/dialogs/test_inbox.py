@@ -13,7 +13,7 @@ from tui.core.changes import ReplyStatusChanged
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Option, PermissionRequest, Question, QuestionRequest
 from tui.widgets.dialogs.inbox import Inbox
-from tui.widgets.focus.input_guard import GRACE
+from tui.widgets.focus.input_guard import INPUT_GUARD_SECONDS
 from tui.widgets.requests.option_row import OptionRow
 from tui.widgets.requests.question import QuestionForm
 
@@ -144,15 +144,15 @@ async def test_the_inbox_and_the_session_share_a_draft() -> None:
         request = QuestionRequest("que_1", sample.SESSION, sample.CHOICES.questions)
         harness.client.feed(e.RequestOpened(request))
         await harness.until(lambda: harness.main.panel.has_focus_within)
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("2")
         await open_inbox(harness)
-        draft = harness.main.panel.book.drafts["que_1"]
+        draft = harness.main.panel.ui_state.drafts["que_1"]
         assert isinstance(draft, AnswerDraft)
         assert draft.answers() == (("Postgres",), ())
         await harness.press("enter", "1", "escape", "escape")
         await harness.until(lambda: not isinstance(harness.app.screen, Inbox))
-        assert harness.main.panel.book.drafts["que_1"] is draft
+        assert harness.main.panel.ui_state.drafts["que_1"] is draft
         assert draft.answers() == (("SQLite",), ())
 
 
@@ -233,7 +233,7 @@ async def test_the_next_request_ignores_answers_briefly_and_hides_their_keys() -
         await harness.press("enter")
         assert harness.client.calls("reply") == []
         await harness.shows("Esc back")
-        harness.client.advance(GRACE)
+        harness.client.advance(INPUT_GUARD_SECONDS)
         await harness.shows("Enter answer", "o open the session", "Esc back")
         await harness.press("enter")
         assert harness.client.calls("reply") == [("per_9", "once", "")]

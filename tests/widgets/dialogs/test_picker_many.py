@@ -8,12 +8,12 @@ from tests import sample_events as sample
 from tests.app_harness import app_harness
 from tui.core import events as e
 from tui.core.model import Busy, CatalogItem, PermissionRequest, Session
-from tui.core.open_requests import KEPT
+from tui.core.open_requests import MAX_REQUESTS
 from tui.core.session_state import SessionState
 from tui.core.store import Store
 from tui.widgets.dialogs.inbox import Inbox
-from tui.widgets.dialogs.picker import LISTED_AT_MOST, Picker
-from tui.widgets.dialogs.session_picker import LISTED_AT_MOST as SESSIONS_LISTED
+from tui.widgets.dialogs.picker import MAX_LISTED, Picker
+from tui.widgets.dialogs.session_picker import MAX_LISTED as SESSIONS_LISTED
 from tui.widgets.dialogs.session_picker import SessionPicker
 
 MANY = 2_000
@@ -24,8 +24,8 @@ async def test_very_many_names_are_listed_in_part_and_found_by_typing() -> None:
     async with app_harness() as harness:
         offered = [CatalogItem(f"name-{at}", "about") for at in range(MANY)]
         await harness.app.push_screen(Picker("Model", offered, taken.append, f"name-{MANY - 1}"))
-        await harness.shows(f"and {MANY - LISTED_AT_MOST:,} more", f"name-{MANY - 1}")
-        assert harness.app.screen.query_one(OptionList).option_count == LISTED_AT_MOST
+        await harness.shows(f"and {MANY - MAX_LISTED:,} more", f"name-{MANY - 1}")
+        assert harness.app.screen.query_one(OptionList).option_count == MAX_LISTED
         await harness.press(*f"e-{MANY - 3}", "enter")
     assert taken == [f"name-{MANY - 3}"]
 
@@ -33,13 +33,13 @@ async def test_very_many_names_are_listed_in_part_and_found_by_typing() -> None:
 async def test_the_inbox_counts_requests_beyond_the_limit() -> None:
     async with app_harness() as harness:
         harness.client.feed(e.StatusChanged(sample.SESSION, Busy()))
-        for at in range(KEPT + 25):
+        for at in range(MAX_REQUESTS + 25):
             harness.client.feed(e.RequestOpened(PermissionRequest(f"per_{at}", sample.SESSION, "bash")))
         await harness.settled()
-        assert harness.main.waiting == KEPT + 25
+        assert harness.main.waiting == MAX_REQUESTS + 25
         await harness.press("f3")
         assert isinstance(harness.app.screen, Inbox)
-        await harness.shows(f"{KEPT + 25} waiting", f"the first {KEPT} are listed")
+        await harness.shows(f"{MAX_REQUESTS + 25} waiting", f"the first {MAX_REQUESTS} are listed")
 
 
 class Counting:

@@ -5,7 +5,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from tests.waiting import wait_until
-from tui.widgets.focus.input_guard import GRACE, InputGuard
+from tui.widgets.focus.input_guard import INPUT_GUARD_SECONDS, InputGuard
 
 
 class Clock:
@@ -26,7 +26,7 @@ async def test_the_guard_runs_for_half_a_second() -> None:
         grace = InputGuard(pilot.app.screen, clock, lambda: None)
         runs = [grace.runs]
         grace.begin()
-        for seconds in (0.0, GRACE - 0.01, 0.01):
+        for seconds in (0.0, INPUT_GUARD_SECONDS - 0.01, 0.01):
             clock.seconds += seconds
             runs.append(grace.runs)
         assert runs == [False, True, True, False]
@@ -38,7 +38,7 @@ async def test_start_and_end_are_reported() -> None:
         grace = InputGuard(pilot.app.screen, clock, lambda: reported.append(grace.runs))
         grace.begin()
         assert reported == [True]
-        clock.seconds += GRACE
+        clock.seconds += INPUT_GUARD_SECONDS
         await wait_until(lambda: reported == [True, False])
 
 
@@ -47,12 +47,12 @@ async def test_a_restart_delays_the_end_and_reports_it_once() -> None:
     async with App[None]().run_test() as pilot:
         grace = InputGuard(pilot.app.screen, clock, lambda: reported.append(grace.runs))
         grace.begin()
-        clock.seconds += GRACE - 0.05
+        clock.seconds += INPUT_GUARD_SECONDS - 0.05
         grace.begin()
         looked = clock.read
         await wait_until(lambda: clock.read > looked, what="the timer's first look")
         assert reported == [True, True], "it is not over yet"
-        clock.seconds += GRACE
+        clock.seconds += INPUT_GUARD_SECONDS
         await wait_until(lambda: reported == [True, True, False])
 
 

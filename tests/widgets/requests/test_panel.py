@@ -15,7 +15,7 @@ from tui.core.changes import ReplyStatusChanged
 from tui.core.connection_status import ConnectionState, ConnectionStatus
 from tui.core.model import Option, Question, QuestionRequest, Request
 from tui.widgets.dialogs.confirm import Confirm
-from tui.widgets.focus.input_guard import GRACE
+from tui.widgets.focus.input_guard import INPUT_GUARD_SECONDS
 from tui.widgets.requests.option_row import OptionRow
 from tui.widgets.requests.question import QuestionForm, TabLabel
 from tui.widgets.status.footer import HintBar
@@ -38,7 +38,7 @@ async def asked(harness: AppHarness, *requests: Request) -> None:
     """Open the requests, wait for the focus, and let the input guard end."""
     harness.client.feed(*(e.RequestOpened(request) for request in requests))
     await harness.until(lambda: harness.main.panel.has_focus_within, "the panel has the keys")
-    harness.after_grace()
+    harness.pass_input_guard()
 
 
 async def test_enter_answers_a_single_question() -> None:
@@ -152,7 +152,7 @@ async def test_keys_during_the_guard_go_to_the_prompt() -> None:
         assert harness.client.calls("answer") == []
         assert harness.main.prompt.text == "1"
         assert harness.app.focused is harness.main.prompt
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("enter")
         assert harness.client.calls("send") == [(sample.SESSION, "1")]
 
@@ -164,7 +164,7 @@ async def test_enter_during_the_guard_shows_that_it_was_ignored() -> None:
         await harness.press("enter")
         await harness.shows("just appeared: press Enter again")
         assert harness.client.calls("answer") == []
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("up")
         await harness.hides("just appeared")
         await harness.press("enter")
@@ -185,13 +185,13 @@ async def test_enter_right_after_a_question_closed_shows_that_it_was_ignored() -
     async with app_harness(size=(80, 24)) as harness:
         await asked(harness, sample.ONE_CHOICE)
         await harness.press("escape", *"draft", "f4")
-        harness.after_grace()
+        harness.pass_input_guard()
         harness.client.feed(e.RequestRemoved(sample.SESSION, sample.ONE_CHOICE.id))
         await harness.until(lambda: harness.app.focused is harness.main.prompt)
         await harness.press("enter")
         await harness.shows("press Enter again to send.")
         assert harness.client.calls("send") == []
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("enter")
         assert harness.client.calls("send") == [(sample.SESSION, "draft")]
 
@@ -217,7 +217,7 @@ async def test_the_footer_names_answering_keys_only_after_the_guard() -> None:
         assert "Enter send" not in harness.text
         assert "x reject" not in harness.text
         harness.app.presenter.stop()  # no other tick draws the footer
-        harness.client.advance(GRACE)
+        harness.client.advance(INPUT_GUARD_SECONDS)
         await harness.shows("Enter send", "Esc collapse", "x reject")
 
 
@@ -227,7 +227,7 @@ async def test_the_footer_names_the_keys_of_the_next_question_at_once() -> None:
         await harness.shows("Enter next")
         assert "Space choose" not in harness.text
         harness.app.presenter.stop()  # no tick draws the footer...
-        await harness.until(lambda: harness.main.panel.grace._timer is None)  # ...nor does the end of the guard
+        await harness.until(lambda: harness.main.panel.input_guard._timer is None)  # ...nor does the end of the guard
         await harness.press("1", "enter")
         await harness.shows("Space choose")
 
@@ -247,9 +247,9 @@ async def test_a_key_during_the_guard_delays_the_footer() -> None:
     async with app_harness() as harness:
         harness.client.feed(e.RequestOpened(sample.ONE_CHOICE))
         await harness.until(lambda: harness.main.panel.has_focus_within, "the panel has the keys")
-        harness.client.advance(GRACE - 0.1)
+        harness.client.advance(INPUT_GUARD_SECONDS - 0.1)
         await harness.press("enter")
-        harness.client.advance(GRACE - 0.1)
+        harness.client.advance(INPUT_GUARD_SECONDS - 0.1)
         harness.main.refresh_hints()
         await harness.pilot.pause()
         assert "x reject" not in harness.text
@@ -264,7 +264,7 @@ async def test_the_next_request_hides_the_answering_keys_again() -> None:
         harness.client.feed(e.QuestionAnswered(sample.SESSION, "que_2", (("Change them",),)))
         await harness.shows("Where shall the sessions live?")
         await harness.hides("x reject")
-        harness.client.advance(GRACE)
+        harness.client.advance(INPUT_GUARD_SECONDS)
         await harness.shows("Enter next", "x reject")
 
 
@@ -305,7 +305,7 @@ async def test_a_request_takes_the_focus_once_after_typing_stops() -> None:
         await harness.until(lambda: harness.main.panel.has_focus_within)
         await harness.press("enter")
         assert harness.client.calls("answer") == [], "it has a grace of its own"
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("shift+tab")
         assert harness.app.focused is harness.main.prompt
         harness.second()
@@ -331,7 +331,7 @@ async def test_an_announced_tab_stays_in_the_question_however_late() -> None:
         harness.client.feed(e.RequestOpened(sample.ONE_CHOICE))
         await harness.shows("Tab answer")
         await harness.press("backspace", "backspace")
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.until(lambda: harness.main.panel.has_focus_within)
         harness.client.advance(60.0)
         harness.main.refresh_hints()
@@ -345,7 +345,7 @@ async def test_the_cursor_of_a_question_is_shown_only_with_focus() -> None:
     async with app_harness() as harness:
         for request in (sample.ONE_CHOICE, sample.PERMISSION):
             harness.client.feed(e.RequestOpened(request))
-            harness.after_grace()
+            harness.pass_input_guard()
             await harness.until(lambda: harness.main.panel.has_focus_within)
             await harness.shows("› 1 ")
             await harness.press("tab", "tab")
@@ -360,7 +360,7 @@ async def test_tab_leaves_a_question_after_a_key_press() -> None:
     async with app_harness() as harness:
         harness.client.feed(e.RequestOpened(sample.ONE_CHOICE))
         await harness.until(lambda: harness.main.panel.has_focus_within)
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("down")
         await harness.shows("Tab transcript")
         await harness.press("tab")
@@ -437,7 +437,7 @@ async def test_the_form_of_a_request_that_is_no_longer_shown_sends_nothing() -> 
         form.action_confirm()
         await harness.settled()
         assert harness.client.calls("answer") == []
-        assert harness.main.panel.book.fares == {}
+        assert harness.main.panel.ui_state.reply_statuses == {}
 
 
 async def test_a_draft_survives_a_reconnection() -> None:
@@ -506,7 +506,7 @@ async def test_a_repeated_enter_does_not_send_the_draft(closes: str) -> None:
         harness.client.feed(e.RequestOpened(sample.ONE_CHOICE))
         await harness.shows("Tab answer")
         await harness.press("tab")
-        harness.after_grace()
+        harness.pass_input_guard()
         if closes == "answered":
             await harness.press("enter")
             harness.client.tell(ReplyStatusChanged(sample.ONE_CHOICE, "acknowledged"))
@@ -516,10 +516,10 @@ async def test_a_repeated_enter_does_not_send_the_draft(closes: str) -> None:
         await harness.until(lambda: harness.app.focused is harness.main.prompt)
         await harness.hides("Enter send")
         await harness.press("enter")
-        harness.client.advance(GRACE - 0.1)
+        harness.client.advance(INPUT_GUARD_SECONDS - 0.1)
         await harness.press("enter")
         assert harness.client.calls("send") == []
-        harness.client.advance(GRACE)
+        harness.client.advance(INPUT_GUARD_SECONDS)
         await harness.shows("Enter send")
         await harness.press("enter")
         assert harness.client.calls("send") == [(sample.SESSION, "half a")]
@@ -579,7 +579,7 @@ async def test_keys_of_a_burst_are_handled_in_order() -> None:
         await asked(harness, sample.CHOICES)
         harness.burst("right", "1", "left", "2", "up", "space")
         await harness.settled()
-        draft = harness.main.panel.book.drafts["que_1"]
+        draft = harness.main.panel.ui_state.drafts["que_1"]
         assert isinstance(draft, AnswerDraft)
         assert draft.answers() == (("SQLite",), ("Migration",))
 
@@ -606,7 +606,7 @@ async def test_a_permission_shows_its_command_and_scope() -> None:
     async with app_harness() as harness:
         harness.client.feed(e.RequestOpened(sample.PERMISSION))
         await harness.until(lambda: harness.main.panel.has_focus_within)
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.shows("asks for permission", "Allow bash?", "make check", "pytest *")
         await harness.press("2", "enter")
         assert harness.client.calls("reply") == [("per_1", "always", "")]
@@ -638,7 +638,7 @@ async def test_a_permission_is_rejected_with_a_reason() -> None:
     async with app_harness() as harness:
         harness.client.feed(e.RequestOpened(sample.PERMISSION))
         await harness.until(lambda: harness.main.panel.has_focus_within)
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("4", "enter")
         assert isinstance(harness.app.focused, TextArea)
         await harness.press(*"use uv", "enter")
@@ -935,7 +935,7 @@ async def test_enter_meant_for_a_closed_custom_answer_sends_no_prompt(turns: int
         await harness.until(lambda: harness.main.prompt.text == "wrote")
         await harness.until(lambda: harness.main.prompt.has_focus)
         assert harness.client.calls("send") == []
-        harness.client.advance(GRACE)
+        harness.client.advance(INPUT_GUARD_SECONDS)
         await harness.shows("Enter send")
         await harness.press("enter")
         assert harness.client.calls("send") == [(sample.SESSION, "wrote")]
@@ -948,7 +948,7 @@ async def test_a_paste_outside_a_text_field_goes_to_the_prompt(at: str) -> None:
         await harness.until(lambda: harness.main.panel.has_focus_within)
         match at:
             case "request" | "own words":
-                harness.after_grace()
+                harness.pass_input_guard()
                 await harness.press(*["enter"] * (at == "own words"))
             case "transcript":
                 harness.main.transcript.focus()

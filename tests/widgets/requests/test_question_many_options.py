@@ -14,7 +14,7 @@ async def ask(harness: AppHarness, *questions: Question) -> QuestionRequest:
     request = QuestionRequest("que_many", sample.SESSION, questions)
     harness.client.feed(e.StatusChanged(sample.SESSION, Busy()), e.RequestOpened(request))
     await harness.until(lambda: harness.main.panel.active == request, "the question")
-    harness.after_grace()
+    harness.pass_input_guard()
     await harness.press("tab")
     return request
 

@@ -83,7 +83,7 @@ async def test_keys_other_than_letters_reject_and_leave_it() -> None:
         await harness.shows("any letter begins your answer", "^X reject", "^N next")
         await harness.press("ctrl+n")
         await harness.shows("And where?")
-        harness.after_grace()
+        harness.pass_input_guard()
         await harness.press("ctrl+x")
         await harness.until(lambda: isinstance(harness.app.screen, Confirm))
         await harness.press("enter")

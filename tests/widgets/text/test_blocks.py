@@ -1,7 +1,7 @@
 import pytest
 from textual.content import Content
 
-from tui.widgets.text.blocks import LINE_AT_MOST, Code, Paragraph
+from tui.widgets.text.blocks import MAX_LINE_CHARACTERS, Code, Paragraph
 
 WORDS = "one two three four five six seven"
 
@@ -46,6 +46,6 @@ def test_a_long_code_line_with_combining_marks_wraps_completely() -> None:
 
 
 def test_the_rest_of_an_oversized_code_line_is_counted() -> None:
-    rows = Code((Content("x" * (LINE_AT_MOST + 7)),)).lines(100)
+    rows = Code((Content("x" * (MAX_LINE_CHARACTERS + 7)),)).lines(100)
     assert rows[-1].plain.rstrip().endswith("… 7 more characters")
-    assert len(rows) < LINE_AT_MOST / 90
+    assert len(rows) < MAX_LINE_CHARACTERS / 90

@@ -11,7 +11,7 @@ from tests.app_harness import app_harness
 from tui.widgets.text.blocks import Code, Paragraph, Rule, Table, TextBlock
 from tui.widgets.text.copying import rows_of
 from tui.widgets.text.lines_view import LinesView
-from tui.widgets.transcript.foldable import MARGIN, YOU
+from tui.widgets.transcript.foldable import MARGIN, USER_LABEL
 
 WORDS = (
     "The quick brown fox jumps over the lazy dog,  and\nthen  some more words of it.\n\n  日本語日本語日本語日本語 end"
@@ -29,7 +29,7 @@ PIECES: list[TextBlock] = [
 class Page(App[None]):
     def __init__(self, *pieces: TextBlock, margin: int = 0) -> None:
         super().__init__()
-        self.lines = LinesView(pieces, label=YOU if margin else None, margin=margin)
+        self.lines = LinesView(pieces, label=USER_LABEL if margin else None, margin=margin)
 
     def compose(self) -> ComposeResult:
         yield self.lines

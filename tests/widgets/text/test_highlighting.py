@@ -5,11 +5,11 @@ from textual.content import Content
 
 from tui.widgets.text import highlighting
 from tui.widgets.text.highlighting import (
-    AT_MOST,
-    AT_MOST_CHARACTERS,
     FRAME_BUDGET,
-    KEPT,
-    LONGEST_LINE,
+    MAX_CACHED_LINES,
+    MAX_CHARACTERS,
+    MAX_LINE_CHARACTERS,
+    MAX_LINES,
     SHORT,
     SHORT_CHARACTERS,
     Highlights,
@@ -44,7 +44,7 @@ async def test_code_highlighted_in_a_thread_is_cached() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    [code(AT_MOST + 1), "x = 1; " * LONGEST_LINE, ("x = 1; " * 100 + "\n") * (AT_MOST_CHARACTERS // 700 + 1)],
+    [code(MAX_LINES + 1), "x = 1; " * MAX_LINE_CHARACTERS, ("x = 1; " * 100 + "\n") * (MAX_CHARACTERS // 700 + 1)],
     ids=["lines", "one line", "characters"],
 )
 def test_oversized_code_stays_plain(source: str) -> None:
@@ -59,10 +59,10 @@ def test_few_long_lines_are_not_highlighted_at_once() -> None:
 
 async def test_the_number_of_cached_lines_is_bounded() -> None:
     highlights = Highlights()
-    pieces = [code(AT_MOST, name) for name in "abcde"]
+    pieces = [code(MAX_LINES, name) for name in "abcde"]
     for piece in pieces:
         await highlights.beside(piece, "python")
-    assert KEPT < 5 * AT_MOST
+    assert MAX_CACHED_LINES < 5 * MAX_LINES
     assert [highlights.at_once(piece, "python") is None for piece in pieces] == [True, False, False, False, False]
 
 

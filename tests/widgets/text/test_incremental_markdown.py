@@ -10,7 +10,7 @@ from tui.widgets.text.blocks import Code, TextBlock
 from tui.widgets.text.incremental_markdown import (
     FENCE_STEP,
     LONG_BLOCK,
-    READ_AGAIN_AT_MOST,
+    MAX_REPARSED,
     IncrementalMarkdown,
     stable_offset,
 )
@@ -219,6 +219,6 @@ def test_a_table_too_long_to_be_parsed_again_keeps_its_columns() -> None:
     source = TABLE + "".join(f"| `call {n:03}` | **{n:03}** ms |\n" for n in range(500, 900))
     page.show(source, "streaming")
     above = page.rows()
-    assert len(source) > READ_AGAIN_AT_MOST
+    assert len(source) > MAX_REPARSED
     page.show(source + "| a call with a long name | 501 ms |\n\nafter", "done")
     assert page.rows()[: len(above)] == above

@@ -17,7 +17,7 @@ REQUEST = QuestionRequest(
 async def answered(harness: AppHarness) -> None:
     harness.client.feed(*sample.at_work(), e.RequestOpened(REQUEST))
     await harness.until(lambda: harness.main.panel.has_focus_within)
-    harness.after_grace()
+    harness.pass_input_guard()
     await harness.press("enter")
     harness.client.tell(ReplyStatusChanged(REQUEST, "acknowledged"))
     harness.client.feed(e.QuestionAnswered(sample.SESSION, "que_5", ((LONG,),)))

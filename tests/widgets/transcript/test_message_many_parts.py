@@ -11,7 +11,7 @@ from tui.core.model import Failure
 from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.earlier_parts import EarlierParts
 from tui.widgets.transcript.message import PARTS_SHOWN, PORTION, SLACK, MessageView
-from tui.widgets.transcript.notes import NOTES_KEPT
+from tui.widgets.transcript.notes import MAX_NOTES
 from tui.widgets.transcript.tool_call import ToolCall
 
 MANY = 400
@@ -90,9 +90,9 @@ async def test_the_newest_of_very_many_notes_are_mounted() -> None:
     async with app_harness() as harness:
         harness.client.feed(*sample.prompt(), sample.answer_begins(), sample.text("words"))
         await harness.shows("words")
-        for at in range(4 * NOTES_KEPT):
+        for at in range(4 * MAX_NOTES):
             harness.client.tell(FailureSeen(sample.SESSION, Failure(f"error number {at}")))
             if at % 20 == 0:
                 await harness.settled()
-        await harness.shows(f"error number {4 * NOTES_KEPT - 1}")
-        assert len(harness.main.transcript.query(NoteLine)) == NOTES_KEPT
+        await harness.shows(f"error number {4 * MAX_NOTES - 1}")
+        assert len(harness.main.transcript.query(NoteLine)) == MAX_NOTES

@@ -18,7 +18,7 @@ from tui.core.model import FullMessage, Message, ReasoningPart, TextPart, ToolPa
 from tui.net.errors import ConnectFailed
 from tui.widgets.text import markdown
 from tui.widgets.text.markdown import link_style
-from tui.widgets.transcript.foldable import SHOWN_AT_MOST
+from tui.widgets.transcript.foldable import MAX_SHOWN
 from tui.widgets.transcript.search_bar import SearchBar
 from tui.widgets.transcript.search_targets import pattern_of
 
@@ -199,7 +199,7 @@ async def test_collapsed_parts_are_expanded_at_a_match() -> None:
 async def test_truncated_output_is_searched_too() -> None:
     async with app_harness() as harness:
         harness.client.feed(*sample.prompt(), sample.answer_begins())
-        output = "hay\n" * (SHOWN_AT_MOST + 50) + "the needle"
+        output = "hay\n" * (MAX_SHOWN + 50) + "the needle"
         tool = ToolPart("prt_t", sample.SESSION, sample.ANSWER, "call_1", "bash", "completed", output=output)
         harness.client.feed(e.PartUpserted(tool))
         await harness.press("ctrl+f", *"needle")

@@ -2,7 +2,7 @@ from textual.app import App, ComposeResult
 
 from tests.sample_events import DIFF
 from tui.core.model import ToolPart
-from tui.widgets.transcript.foldable import SHOWN_AT_MOST
+from tui.widgets.transcript.foldable import MAX_SHOWN
 from tui.widgets.transcript.tool_call import ToolCall
 
 
@@ -90,29 +90,29 @@ async def test_an_expanded_output_grows() -> None:
 
 
 async def test_a_long_output_is_truncated_and_a_key_shows_more() -> None:
-    app = Page(part(output="\n".join(f"line {row}" for row in range(SHOWN_AT_MOST + 7))))
+    app = Page(part(output="\n".join(f"line {row}" for row in range(MAX_SHOWN + 7))))
     async with app.run_test(size=(60, 20)) as pilot:
         app.call.focus()
         await pilot.press("enter")
         await pilot.pause()
         assert "… 7 more lines" in app.call.text
-        assert f"line {SHOWN_AT_MOST + 6}" not in app.call.text
+        assert f"line {MAX_SHOWN + 6}" not in app.call.text
         await pilot.press("m")
         await pilot.pause()
         assert "more line" not in app.call.text
-        assert f"line {SHOWN_AT_MOST + 6}" in app.call.text
+        assert f"line {MAX_SHOWN + 6}" in app.call.text
 
 
 async def test_a_click_on_the_count_shows_more() -> None:
-    app = Page(part(tool="edit", diff="\n".join(f"+line {row}" for row in range(SHOWN_AT_MOST + 1))))
-    async with app.run_test(size=(60, SHOWN_AT_MOST + 20)) as pilot:
+    app = Page(part(tool="edit", diff="\n".join(f"+line {row}" for row in range(MAX_SHOWN + 1))))
+    async with app.run_test(size=(60, MAX_SHOWN + 20)) as pilot:
         await pilot.click(app.call, offset=(5, 0))
         await pilot.pause()
         assert "… 1 more line ·" in app.call.text
-        await pilot.click(app.call, offset=(20, SHOWN_AT_MOST))
+        await pilot.click(app.call, offset=(20, MAX_SHOWN))
         await pilot.pause()
         assert "… 1 more line ·" in app.call.text, "a line of the diff itself"
-        await pilot.click(app.call, offset=(20, SHOWN_AT_MOST + 1))
+        await pilot.click(app.call, offset=(20, MAX_SHOWN + 1))
         await pilot.pause()
-        assert f"+line {SHOWN_AT_MOST}" in app.call.text
+        assert f"+line {MAX_SHOWN}" in app.call.text
         assert "more line" not in app.call.text

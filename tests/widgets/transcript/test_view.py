@@ -25,7 +25,7 @@ from tui.widgets.text.markdown_view import MarkdownView
 from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.foldable import Foldable
 from tui.widgets.transcript.message import MessageView
-from tui.widgets.transcript.view import MESSAGES_AT_FIRST, MESSAGES_KEPT, MESSAGES_MORE, TranscriptView
+from tui.widgets.transcript.view import MAX_MESSAGES, MESSAGES_AT_FIRST, MESSAGES_MORE, TranscriptView
 
 
 class Page(App[None]):
@@ -38,7 +38,7 @@ class Page(App[None]):
         self.store = Store()
         self.store.open_transcript(sample.SESSION)
         self.transcript = TranscriptView(self.store, lambda session_id, prompt_id: None)
-        self.older_wanted = 0
+        self.older_requested = 0
 
     def compose(self) -> ComposeResult:
         yield self.transcript
@@ -46,8 +46,8 @@ class Page(App[None]):
     def on_mount(self) -> None:
         self.transcript.show_session(sample.SESSION)
 
-    def on_transcript_view_older_wanted(self) -> None:
-        self.older_wanted += 1
+    def on_transcript_view_older_requested(self) -> None:
+        self.older_requested += 1
 
     def feed(self, *events: e.Event) -> None:
         for event in events:
@@ -434,19 +434,19 @@ async def test_scrolling_up_mounts_older_messages() -> None:
         transcript.scroll_to(y=0, animate=False)
         await settled(pilot, lambda: len(transcript.query(MessageView)) == MESSAGES_AT_FIRST + MESSAGES_MORE)
         await settled(pilot, lambda: transcript.scroll_y > 0)
-        assert app.older_wanted == 0
+        assert app.older_requested == 0
         transcript.scroll_to(y=0, animate=False)
         await settled(pilot, app.has("words number 0."))
         transcript.scroll_to(y=5, animate=False)
         transcript.scroll_to(y=0, animate=False)
-        await settled(pilot, lambda: app.older_wanted > 0)
+        await settled(pilot, lambda: app.older_requested > 0)
 
 
 async def test_a_long_session_does_not_accumulate_widgets() -> None:
     app = Page()
     async with app.run_test(size=(80, 20)) as pilot:
-        app.feed(*long_history(MESSAGES_KEPT + MESSAGES_MORE + 1))
-        await settled(pilot, lambda: len(app.transcript.query(MessageView)) == MESSAGES_KEPT)
+        app.feed(*long_history(MAX_MESSAGES + MESSAGES_MORE + 1))
+        await settled(pilot, lambda: len(app.transcript.query(MessageView)) == MAX_MESSAGES)
         app.feed(*sample.prompt())  # created before all of them: it keeps its position, unmounted
         await pilot.pause()
         assert "Move the session store" not in app.transcript.text
@@ -538,7 +538,7 @@ async def test_staying_at_the_top_loads_page_after_page() -> None:
             await settled(pilot, partial(is_mounted, mounted))
             await settled(pilot, lambda: transcript.scroll_y > 0)
         transcript.scroll_to(y=0, animate=False, immediate=True)
-        await settled(pilot, lambda: app.older_wanted > 0)
+        await settled(pilot, lambda: app.older_requested > 0)
 
 
 async def test_the_top_line_shows_whether_and_how_more_can_be_loaded() -> None:
@@ -558,10 +558,10 @@ async def test_the_top_line_shows_whether_and_how_more_can_be_loaded() -> None:
         await settled(pilot, lambda: "older messages could not be loaded: no data for 15 s" in transcript.text)
         transcript.scroll_to(y=0, animate=False, immediate=True)
         await settled(pilot, lambda: len(transcript.query(MessageView)) == 60)
-        wanted = app.older_wanted
+        wanted = app.older_requested
         transcript.scroll_to(y=0, animate=False, immediate=True)
         transcript.action_page_up()
-        await settled(pilot, lambda: app.older_wanted > wanted)
+        await settled(pilot, lambda: app.older_requested > wanted)
         conversation.cursor = None
         transcript.show_loading("", 0, "", "")
         await settled(pilot, lambda: "beginning of the session" in transcript.text)

@@ -28,12 +28,12 @@ from tui.backends.paging import OnBytes, PageBudget, Paging, contents
 from tui.core import events as e
 from tui.core.model import Answers, FullMessage, PermissionReply, Prompt, Session, Todo
 from tui.net.errors import Empty, InvalidBody, NotFound, SchemaMismatch, TooLarge, UnexpectedContentType
+from tui.net.gather import together
 from tui.net.http_client import PARSED_AT_ONCE, SHORT, Http
 from tui.net.json_input import loads
 from tui.net.padded_json import PaddedJson
 from tui.net.response import Progress, Response
 from tui.net.sse import read_events
-from tui.net.together import together
 from tui.net.url import path_segment
 
 log = logging.getLogger(__name__)
@@ -49,11 +49,11 @@ EVERYWHERE = "/experimental/session"
 """The sessions of all projects, newest first; `/session` lists one project only."""
 LONGER = "limit="
 """Prefix of the cursor for a list without pages, which is requested again with a higher limit."""
-MESSAGES_AT_MOST = 50
+MAX_MESSAGES = 50
 """Maximum messages per page."""
 ROWS_READ = 2_000
 """Limit of sessions read from a list, if the server returns more than requested."""
-LONGEST_SILENCE = 60.0
+READ_TIMEOUT = 60.0
 """Read timeout in seconds of an event stream, as a fallback for the connection's watchdog."""
 
 
@@ -95,7 +95,7 @@ class OpenCode:
         self._home = directory or ""
         self._ids = Ids()
         self._lists_everywhere = True
-        self._paging = Paging(MESSAGES_AT_MOST)
+        self._paging = Paging(MAX_MESSAGES)
         self.offers = OpenCodeCatalog(http, lambda place: self._scope(place or self._directory))
 
     @property
@@ -128,7 +128,7 @@ class OpenCode:
         path = "/event" if self._directory else "/global/event"
         headers = {"accept": "text/event-stream", **await self._scope(self._directory)}
         async with self._http.stream(
-            "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
+            "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=READ_TIMEOUT
         ) as response:
             yield EventFeed(response.chunks(), on_bytes, self._event_of)
 

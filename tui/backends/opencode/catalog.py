@@ -10,7 +10,7 @@ from tui.core.model import CatalogItem
 from tui.net.http_client import Http
 
 T = TypeVar("T")
-FILES_AT_MOST = 50
+MAX_FILES = 50
 
 
 class _Agent(msgspec.Struct):
@@ -63,7 +63,7 @@ class OpenCodeCatalog:
 
         opencode 1.18 lists the directory itself as `/`, first of all: that is omitted.
         """
-        params = {"query": query, "limit": str(FILES_AT_MOST)}
+        params = {"query": query, "limit": str(MAX_FILES)}
         return await self._get("/find/file", _files, directory, params)
 
     async def _get(
@@ -99,7 +99,7 @@ def _command(value: RawJSON) -> CatalogItem:
 
 
 def _files(value: RawJSON) -> Rows[CatalogItem]:
-    paths = decode_items(read(value, list[Any])[:FILES_AT_MOST], lambda one: read(one, str), "the name of a file")
+    paths = decode_items(read(value, list[Any])[:MAX_FILES], lambda one: read(one, str), "the name of a file")
     return paths.map(lambda path: CatalogItem(path) if path != "/" else None)
 
 

@@ -25,7 +25,7 @@ PER_SECOND = 4096 * 1000
 SHORT = 2**48
 """Modulus of the short form: about 795 days."""
 _ID = re.compile(r"[a-z]+_(?:g([0-9a-f]{16})|([0-9a-f]{12}))[0-9A-Za-z]*")
-BEHIND = 2.0
+CLOCK_LAG = 2.0
 """Seconds that ids lag behind our clock while the server's is unknown."""
 EARLIEST = 1.0
 """Epoch seconds: earlier times mean an unknown time."""
@@ -97,7 +97,7 @@ class Ids:
 
     def _server_time(self) -> float:
         """A lower bound of the server's time."""
-        return self._wall() - BEHIND if self._ahead is None else self._mono() + self._ahead
+        return self._wall() - CLOCK_LAG if self._ahead is None else self._mono() + self._ahead
 
     def _id(self, prefix: str, seen: _Seen) -> str:
         if self._long or seen.long:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tui.backends.decoding import (
-    LONGEST_ID,
+    MAX_ID_CHARACTERS,
     UNREADABLE,
     Id,
     RawJSON,
@@ -28,7 +28,7 @@ from tui.core.model import Answers, FilePart, FullMessage, Message, NotePart, Pa
 from tui.net.errors import NotJson, TooLarge, megabytes
 from tui.net.json_input import first_value, loads
 
-GOES_ON = frozenset({"tool-calls", "unknown"})
+CONTINUING_FINISH_REASONS = frozenset({"tool-calls", "unknown"})
 """`finish` values after which the same turn continues with another assistant message."""
 
 REJECTED = frozenset(
@@ -109,7 +109,7 @@ def message(value: RawJSON) -> Message:
         completed=(moment(time["completed"]) or 0.0) if completed else None,
         parent_id=raw.parentID,
         failure=None if raw.error is None else failure(raw.error),
-        final=raw.finish is not None and raw.finish not in GOES_ON,
+        final=raw.finish is not None and raw.finish not in CONTINUING_FINISH_REASONS,
         agent=shortened(raw.agent),
         model=shortened(raw.modelID or (raw.model.modelID if raw.model is not None else "")),
         usage=None if raw.tokens is None else usage(raw.tokens, raw.cost),
@@ -123,11 +123,11 @@ def full_message(value: RawJSON) -> FullMessage:
     head = message(envelope.get("info"))
     items = envelope.get("parts", [])
 
-    def stand_in(at: int, item: RawJSON, why: Exception) -> Part:
-        part_id = string(item, "id")[:LONGEST_ID] or f"{head.id}:unreadable:{at}"
+    def placeholder(at: int, item: RawJSON, why: Exception) -> Part:
+        part_id = string(item, "id")[:MAX_ID_CHARACTERS] or f"{head.id}:unreadable:{at}"
         return unreadable_part(part_id, head.session_id, head.id, "a part of this message", why)
 
-    found = decode_items(items if isinstance(items, list) else [items], part, "a part of a message", stand_in)
+    found = decode_items(items if isinstance(items, list) else [items], part, "a part of a message", placeholder)
     return FullMessage(head, tuple(p for p in found if p is not None))
 
 
@@ -146,18 +146,18 @@ def full_messages(value: RawJSON, session_id: str) -> tuple[FullMessage, ...]:
         before = full.message.created
         return full
 
-    def stand_in(at: int, item: RawJSON, why: Exception) -> FullMessage:
+    def placeholder(at: int, item: RawJSON, why: Exception) -> FullMessage:
         nonlocal before
         before += JUST_AFTER
         return _unreadable(item, session_id, before, why)
 
-    return decode_items(read(value, list[Any]), translate, "a message", stand_in)
+    return decode_items(read(value, list[Any]), translate, "a message", placeholder)
 
 
 def _unreadable(item: RawJSON, session_id: str, created: float, why: Exception) -> FullMessage:
     """The placeholder of an unreadable message, at the time `created` (epoch seconds)."""
     info = item.get("info") if isinstance(item, Mapping) else None
-    message_id = string(info, "id")[:LONGEST_ID] or f"unreadable:{created}"
+    message_id = string(info, "id")[:MAX_ID_CHARACTERS] or f"unreadable:{created}"
     role: Literal["user", "assistant"] = "user" if string(info, "role") == "user" else "assistant"
     head = Message(
         message_id,
@@ -165,7 +165,7 @@ def _unreadable(item: RawJSON, session_id: str, created: float, why: Exception) 
         role,
         created,
         completed=created,
-        parent_id=string(info, "parentID")[:LONGEST_ID] or None,
+        parent_id=string(info, "parentID")[:MAX_ID_CHARACTERS] or None,
     )
     note = unreadable_part(f"{message_id}:unreadable", session_id, message_id, "a message", why)
     return FullMessage(head, (note,))

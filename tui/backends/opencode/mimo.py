@@ -33,7 +33,7 @@ MIMO = Traits(
     answers_in_id_order=True,
     acceptance_is_proof=False,
 )
-GOES_ON = frozenset({"0.1.15"})
+CONTINUING_VERSIONS = frozenset({"0.1.15"})
 """Versions measured to continue a turn after its client disconnects; earlier ones are said to cancel it."""
 
 
@@ -78,7 +78,7 @@ class MimoCode(OpenCode):
         self._skew = server.clock_skew or 0.0
         if self._directory is not None and not await self._works_in(self._directory):
             raise OutsideDirectory(self._directory)
-        if server.version in GOES_ON:
+        if server.version in CONTINUING_VERSIONS:
             self._traits = replace(self._traits, cancels_on_disconnect=False)
         return server
 
@@ -118,7 +118,7 @@ class MimoCode(OpenCode):
         self, session_id: str, *, limit: int = 50, before: str | None = None, on_bytes: OnBytes | None = None
     ) -> e.MessagesLoaded:
         loaded = await super().messages(session_id, limit=limit, before=before, on_bytes=on_bytes)
-        self._terminals.saw_all(loaded.messages)
+        self._terminals.record_messages(loaded.messages)
         return loaded
 
     def _event_of(self, frame: RawJSON) -> e.Event | None:
@@ -132,7 +132,7 @@ class MimoCode(OpenCode):
         event = super()._event_of(frame)
         match event:
             case e.PartUpserted(part):
-                self._terminals.saw(part)
+                self._terminals.record_part(part)
             case e.StatusChanged(session_id, Retrying(next_at=float(at)) as retrying):  # sent as a delay from now
                 return e.StatusChanged(session_id, replace(retrying, next_at=at + self._skew))
         return event

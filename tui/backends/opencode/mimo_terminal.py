@@ -58,7 +58,7 @@ class Terminals:
         self._asked.clear()
         self._looked.clear()
 
-    def saw(self, part: Part) -> None:
+    def record_part(self, part: Part) -> None:
         """Store the part if it is a terminal call."""
         if isinstance(part, ToolPart) and part.input.get("interactive") is True:
             if part.state == "running":
@@ -66,10 +66,10 @@ class Terminals:
             else:
                 self._running.pop(part.id, None)
 
-    def saw_all(self, messages: tuple[FullMessage, ...]) -> None:
+    def record_messages(self, messages: tuple[FullMessage, ...]) -> None:
         for full in messages:
             for part in full.parts:
-                self.saw(part)
+                self.record_part(part)
 
     def request(self, entry: Entry, *, complete: bool = False) -> QuestionRequest | None:
         """The question for a command; None if no call is known that waits for it.

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tui.backends.base import Catalog, PromptRejected
-from tui.core.mentions import FILES_AT_MOST, names_in
+from tui.core.mentions import MAX_FILES, names_in
 from tui.core.model import CatalogItem, Prompt
 from tui.net.errors import CertificateError, ConnectFailed, NetError, NotFound, UnexpectedContentType
 
@@ -49,7 +49,7 @@ async def payload(prompt: Prompt, offers: Catalog, directory_of: DirectoryOf) ->
 async def _found(prompt: Prompt, offers: Catalog, directory_of: DirectoryOf) -> tuple[str, list[dict[str, str]]]:
     """The command at the start of the prompt ("" if none), and its files as parts."""
     name = _first_word(prompt.text)
-    named = list(dict.fromkeys(names_in(prompt.text)))[:FILES_AT_MOST]
+    named = list(dict.fromkeys(names_in(prompt.text)))[:MAX_FILES]
     if not name and not named:
         return "", []
     directory = await directory_of(prompt.session_id)

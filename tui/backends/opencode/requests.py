@@ -10,16 +10,16 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from tui.backends.decoding import Id, RawJSON, read, string
+from tui.core.memory_size import weight
 from tui.core.model import Option, PermissionRequest, Question, QuestionRequest
-from tui.core.open_requests import KEPT_BYTES
-from tui.core.weight import weight
+from tui.core.open_requests import MAX_REQUEST_BYTES
 
 T = TypeVar("T", QuestionRequest, PermissionRequest)
 
-MINTED = re.compile(r"[a-z]{3}_(?:([0-9a-f]{12})[0-9A-Za-z]{14}|g([0-9a-f]{16})[0-9A-Za-z]{9})\Z")
+ID_PATTERN = re.compile(r"[a-z]{3}_(?:([0-9a-f]{12})[0-9A-Za-z]{14}|g([0-9a-f]{16})[0-9A-Za-z]{9})\Z")
 """Both forms of ids; see `message_ids`."""
 
-ERA = 2**36
+SHORT_ID_PERIOD_MS = 2**36
 """Milliseconds after which the times in short ids wrap around: 795 days."""
 
 DAY = 86_400.0
@@ -103,7 +103,7 @@ def permission(value: RawJSON) -> PermissionRequest:
 
 def _bounded(request: T) -> T:
     """Raises ValueError for a request that alone is more than is kept of all."""
-    if weight(request) > KEPT_BYTES:
+    if weight(request) > MAX_REQUEST_BYTES:
         raise ValueError("more than can be shown")
     return request
 
@@ -113,11 +113,11 @@ def minted(name: str, now: float) -> float | None:
 
     None if it is not such an id. Of the possible times, the latest that is at most a day after `now`.
     """
-    found = MINTED.match(name)
+    found = ID_PATTERN.match(name)
     if found is None:
         return None
     if found[2]:
         return int(found[2], 16) // 4096 / 1000
     low = int(found[1], 16) // 4096
-    eras = (int((now + DAY) * 1000) - low) // ERA
-    return (eras * ERA + low) / 1000
+    eras = (int((now + DAY) * 1000) - low) // SHORT_ID_PERIOD_MS
+    return (eras * SHORT_ID_PERIOD_MS + low) / 1000

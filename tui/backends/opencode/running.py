@@ -12,9 +12,9 @@ from tui.backends.decoding import Id, Rows, checked_aside, decode_items, read
 from tui.backends.opencode import schema as wire
 from tui.backends.opencode.requests import permission, question
 from tui.core import events as e
+from tui.core.memory_size import weight
 from tui.core.model import Busy, Request, SessionStatus
-from tui.core.open_requests import KEPT, KEPT_BYTES
-from tui.core.weight import weight
+from tui.core.open_requests import MAX_REQUEST_BYTES, MAX_REQUESTS
 from tui.net.errors import InvalidBody
 from tui.net.response import Response
 
@@ -71,12 +71,12 @@ async def running(get: Get, places: Sequence[str]) -> e.Resynced:
 
 
 def _listed(translate: Callable[[Any], Request], what: str, value: Any) -> Rows[Request | _Named]:
-    """The open requests of a list; only named from KEPT_BYTES on, so that the list itself need not be kept."""
+    """The open requests of a list; only named from MAX_REQUEST_BYTES on, so that the list itself need not be kept."""
     total = 0
 
     def one(row: Any) -> Request | _Named:
         nonlocal total
-        if total >= KEPT_BYTES:
+        if total >= MAX_REQUEST_BYTES:
             return read(row, _Named)
         request = translate(row)
         total += weight(request)
@@ -86,15 +86,15 @@ def _listed(translate: Callable[[Any], Request], what: str, value: Any) -> Rows[
 
 
 def _first(rows: Rows[Request | _Named], working: Set[str]) -> tuple[list[Request], frozenset[str]]:
-    """Up to KEPT requests, those of busy sessions first, and the ids of the others of busy sessions."""
+    """Up to MAX_REQUESTS requests, those of busy sessions first, and the ids of the others of busy sessions."""
     read_whole = [one for one in rows if not isinstance(one, _Named)]
-    if len(rows) <= KEPT and len(read_whole) == len(rows):
+    if len(rows) <= MAX_REQUESTS and len(read_whole) == len(rows):
         return read_whole, frozenset()
     waiting = [one for one in read_whole if one.session_id in working]
-    others = [one for one in read_whole if one.session_id not in working] if len(waiting) < KEPT else []
-    kept = {one.id for one in waiting[:KEPT]}
+    others = [one for one in read_whole if one.session_id not in working] if len(waiting) < MAX_REQUESTS else []
+    kept = {one.id for one in waiting[:MAX_REQUESTS]}
     beyond = frozenset(one.id for one in rows if one.session_id in working and one.id not in kept)
-    return [*waiting, *others][:KEPT], beyond
+    return [*waiting, *others][:MAX_REQUESTS], beyond
 
 
 async def _read(get: Get, path: str, translate: Callable[[Any], T]) -> T | InvalidBody:

@@ -103,9 +103,9 @@ def status(value: RawJSON) -> SessionStatus:
 def statuses(value: RawJSON) -> dict[str, SessionStatus]:
     """Statuses by session, without idle ones. An unreadable one counts as busy: idle sessions are not listed."""
 
-    def stand_in(at: int, item: RawJSON, why: Exception) -> SessionStatus:
+    def placeholder(at: int, item: RawJSON, why: Exception) -> SessionStatus:
         return Retrying(0, "", None) if string(item, "type") == "retry" else BUSY
 
     rows = read(value, dict[str, Any])
-    found = decode_items(rows.values(), status, "the status of a session", stand_in)
+    found = decode_items(rows.values(), status, "the status of a session", placeholder)
     return {session_id: item for session_id, item in zip(rows, found, strict=True) if not isinstance(item, Idle)}

@@ -80,13 +80,15 @@ class QwenServe:
 
     async def handshake(self) -> ServerInfo:
         reply = await self._http.call("GET", "/capabilities", limit=SHORT)
-        said = decode("/capabilities", read, reply.value, wire.Capabilities)
+        capabilities = decode("/capabilities", read, reply.value, wire.Capabilities)
         if self._directory is None:
-            self._listing.workspaces = said.trusted() or ((said.workspace_cwd,) if said.workspace_cwd else ())
-        self._identity.features = frozenset(one for one in said.features if isinstance(one, str))
-        self._traits = replace(QWEN, client_heartbeat=HEARTBEAT in said.features)
+            self._listing.workspaces = capabilities.trusted() or (
+                (capabilities.workspace_cwd,) if capabilities.workspace_cwd else ()
+            )
+        self._identity.features = frozenset(one for one in capabilities.features if isinstance(one, str))
+        self._traits = replace(QWEN, client_heartbeat=HEARTBEAT in capabilities.features)
         skew = None if reply.date is None else reply.date + 0.5 - time.time()
-        return ServerInfo(said.qwen_code_version, reply.elapsed, skew, self._identity.features)
+        return ServerInfo(capabilities.qwen_code_version, reply.elapsed, skew, self._identity.features)
 
     async def ping(self) -> float:
         return (await self._http.call("GET", "/health", limit=SHORT)).elapsed

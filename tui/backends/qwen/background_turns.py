@@ -16,7 +16,7 @@ from tui.backends.numbers import moment
 from tui.backends.qwen import schema as wire
 from tui.core.model import Failure
 
-SAID_AGAIN = "background_task_completed"
+TASK_COMPLETED = "background_task_completed"
 """Sent when the agent has finished; the notice repeats it when the model receives the report."""
 BEGINS = "background_notification_turn_started"
 NOTICE = "background_notification"

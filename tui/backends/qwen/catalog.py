@@ -15,7 +15,7 @@ from tui.net.http_client import Http
 from tui.net.url import path_segment
 
 T = TypeVar("T")
-FILES_AT_MOST = 50
+MAX_FILES = 50
 LIMIT = 10.0
 GLOB = str.maketrans({sign: f"[{sign}]" for sign in "*?[]{}!()"})
 """Escapes glob characters in typed text."""
@@ -88,7 +88,7 @@ class QwenCatalog:
         """Paths of the workspace that contain `query`, the shortest first."""
         pattern = f"**/*{query.translate(GLOB)}*"
         path = f"/workspaces/{path_segment(directory)}/glob" if directory else "/glob"
-        found = await self._get(path, _Found, {"pattern": pattern, "maxResults": str(FILES_AT_MOST)})
+        found = await self._get(path, _Found, {"pattern": pattern, "maxResults": str(MAX_FILES)})
         paths = decode_items(sorted(found.matches, key=lambda one: len(str(one))), lambda one: read(one, str), "a path")
         return paths.map(CatalogItem)
 

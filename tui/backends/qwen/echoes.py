@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-ECHOES_KEPT = 200
+MAX_ECHOES = 200
 """Limit of stored prompts of a session."""
 COMPARED = 10_000
 """Characters from which on only the digest of a prompt's text is kept."""

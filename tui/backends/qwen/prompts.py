@@ -26,7 +26,7 @@ from tui.net.url import path_segment
 
 LIMIT = 10.0
 """Timeout in seconds of posting a prompt."""
-CLAIMS_KEPT = 500
+MAX_CLAIMS = 500
 """Limit of stored ids of our prompts, which distinguish prompts of the same text."""
 CURSOR = re.compile("[0-9]{1,19}")
 
@@ -131,7 +131,7 @@ class Prompts:
 
     def _claim(self, known_as: str, prompt: Prompt) -> None:
         self._claims[known_as] = prompt.message_id
-        while len(self._claims) > CLAIMS_KEPT:
+        while len(self._claims) > MAX_CLAIMS:
             del self._claims[next(iter(self._claims))]
 
 

@@ -13,6 +13,7 @@ import msgspec
 from tui.backends.decoding import UNREADABLE, Id, RawJSON, read, string
 from tui.backends.qwen.schema import epoch, tool_output
 from tui.core import events as e
+from tui.core.memory_size import weight
 from tui.core.model import (
     Answers,
     Option,
@@ -23,16 +24,15 @@ from tui.core.model import (
     Request,
     ToolPart,
 )
-from tui.core.open_requests import KEPT
+from tui.core.open_requests import MAX_REQUESTS
 from tui.core.recorded_end import ended
-from tui.core.weight import weight
 from tui.net.errors import NotSent
 from tui.net.json_input import JSON
 
 ONCE = "proceed_once"
 CANCEL = "cancel"
 """The options to answer and dismiss a question that is not known here."""
-KEPT_BYTES = 32 << 20
+MAX_REQUEST_BYTES = 32 << 20
 """Bytes of the open requests of a session from which on no further one is stored: more than `tui.core` stores."""
 
 
@@ -107,7 +107,7 @@ class NoSuchOption(NotSent):
         super().__init__("the server is not known to offer “always allow” for it", "Allow it once, or deny it.")
 
 
-COMMAS_MAX = 20
+MAX_COMMAS = 20
 """Commas that a label may contain and still be found in an answer to a question with several choices."""
 
 
@@ -259,7 +259,7 @@ def _row(answer: str, question: Question | None) -> tuple[str, ...]:
     row: list[str] = []
     at = 0
     while at < len(pieces):
-        longest = range(min(len(pieces), at + 1 + min(commas, COMMAS_MAX)), at, -1)
+        longest = range(min(len(pieces), at + 1 + min(commas, MAX_COMMAS)), at, -1)
         end = next((end for end in longest if ", ".join(pieces[at:end]) in labels), None)
         if end is None:
             rest = ", ".join(pieces[at:])
@@ -299,7 +299,7 @@ class OpenRequests:
 
     def opened(self, asked: StreamedRequest) -> list[e.Event]:
         self._drop(asked.request.id)
-        if len(self.open) < KEPT and self._total < KEPT_BYTES:
+        if len(self.open) < MAX_REQUESTS and self._total < MAX_REQUEST_BYTES:
             self.open[asked.request.id] = asked
             self._weights[asked.request.id] = asked.weight
             self._total += asked.weight

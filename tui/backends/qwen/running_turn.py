@@ -11,16 +11,16 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from tui.backends.decoding import shortened, string, unreadable_part
-from tui.backends.qwen import requests as requests
+from tui.backends.qwen import requests
 from tui.backends.qwen.tool_calls import UNENDED, answer_id, state_of, tool_part
 from tui.core import events as e
+from tui.core.memory_size import weight
 from tui.core.model import Failure, Message, NotePart, ReasoningPart, TextPart, ToolPart
 from tui.core.transcript import join_halves
-from tui.core.weight import weight
 
 JUST_AFTER = 0.0005
 """Seconds by which an answer follows its prompt in order: less than the server's clock resolution."""
-CALLS_KEPT = 16 << 20
+MAX_CALL_BYTES = 16 << 20
 """Bytes of the tool calls of a turn, and of its requests; of further ones less is kept."""
 LARGE = 16 << 10
 """Bytes of a call from which on its input and output are dropped where there is no room."""
@@ -47,14 +47,14 @@ class _Segment:
 
 @dataclass(slots=True)
 class RunningTurn:
-    """Each method handles an update and returns the resulting events; `said` counts the blocks of the prompt."""
+    """Each method handles an update and returns the resulting events. `prompt_blocks`: how many the prompt has."""
 
     session_id: str
     prompt_id: str
     created: float
     server_initiated: bool = False
     """The server started it itself: a note takes the place of the prompt."""
-    said: int = 0
+    prompt_blocks: int = 0
     permission_requests: dict[str, requests.StreamedRequest] = field(default_factory=dict)
     """The requests to the user, by tool call."""
     concluded: bool = False
@@ -137,7 +137,7 @@ class RunningTurn:
         call_id = asked.request.call_id
         if not call_id:
             return []
-        if call_id not in self.permission_requests and self._requests_weight < CALLS_KEPT:
+        if call_id not in self.permission_requests and self._requests_weight < MAX_CALL_BYTES:
             self._requests_weight += asked.weight
             self.permission_requests[call_id] = asked
         return [e.PartUpserted(self._tool(call_id))] if call_id in self._calls else []
@@ -198,9 +198,9 @@ class RunningTurn:
 
     def _make_room(self) -> None:
         """Cut the calls that are large, oldest first; then drop those with a result, whose parts have been returned."""
-        while self._total > CALLS_KEPT and self._large:
+        while self._total > MAX_CALL_BYTES and self._large:
             self._cut(next(iter(self._large)))
-        if self._total > CALLS_KEPT:
+        if self._total > MAX_CALL_BYTES:
             for call_id in [one for one, call in self._calls.items() if state_of(call) not in UNENDED]:
                 self._drop(call_id)
 

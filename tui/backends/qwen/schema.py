@@ -23,11 +23,11 @@ from tui.core.sanitize import sanitize
 FRAGMENTS = frozenset({"text"})
 """Keys of streamed text, which may begin or end within a character."""
 
-LONGEST_DIFF = 100_000
+MAX_DIFF_CHARACTERS = 100_000
 """Limit in characters of a diff made here, if the server sends none..."""
 CONTEXT = 3
 """Lines that a diff shows around a change."""
-MOST_STEPS = 4_000_000
+MAX_STEPS = 4_000_000
 """...and limit of comparisons of equal lines in all diffs of a call: 0.1 s."""
 
 
@@ -231,7 +231,7 @@ def tool_output(content: RawJSON, result: RawJSON) -> ToolOutput:
     changes = string(result, "fileDiff")
     if not changes:
         diffs = [block for block in blocks if block.get("type") == "diff"]
-        changes = "\n".join(_unified(block, MOST_STEPS // len(diffs)) for block in diffs)
+        changes = "\n".join(_unified(block, MAX_STEPS // len(diffs)) for block in diffs)
     return ToolOutput("\n".join(words) if shown is None else shown, changes[max(0, changes.find("--- ")) :])
 
 
@@ -248,7 +248,7 @@ def _unified(block: Mapping[str, Any], most_steps: int) -> str:
     before, after = old.splitlines(), new.splitlines()
     first, last = _same_at_both_ends(before, after)
     before, after = before[first : len(before) - last], after[first : len(after) - last]
-    if len(old) + len(new) > LONGEST_DIFF or _steps(before, after) > most_steps:
+    if len(old) + len(new) > MAX_DIFF_CHARACTERS or _steps(before, after) > most_steps:
         return f"--- {path}\n+++ {path}\n@@ too long to compare here @@"
     lines = difflib.unified_diff(before, after, path, path, lineterm="")
     return "\n".join(_moved(line, first) if line.startswith("@@ -") else line for line in lines)

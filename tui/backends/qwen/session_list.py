@@ -20,16 +20,16 @@ from tui.backends.qwen.requests import StreamedRequest, pending
 from tui.core import events as e
 from tui.core.model import Busy, Idle, PermissionRequest, Request, Session, SessionStatus
 from tui.net.errors import InvalidBody, NetError, NotFound
+from tui.net.gather import together
 from tui.net.http_client import Http
 from tui.net.response import Progress, Response
-from tui.net.together import together
 from tui.net.url import path_segment
 
 log = logging.getLogger(__name__)
 
 PAGE = 200
 """Page size of the list: the maximum; a real 0.24.4 returns 100."""
-SEARCHED_AT_MOST = 5000
+MAX_SEARCHED = 5000
 """Limit of sessions read for a search."""
 NEWEST = 20
 """Stored records in which the call that waits for a permission is searched: it is among the last."""
@@ -67,7 +67,7 @@ class SessionList:
     async def page(self, search: str, cursor: str | None) -> Rows[Session]:
         """A page of the sessions of each workspace; `cursor` is from the previous page.
 
-        The server has no search: with `search` all pages are read, up to SEARCHED_AT_MOST.
+        The server has no search: with `search` all pages are read, up to MAX_SEARCHED.
         """
         at: dict[str, str | None] = dict.fromkeys(self.workspaces) if cursor is None else json.loads(cursor)
         wanted = search.casefold()
@@ -83,7 +83,7 @@ class SessionList:
                 at[place] = _further(page, where)
                 if at[place] is None:
                     del at[place]
-            if not wanted or read >= SEARCHED_AT_MOST:
+            if not wanted or read >= MAX_SEARCHED:
                 break
         newest = sorted(found.values(), key=lambda one: one.session.updated, reverse=True)
         rows = Rows(one.session for one in newest)

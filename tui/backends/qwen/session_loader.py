@@ -58,31 +58,33 @@ class SessionLoader:
         path = f"/session/{path_segment(session_id)}/load"
         report = None if on_bytes is None else lambda received, size: on_bytes(received)
         reply = await self._http.call("POST", path, json={}, headers=known, timeout=LIMIT, progress=report)
-        said = decode(path, read, reply.value, wire.Loaded)
-        if said.client_id in known.values():
+        response = decode(path, read, reply.value, wire.Loaded)
+        if response.client_id in known.values():
             await self._identity.detach(session_id, known)
-        elif said.client_id:
-            self._identity.record(session_id, said.client_id)
-        terminals = said.terminals()
+        elif response.client_id:
+            self._identity.record(session_id, response.client_id)
+        terminals = response.terminals()
         reducer = SessionReducer(session_id, terminals)
-        told = [event for raw in (*said.compacted_replay, *said.live_journal) for event in _events_of(reducer, raw)]
-        if not said.has_active_prompt:
-            told += reducer.finish()
-        reducer.cursor = max(reducer.cursor, said.last_event_id)
-        messages = picture(session_id, told)
-        cut = said.history_has_more or any(wire.is_truncation(raw) for raw in said.compacted_replay)
+        events_replayed = [
+            event for raw in (*response.compacted_replay, *response.live_journal) for event in _events_of(reducer, raw)
+        ]
+        if not response.has_active_prompt:
+            events_replayed += reducer.finish()
+        reducer.cursor = max(reducer.cursor, response.last_event_id)
+        messages = picture(session_id, events_replayed)
+        cut = response.history_has_more or any(wire.is_truncation(raw) for raw in response.compacted_replay)
         more = cut or _lacks_prompts(reducer, terminals)
         first = messages[0].message.id if messages else ""
         self._begins[session_id] = LoadedStart(first, terminals)
-        plans = [event for event in told if isinstance(event, e.TodosChanged)]
+        plans = [event for event in events_replayed if isinstance(event, e.TodosChanged)]
         self._plans[session_id] = plans[-1].todos if plans else ()
         events: list[e.Event] = [
             e.MessagesLoaded(session_id, messages, FROM_THE_END if more else None, up_to_date=True),
             e.TodosChanged(session_id, self._plans[session_id]),
-            e.StatusChanged(session_id, Busy() if said.has_active_prompt else Idle()),
+            e.StatusChanged(session_id, Busy() if response.has_active_prompt else Idle()),
             *(e.RequestOpened(asked.request) for asked in reducer.open.values()),
         ]
-        return LoadedSession(FollowedSession(reducer, said.event_epoch), tuple(events))
+        return LoadedSession(FollowedSession(reducer, response.event_epoch), tuple(events))
 
 
 def _lacks_prompts(reducer: SessionReducer, terminals: Iterable[wire.Terminal]) -> bool:

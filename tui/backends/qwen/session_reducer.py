@@ -13,15 +13,15 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tui.backends.decoding import LONGEST_ID, read, shortened, string, todos
+from tui.backends.decoding import MAX_ID_CHARACTERS, read, shortened, string, todos
 from tui.backends.numbers import moment
 from tui.backends.qwen import background_turns as background
-from tui.backends.qwen import requests as requests
+from tui.backends.qwen import requests
 from tui.backends.qwen import schema as wire
-from tui.backends.qwen.echoes import ECHOES_KEPT, Echo, compared
+from tui.backends.qwen.echoes import MAX_ECHOES, Echo, compared
 from tui.backends.qwen.requests import OpenRequests
-from tui.backends.qwen.running_turn import CALLS_KEPT, JUST_AFTER, Kind, RunningTurn
-from tui.backends.qwen.tool_calls import BROKEN_OFF, remembered, why_early, why_failed
+from tui.backends.qwen.running_turn import JUST_AFTER, MAX_CALL_BYTES, Kind, RunningTurn
+from tui.backends.qwen.tool_calls import INCOMPLETE_ANSWER, remembered, why_early, why_failed
 from tui.core import events as e
 from tui.core.model import Busy, Failure, FullMessage, Idle, Message, TextPart
 from tui.core.sanitize import sanitize
@@ -29,9 +29,9 @@ from tui.core.store import Store
 
 log = logging.getLogger(__name__)
 
-QUEUE_KEPT = 1_000
+MAX_QUEUE = 1_000
 """Limit of prompts known to wait in the server's queue."""
-UNFINISHED_KEPT = 100
+MAX_UNFINISHED = 100
 """Limit of stored calls of earlier turns whose result may still arrive."""
 CLOSED = ("session_closed", "-32602")
 """Codes of a prompt ended by closing its session; the second is JSON-RPC's *invalid params*."""
@@ -44,7 +44,7 @@ class SessionReducer:
         self.session_id = session_id
         self.cursor = 0
         self._requests = OpenRequests(session_id)
-        self.echoes: deque[Echo] = deque(maxlen=ECHOES_KEPT)
+        self.echoes: deque[Echo] = deque(maxlen=MAX_ECHOES)
         self._terminals = {one.prompt_id: one for one in terminals}
         self._queue: set[str] = set()
         self._turn: RunningTurn | None = None
@@ -126,7 +126,7 @@ class SessionReducer:
                 return self._cut_short(frame)
             case "session_died" | "session_closed":
                 self._queue.clear()
-                ended = self._end(None, frame.at, BROKEN_OFF)
+                ended = self._end(None, frame.at, INCOMPLETE_ANSWER)
                 return [*ended, *self._requests.all_gone(), e.StatusChanged(self.session_id, Idle())]
             case _:
                 return []
@@ -135,7 +135,7 @@ class SessionReducer:
         raw = frame.data.get("update", {}) if isinstance(frame.data, Mapping) else {}
         update = read(raw, wire.Update)
         match background.source(update):
-            case background.SAID_AGAIN:
+            case background.TASK_COMPLETED:
                 return []
             case background.BEGINS:
                 return self._turn_of(frame)[1]
@@ -163,7 +163,7 @@ class SessionReducer:
     def _echoed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
         meta = update.meta or {}
         record = string(meta, "promptId", "qwen.session.recordId")
-        if len(record) > LONGEST_ID:
+        if len(record) > MAX_ID_CHARACTERS:
             record = ""
         prompt_id = frame.prompt_id or record or f"{self.session_id}:{frame.id}"
         text = sanitize(wire.text_of(update.content))
@@ -180,10 +180,10 @@ class SessionReducer:
     def _user_text(self, turn: RunningTurn, text: str) -> list[e.Event]:
         """One block of the prompt; text added to a running turn is a further block."""
         found: list[e.Event] = []
-        if not turn.said:
+        if not turn.prompt_blocks:
             found.append(e.MessageUpserted(Message(turn.prompt_id, self.session_id, "user", turn.created)))
-        turn.said += 1
-        part = TextPart(f"{turn.prompt_id}:said:{turn.said}", self.session_id, turn.prompt_id, text)
+        turn.prompt_blocks += 1
+        part = TextPart(f"{turn.prompt_id}:said:{turn.prompt_blocks}", self.session_id, turn.prompt_id, text)
         return [*found, e.PartUpserted(part)]
 
     def _begin(self, prompt_id: str, at: float) -> list[e.Event]:
@@ -203,12 +203,12 @@ class SessionReducer:
         if self._turn is not None:
             self._unfinished |= dict.fromkeys(self._turn.unfinished_calls(), self._turn)
             self._turn.forget_finished()
-            room, turns = CALLS_KEPT, {id(turn): turn for turn in self._unfinished.values()}
+            room, turns = MAX_CALL_BYTES, {id(turn): turn for turn in self._unfinished.values()}
             for turn in reversed(turns.values()):
                 room -= turn.kept_bytes
                 if room < 0:
                     turn.cut_calls()
-        for call_id in list(self._unfinished)[:-UNFINISHED_KEPT]:
+        for call_id in list(self._unfinished)[:-MAX_UNFINISHED]:
             del self._unfinished[call_id]
 
     def _noticed(self, frame: wire.Frame, update: wire.Update) -> list[e.Event]:
@@ -226,7 +226,7 @@ class SessionReducer:
 
     def _waits(self, frame: wire.Frame) -> list[e.Event]:
         prompt_id = frame.prompt_id or ""
-        if len(self._queue) < QUEUE_KEPT:
+        if len(self._queue) < MAX_QUEUE:
             self._queue.add(prompt_id)
         text = sanitize(string(frame.data, "text"))
         self.echoes.append(Echo(prompt_id, compared(text), frame.originator_client_id or "", frame.id or 0))
@@ -348,7 +348,7 @@ class SessionReducer:
         """When and how the turn ended, by the server's record."""
         known = self._terminals.get(turn.prompt_id)
         if known is None:
-            return 0.0, None if turn.concluded else BROKEN_OFF
+            return 0.0, None if turn.concluded else INCOMPLETE_ANSWER
         return moment(known.at) or 0.0, remembered(known)
 
     # Questions and permissions

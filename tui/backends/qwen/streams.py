@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 FIRST_BYTE = 6.0
 """Seconds for an event stream to respond."""
-LONGEST_SILENCE = 45.0
+READ_TIMEOUT = 45.0
 """Read timeout in seconds of one stream, three heartbeats, even if others are alive."""
 UNREAD = 1_000
 """Limit of unread events of all streams, above which reading from the network pauses."""
@@ -86,10 +86,10 @@ class StreamMultiplexer:
 
     async def events(self) -> AsyncGenerator[e.Event, None]:
         while True:
-            told = await self._events.get()
-            if isinstance(told, BaseException):
-                raise told
-            yield told
+            received = await self._events.get()
+            if isinstance(received, BaseException):
+                raise received
+            yield received
 
     def follow(self, session_id: str) -> None:
         """Open the stream of a newly followed session."""
@@ -173,7 +173,7 @@ class StreamMultiplexer:
         }
         path = f"/session/{path_segment(watch.session_id)}/events"
         async with self._http.stream(
-            "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=LONGEST_SILENCE
+            "GET", path, headers=headers, first_byte=FIRST_BYTE, silence=READ_TIMEOUT
         ) as response:
             chunks = read_events(
                 response.chunks(), on_bytes=self._on_bytes, on_comment=lambda comment: self._beat(watch)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from tui.backends.decoding import string
-from tui.backends.qwen import requests as requests
+from tui.backends.qwen import requests
 from tui.backends.qwen import schema as wire
 from tui.core.model import Failure, ToolPart
 
@@ -25,7 +25,7 @@ ENDED_EARLY = {
     "refusal": "the model refused to answer",
 }
 """Why an answer is incomplete, by `stopReason`."""
-BROKEN_OFF = Failure("the answer is incomplete; the server gives no reason", "interrupted")
+INCOMPLETE_ANSWER = Failure("the answer is incomplete; the server gives no reason", "interrupted")
 AGENT_GONE = Failure("the server's agent stopped during the answer", "interrupted")
 CUT_OFF = {
     "channel_closed": AGENT_GONE,
@@ -33,7 +33,7 @@ CUT_OFF = {
     "daemon_shutdown": Failure("the server was stopped during the answer", "interrupted"),
 }
 """Causes of an interruption, by the code of the `turn_error` (read in the source of 0.24.4)."""
-AGENT_GONE_WORDS = "agent channel closed mid-request"
+AGENT_GONE_PREFIX = "agent channel closed mid-request"
 """Prefix of the `turn_error` without a code that precedes `session_died` (measured)."""
 CANCELLED_CALL = "was canceled by the user."
 """Suffix of the error of a rejected call or dismissed question (measured)."""
@@ -106,7 +106,7 @@ def why_early(stop_reason: str) -> Failure | None:
 def why_failed(error: object) -> Failure:
     """The failure of a `turn_error`."""
     words = string(error, "message") or "the server gives no reason"
-    if words.startswith(AGENT_GONE_WORDS):
+    if words.startswith(AGENT_GONE_PREFIX):
         return AGENT_GONE
     return CUT_OFF.get(string(error, "code")) or wire.failure(words)
 

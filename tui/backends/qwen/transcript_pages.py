@@ -182,8 +182,8 @@ def _messages(
     session_id: str, frames: Sequence[wire.Frame], terminals: Iterable[wire.Terminal]
 ) -> tuple[FullMessage, ...]:
     reducer = SessionReducer(session_id, terminals)
-    told = [event for frame in frames for event in _events_of(reducer, frame)]
-    return picture(session_id, [*told, *reducer.finish()])
+    events_replayed = [event for frame in frames for event in _events_of(reducer, frame)]
+    return picture(session_id, [*events_replayed, *reducer.finish()])
 
 
 def _damaged(at: int, raw: RawJSON, why: Exception) -> wire.Frame:

@@ -13,9 +13,9 @@ from rich.style import Style
 from textual.color import Color, ColorParseError
 from textual.filter import LineFilter
 
-GROUNDS = ("background", "surface", "panel", "panel-darken-1")
+BACKGROUNDS = ("background", "surface", "panel", "panel-darken-1")
 """Theme colours of ordinary backgrounds."""
-SAME_GROUND = 5
+BACKGROUND_TOLERANCE = 5
 """Maximum difference in red, green and blue (of 255) between equal backgrounds, as they may be blended."""
 GREY = 40
 """Maximum spread of red, green and blue (of 255) in a colour that counts as grey."""
@@ -34,7 +34,7 @@ class NoColorFilter(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         variables = self._variables()
-        grounds = _grounds(tuple(variables.get(name, "") for name in GROUNDS))
+        grounds = _grounds(tuple(variables.get(name, "") for name in BACKGROUNDS))
         words = _colour(variables.get("foreground", ""))
         return [
             segment if segment.style is None else segment._replace(style=_bare(segment.style, grounds, words))
@@ -77,7 +77,7 @@ def _colour(name: str) -> Rgb:
 
 
 def _near(one: Rgb, other: Rgb) -> bool:
-    return all(abs(a - b) <= SAME_GROUND for a, b in zip(one, other, strict=True))
+    return all(abs(a - b) <= BACKGROUND_TOLERANCE for a, b in zip(one, other, strict=True))
 
 
 def _lighter(ground: Rgb, usual: Rgb, words: Rgb) -> bool:

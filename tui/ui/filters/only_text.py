@@ -9,7 +9,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from tui.core.sanitize import FLOODED, in_cells
+from tui.core.sanitize import MAX_COMBINING, in_cells
 
 
 class OnlyText(LineFilter):
@@ -23,7 +23,7 @@ class OnlyText(LineFilter):
 
 
 def _may_hold_more(text: str) -> bool:
-    return not text.isprintable() or (len(text) > FLOODED and not text.isascii())
+    return not text.isprintable() or (len(text) > MAX_COMBINING and not text.isascii())
 
 
 def _only_text(segment: Segment) -> Segment:

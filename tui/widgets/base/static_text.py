@@ -39,8 +39,8 @@ FOUND = "on $accent 30%"
 FOUND_HERE = "bold on $accent 60%"
 """Of search matches, and of the current match."""
 
-LINES_AT_MOST = 200
-CHARACTERS_AT_MOST = 8_000
+MAX_LINES = 200
+MAX_CHARACTERS = 8_000
 """Limits of a text outside the transcript's body: more than fits on a screen."""
 GAP = 2
 """Minimum blank cells between the two sides of a line."""
@@ -119,10 +119,10 @@ def as_content(content: Content | str) -> Content:
 def bounded(content: Content) -> Content:
     """Return `content` cut to the maximum size, with tabs expanded."""
     text = content.plain
-    if len(text) > CHARACTERS_AT_MOST:
-        content = Content.assemble(content[: CHARACTERS_AT_MOST - 1], "…")
-    if text.count("\n", 0, CHARACTERS_AT_MOST) >= LINES_AT_MOST:
-        content = Content("\n").join([*content.split("\n")[: LINES_AT_MOST - 1], Content("…")])
+    if len(text) > MAX_CHARACTERS:
+        content = Content.assemble(content[: MAX_CHARACTERS - 1], "…")
+    if text.count("\n", 0, MAX_CHARACTERS) >= MAX_LINES:
+        content = Content("\n").join([*content.split("\n")[: MAX_LINES - 1], Content("…")])
     return content.expand_tabs(4) if "\t" in content.plain else content
 
 

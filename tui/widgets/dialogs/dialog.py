@@ -11,9 +11,9 @@ from tui.widgets.status.footer import DialogKeys
 
 T = TypeVar("T")
 
-ROOMY = 110
+MARGIN_COLUMNS = 110
 """Minimum screen columns at which a dialog leaves a margin; on a narrower one it takes the full width."""
-VAST = 160
+WIDE_COLUMNS = 160
 """Minimum screen columns at which a list dialog is wider."""
 LOW = 20
 """Minimum screen rows at which a dialog has blank lines and a margin. The screen's last row is left for notices."""
@@ -25,7 +25,7 @@ class Dialog(ModalScreen[T], Guarded):
 
     PART: ClassVar[str]
     """Its name among `PARTS`: the help shows this name and its keys."""
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy"), (VAST, "-vast")]  # noqa: RUF012 (Textual's own is not a ClassVar)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (MARGIN_COLUMNS, "-roomy"), (WIDE_COLUMNS, "-vast")]  # noqa: RUF012 (Textual's own is not a ClassVar)
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]  # noqa: RUF012 (Textual's own is not a ClassVar)
     DEFAULT_CSS: ClassVar[str] = """
     Dialog {

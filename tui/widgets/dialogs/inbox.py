@@ -29,7 +29,7 @@ from tui.widgets.requests.panel import RequestPanel
 from tui.widgets.requests.request_ui_state import RequestUiState
 from tui.widgets.status.footer import DialogKeys
 
-NOBODY = "Nothing needs your answer."
+NOTHING_PENDING = "Nothing needs your answer."
 AGENT = 40
 """Maximum characters of an agent's name."""
 NOT_KNOWN = "Whether something needs your answer is unknown while disconnected."
@@ -63,18 +63,18 @@ class Inbox(Dialog[str | None]):
     def __init__(
         self,
         store: Store,
-        book: RequestUiState,
+        ui_state: RequestUiState,
         now: Callable[[], float],
         *,
         reject_with_reason: bool,
     ) -> None:
-        """`book` is the main panel's; `now` is the clock of `book.since`."""
+        """`ui_state` is the main panel's; `now` is the clock of `ui_state.since`."""
         super().__init__()
-        self._store, self._book, self._now = store, book, now
+        self._store, self._ui_state, self._now = store, ui_state, now
         self._listed: list[Request] = []
         self._title = StaticText(classes="title")
         self._options = OptionList(markup=False, compact=True)
-        self._panel = InboxPanel(now, self._options.focus, book)
+        self._panel = InboxPanel(now, self._options.focus, ui_state)
         self._keys = DialogKeys()
         self._panel.reject_with_reason = reject_with_reason
 
@@ -107,7 +107,7 @@ class Inbox(Dialog[str | None]):
         panel = self._panel
         if not panel.has_focus_within:
             return hints(Scope.INBOX, "switch", "open", "dismiss") if self._listed else hints(Scope.INBOX, "dismiss")
-        opens = not panel.grace.runs and self.focused is panel.open_form
+        opens = not panel.input_guard.runs and self.focused is panel.open_form
         back = hints(Scope.INBOX, "dismiss", *(("open",) if opens else ()))
         fold = hints(Scope.REQUEST, "fold")[0]
         return tuple(chain.from_iterable(back if hint == fold else (hint,) for hint in panel.keys))
@@ -134,12 +134,12 @@ class Inbox(Dialog[str | None]):
         self._show_request()
 
     def _count(self, waiting: int) -> Content:
-        up = self._book.line_up
+        up = self._ui_state.is_connected
         if waiting:
             known, beyond = "" if up else AS_LAST_KNOWN, self._store.requests_not_loaded
             more = f" · the first {waiting:,} are listed" if beyond else ""
             return Content.assemble((f"Inbox · {waiting + beyond:,} waiting", BOLD), (more + known, MUTED))
-        return Content.styled(f"Inbox · {NOBODY if up else NOT_KNOWN}", BOLD)
+        return Content.styled(f"Inbox · {NOTHING_PENDING if up else NOT_KNOWN}", BOLD)
 
     def _show_request(self) -> None:
         request = self._looked_at
@@ -166,7 +166,7 @@ class Inbox(Dialog[str | None]):
         return spread(left, Content.assemble(where, (f"{age:>8} ", MUTED)), width)
 
     def _since(self, request: Request) -> float:
-        return self._book.since.get(request.id, self._now())
+        return self._ui_state.since.get(request.id, self._now())
 
     def _names(self, session_id: str) -> str:
         """Return the titles of the session's parents and its own."""
@@ -184,7 +184,7 @@ class Inbox(Dialog[str | None]):
         if form is None or self._panel.has_focus_within:
             self._options.focus()
         else:
-            self._panel.grace.cancel()  # the user chose this request, so the next key is meant for it
+            self._panel.input_guard.cancel()  # the user chose this request, so the next key is meant for it
             self.set_focus(form)
 
     def action_open(self) -> None:

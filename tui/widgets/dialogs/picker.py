@@ -15,7 +15,7 @@ from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import MUTED
 from tui.widgets.dialogs.filter_dialog import FilterDialog
 
-LISTED_AT_MOST = 200
+MAX_LISTED = 200
 """Maximum names listed; the others are counted, and found by filtering."""
 
 
@@ -41,11 +41,11 @@ class Picker(FilterDialog[None]):
         self._listed_for, wanted = self._filter_box.value, self.words
         fitting = [one for one in self._offered if all(word in f"{one.name} {one.about}".casefold() for word in wanted)]
         fitting.sort(key=lambda one: one.name != self._current or bool(wanted))  # list the current one
-        self._listed = fitting[:LISTED_AT_MOST]
+        self._listed = fitting[:MAX_LISTED]
         more = len(fitting) - len(self._listed)
         self._more.display = more > 0 or not fitting
-        said = f"and {more:,} more · type to filter" if fitting else "None has these words."
-        self._more.show(Content.styled(said, MUTED))
+        more_text = f"and {more:,} more · type to filter" if fitting else "None has these words."
+        self._more.show(Content.styled(more_text, MUTED))
         self._options.clear_options()
         self._options.add_options([Option(_row(one)) for one in self._listed])
         at = next((row for row, one in enumerate(self._listed) if one.name == self._current), 0)

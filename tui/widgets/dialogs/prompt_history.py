@@ -14,7 +14,7 @@ from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import MUTED, spread
 from tui.widgets.dialogs.filter_dialog import FilterDialog
 
-LISTED_AT_MOST = 200
+MAX_LISTED = 200
 
 
 class PromptHistory(FilterDialog[str | None]):
@@ -33,7 +33,7 @@ class PromptHistory(FilterDialog[str | None]):
         """List the prompts that contain all words of the filter, newest first."""
         wanted = self.words
         found = [text for text in self._history if all(word in text.casefold() for word in wanted)]
-        self._listed = found[:LISTED_AT_MOST]
+        self._listed = found[:MAX_LISTED]
         options = self._options
         width = max(12, options.size.width - 2)
         options.clear_options()

@@ -36,7 +36,7 @@ from tui.widgets.base.static_text import (
 )
 from tui.widgets.dialogs.filter_dialog import FilterDialog
 
-LISTED_AT_MOST = 200
+MAX_LISTED = 200
 """Sessions listed at first; more are added near the end of the list."""
 NEAR_THE_END = 5
 """Rows before the end of the list at which more are fetched."""
@@ -95,22 +95,22 @@ class SessionPicker(FilterDialog[Open | New | None]):
         port: SessionPort,
         *,
         edits: bool,
-        line_up: Callable[[], bool] = lambda: True,
+        is_connected: Callable[[], bool] = lambda: True,
         kept: Callable[[], Sequence[Session]] = tuple,
         waited: Callable[[str], float | None] = lambda session_id: None,
     ) -> None:
         """`edits`: the server supports renaming, copying and deleting sessions.
 
-        `line_up`: whether connected; if not, states are as last known. `kept`: deleted sessions that still have unsent
+        `is_connected`: if not, states are as last known. `kept`: deleted sessions that still have unsent
         text. `waited`: seconds that a session's oldest request has waited.
         """
         actions = ("rename", "fork", "delete") if edits else ()
         super().__init__("Sessions", hints(Scope.SESSIONS, "submit", "new", *actions, "dismiss"))
         self._store, self._standing_of, self._server_now = store, standing_of, server_now
-        self._current, self._edits, self._line_up, self._kept = current, edits, line_up, kept
+        self._current, self._edits, self._is_connected, self._kept = current, edits, is_connected, kept
         self._waited, self._port = waited, port
         self._listed: list[Session] = []
-        self._most = LISTED_AT_MOST
+        self._most = MAX_LISTED
         self._cursor: str | None = None
         self._all_known = False
         """Whether the server has listed all of its sessions, not only search results."""
@@ -134,7 +134,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
         elif self._listed:
             empty = ""
         else:
-            none = "no matches" if self._all_known or not self._line_up() else "no title matches"
+            none = "no matches" if self._all_known or not self._is_connected() else "no title matches"
             empty = f" · {none}" if wanted else " · not loaded yet"
         if self._failure:
             empty += f" · ✗ the list could not be fetched: {self._failure}"
@@ -142,7 +142,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
             empty += f" · {self._unreadable} cannot be read"
         here = any(session.id == self._current for session in self._listed)
         mark = Content.assemble(("   › ", PRIMARY), ("current", MUTED)) if here else ""
-        known = "" if self._line_up() else AS_LAST_KNOWN
+        known = "" if self._is_connected() else AS_LAST_KNOWN
         self._title.show(Content.assemble((f"Sessions{empty}", BOLD), (known, MUTED), mark))
         rows = [self._row(session) for session in self._listed]
         if [row.plain for row in rows] != [row.plain for row in self._drawn]:
@@ -274,7 +274,7 @@ class SessionPicker(FilterDialog[Open | New | None]):
     def _want_more(self) -> None:
         """Near the end of the list: list more sessions and request more from the server."""
         if self._listed and len(self._listed) == self._most:
-            self._most += LISTED_AT_MOST
+            self._most += MAX_LISTED
             self.call_later(self.draw)
         if self._cursor is not None and not self._searching and not self._failure:
             cursor, self._cursor = self._cursor, None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from textual.timer import Timer
 from textual.widget import Widget
 
-GRACE = 0.5
+INPUT_GUARD_SECONDS = 0.5
 """Default duration in seconds."""
 
 
@@ -25,7 +25,7 @@ class InputGuard:
         now: Callable[[], float],
         changed: Callable[[], object],
         *,
-        lasts: float = GRACE,
+        lasts: float = INPUT_GUARD_SECONDS,
     ) -> None:
         self._widget = widget
         self._now = now

@@ -11,7 +11,7 @@ from tui.config.key_lookup import action_of
 from tui.config.keymap import Scope
 from tui.core.sanitize import sanitize
 from tui.widgets.base.guarded import Guarded
-from tui.widgets.prompt.text_limit import CHARACTERS_AT_MOST, LINE_AT_MOST, LINES_AT_MOST, fits, longest_line
+from tui.widgets.prompt.text_limit import MAX_CHARACTERS, MAX_LINE_CHARACTERS, MAX_LINES, fits, longest_line
 
 
 class Editor(TextArea, Guarded):
@@ -71,7 +71,7 @@ class Editor(TextArea, Guarded):
         lines = self.document.line_count + edit.text.count("\n") - (last - first)
         removed = 0 if edit.top == edit.bottom else len(self.document.get_text_range(edit.top, edit.bottom))
         characters = len(self.document.text) + len(edit.text) - removed
-        return line <= LINE_AT_MOST and lines <= LINES_AT_MOST and characters <= CHARACTERS_AT_MOST
+        return line <= MAX_LINE_CHARACTERS and lines <= MAX_LINES and characters <= MAX_CHARACTERS
 
     def action_cut(self) -> None:
         """Cut the selection, else the line. If there is nothing to cut, the clipboard is unchanged."""

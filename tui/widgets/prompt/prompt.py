@@ -28,13 +28,13 @@ class PromptBox(Editor):
     """The prompt field, with the prompt history on Up and Down."""
 
     @dataclass
-    class ScrollWanted(Message):
+    class ScrollRequested(Message):
         """Scroll the transcript although the prompt has the focus."""
 
         where: Literal["up", "down", "end"]
 
     @dataclass
-    class OffersWanted(Message):
+    class CompletionsRequested(Message):
         """Fetch completions of `word`, which ends at the cursor: `@` and a file name, or `/` and a command name.
 
         `finish`: requested with Tab; a single completion is inserted immediately.
@@ -46,7 +46,7 @@ class PromptBox(Editor):
     class SendNow(Message):
         """Send the text without waiting for the running turn."""
 
-    class SearchWanted(Message):
+    class HistoryRequested(Message):
         """Search the prompt history."""
 
     class KeysChanged(Message):
@@ -56,7 +56,7 @@ class PromptBox(Editor):
         """Enter was ignored, as it was meant for a request that just closed."""
 
     @dataclass
-    class EditLeft(Message):
+    class EditCancelled(Message):
         """Editing of a queued prompt was cancelled; `changed`: the edited text, or "" if unchanged."""
 
         changed: str
@@ -77,7 +77,7 @@ class PromptBox(Editor):
         super().__init__(placeholder="Ask anything…", id=id)
         self._submit, self._past, self._save_long = submit, past, save_long
         self.edited: str | None = None
-        self.grace = InputGuard(self, now, self._grace_changed)
+        self.input_guard = InputGuard(self, now, self._guard_changed)
         """While it is active, Enter submits nothing, until text is typed."""
         self._rest_comes = False
         self.completions = CompletionList(self._take, id="completions")
@@ -149,7 +149,7 @@ class PromptBox(Editor):
         elif word != self._asked_for:
             self._asked_for = word
             self.completions.narrow(word)
-            self.post_message(self.OffersWanted(word))
+            self.post_message(self.CompletionsRequested(word))
 
     def on_blur(self) -> None:
         self.completions.close()
@@ -245,26 +245,26 @@ class PromptBox(Editor):
             self._aside = rest
         return True
 
-    def take_rest(self) -> None:
+    def suppress_enter(self) -> None:
         """Continue text typed elsewhere: Enter submits nothing until the user pauses."""
         self._rest_comes = True
-        self.grace.begin()
+        self.input_guard.begin()
 
-    def _grace_changed(self) -> None:
-        self._rest_comes = self._rest_comes and self.grace.runs
+    def _guard_changed(self) -> None:
+        self._rest_comes = self._rest_comes and self.input_guard.runs
         self.post_message(self.KeysChanged())
 
     def on_paste(self, event: events.Paste) -> None:
-        if self.grace.runs:
-            self.grace.cancel()
+        if self.input_guard.runs:
+            self.input_guard.cancel()
 
     def on_key(self, event: events.Key) -> None:
         listed, word = self.completions, self.unfinished
-        if event.is_printable and self.grace.runs:
-            (self.grace.begin if self._rest_comes else self.grace.cancel)()
+        if event.is_printable and self.input_guard.runs:
+            (self.input_guard.begin if self._rest_comes else self.input_guard.cancel)()
         match action_of(Scope.PROMPT, event.key):
-            case "send" if self.grace.runs:
-                self.grace.begin()
+            case "send" if self.input_guard.runs:
+                self.input_guard.begin()
                 if self.has_words:
                     self.post_message(self.EnterIgnored())
             case "send" if listed.shown_before(event) and (name := listed.entered(word)):
@@ -273,7 +273,7 @@ class PromptBox(Editor):
                 self._take(name)
             case "complete" if word:
                 self._asked_for = word
-                self.post_message(self.OffersWanted(word, finish=True))
+                self.post_message(self.CompletionsRequested(word, finish=True))
             case "cancel_edit" if listed.is_open:
                 self._list_left = True
                 listed.close()
@@ -282,21 +282,21 @@ class PromptBox(Editor):
             case "send":
                 self._submit(self.text)
             case "page_up":
-                self.post_message(self.ScrollWanted("up"))
+                self.post_message(self.ScrollRequested("up"))
             case "page_down":
-                self.post_message(self.ScrollWanted("down"))
+                self.post_message(self.ScrollRequested("down"))
             case "follow":
-                self.post_message(self.ScrollWanted("end"))
+                self.post_message(self.ScrollRequested("end"))
             case "follow_if_empty" if not self.text:
-                self.post_message(self.ScrollWanted("end"))
+                self.post_message(self.ScrollRequested("end"))
             case "send_now":
                 self.post_message(self.SendNow())
             case "history":
-                self.post_message(self.SearchWanted())
+                self.post_message(self.HistoryRequested())
             case "cancel_edit" if self.edited is not None:
                 changed = self.change
                 self.put_back()
-                self.post_message(self.EditLeft(changed[1] if changed else ""))
+                self.post_message(self.EditCancelled(changed[1] if changed else ""))
             case "earlier" if self.cursor_location[0] == 0 and self.edited is None and self._recall(self._at + 1):
                 pass
             case "later" if self._at_last_line and self._aside is not None and self.edited is None:

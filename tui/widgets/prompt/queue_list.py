@@ -36,15 +36,15 @@ class QueueList(StaticText, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.QUEUE)
 
     @dataclass
-    class EditWanted(Message):
+    class EditRequested(Message):
         queued: Queued
 
     @dataclass
-    class RemoveWanted(Message):
+    class RemoveRequested(Message):
         queued: Queued
 
     @dataclass
-    class SendNowWanted(Message):
+    class SendNowRequested(Message):
         queued: Queued
 
     class Emptied(Message):
@@ -94,13 +94,13 @@ class QueueList(StaticText, can_focus=True):
         self._draw()
 
     def action_edit(self) -> None:
-        self._want(self.EditWanted)
+        self._want(self.EditRequested)
 
     def action_remove(self) -> None:
-        self._want(self.RemoveWanted)
+        self._want(self.RemoveRequested)
 
     def action_send_now(self) -> None:
-        self._want(self.SendNowWanted)
+        self._want(self.SendNowRequested)
 
     def _want(self, wanted: Callable[[Queued], Message]) -> None:
         """Post a message for the selected prompt, unless the queue is empty."""

@@ -19,7 +19,7 @@ class KeyOwner(Protocol):
     def has_left(self, form: "CustomAnswerForm") -> bool:
         """Whether the form is closed or collapsed: input that still reaches it is for the prompt."""
 
-    def hand_on(self, event: events.Key | events.Paste) -> None:
+    def forward(self, event: events.Key | events.Paste) -> None:
         """Forward an event to the prompt."""
 
     @property
@@ -41,10 +41,10 @@ class AnswerInput(Editor):
 
     def _forward(self, event: events.Key | events.Paste) -> None:
         form = self.parent
-        if isinstance(form, CustomAnswerForm) and form.keeper.has_left(form):
+        if isinstance(form, CustomAnswerForm) and form.key_owner.has_left(form):
             event.stop()
             event.prevent_default()
-            form.keeper.hand_on(event)
+            form.key_owner.forward(event)
 
 
 class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
@@ -62,9 +62,9 @@ class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
 
         text: str
 
-    def __init__(self, editor: AnswerInput, keeper: KeyOwner) -> None:
+    def __init__(self, editor: AnswerInput, key_owner: KeyOwner) -> None:
         super().__init__()
-        self.editor, self.keeper = editor, keeper
+        self.editor, self.key_owner = editor, key_owner
 
     def words_ready(self, words: str) -> None:
         """Handle Enter in the field."""
@@ -103,15 +103,15 @@ class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
     def on_paste(self, event: events.Paste) -> None:
         """Insert the paste if the form accepts text, else forward it."""
         event.stop()
-        if self.takes_text and self.keeper.may_write:
+        if self.takes_text and self.key_owner.may_write:
             self.open_words()
             self.editor.insert(event.text)
         else:
-            self.keeper.hand_on(event)
+            self.key_owner.forward(event)
 
     def wrote(self, event: events.Key) -> bool:
         """Open the field if the key is its first character; return whether it did."""
-        if not (self.takes_text and self.screen.focused is self and self.keeper.may_write):
+        if not (self.takes_text and self.screen.focused is self and self.key_owner.may_write):
             return False
         if not event.is_printable or event.character is None or event.key == "space":
             return False

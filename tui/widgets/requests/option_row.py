@@ -13,7 +13,7 @@ from tui.widgets.text.lines_view import LinesView
 
 NARROW = 60
 """Screen width in cells below which the description is shown under the label."""
-LABEL_AT_MOST = 28
+MAX_LABEL_CELLS = 28
 """Maximum width in cells of the label column."""
 
 
@@ -29,7 +29,7 @@ class Choice(msgspec.Struct, frozen=True):
 def label_column(labels: list[str]) -> int:
     """Return the width in cells of the column of `labels`."""
     widths = [Content(label).cell_length for label in labels]
-    return min(LABEL_AT_MOST, max(widths, default=0))
+    return min(MAX_LABEL_CELLS, max(widths, default=0))
 
 
 class OptionRow(LinesView):

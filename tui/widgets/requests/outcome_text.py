@@ -145,10 +145,10 @@ def _answers(request: QuestionRequest, answers: Answers) -> Content:
     return Content(" · ").join(parts)
 
 
-def progress_text(fare: ReplyStatusChanged) -> Content:
+def progress_text(reply_status: ReplyStatusChanged) -> Content:
     """Return one line for the place below the form: the status of sending, and what the user can do."""
-    because = f" ({single_line(fare.reason)})" if fare.reason else ""
-    match fare.state:
+    because = f" ({single_line(reply_status.reason)})" if reply_status.reason else ""
+    match reply_status.state:
         case "sending":
             return Content.styled(" sending…", MUTED)
         case "retrying":
@@ -166,4 +166,4 @@ def progress_text(fare: ReplyStatusChanged) -> Content:
         case "stopped":
             return Content.styled(f" not sent{because} · fix it, then {key('retry')} to send", ERROR)
         case _:
-            assert_never(fare.state)
+            assert_never(reply_status.state)

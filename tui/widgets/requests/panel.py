@@ -55,7 +55,7 @@ class RequestPanel(Vertical, Guarded):
         reason: str
 
     @dataclass
-    class RejectWanted(Message):
+    class RejectRequested(Message):
         """`letter`: the key that was pressed, if it may begin a word."""
 
         request: Request
@@ -84,30 +84,30 @@ class RequestPanel(Vertical, Guarded):
         self,
         now: Callable[[], float],
         release_focus: Callable[[], object],
-        book: RequestUiState,
+        ui_state: RequestUiState,
         *,
         id: str | None = None,
     ) -> None:
-        """`release_focus` moves the focus out of the panel. `book` is shared with other panels."""
+        """`release_focus` moves the focus out of the panel. `ui_state` is shared with other panels."""
         super().__init__(id=id)
         self._now = now
         self._release_focus = release_focus
         self._requests: dict[str, Request] = {}
         self._active: str | None = None
-        self.book = book
+        self.ui_state = ui_state
         self._form: QuestionForm | PermissionForm | None = None
-        self.grace = InputGuard(self, now, lambda: self.post_message(self.KeysChanged()))
+        self.input_guard = InputGuard(self, now, lambda: self.post_message(self.KeysChanged()))
         self._seen_at = self._ignored_before = 0.0
         self._hint = ""
         self._agents: Mapping[str, str] = {}
         self._head = StaticText(classes="head")
-        self._fare = StaticText(classes="fare")
+        self._reply_status = StaticText(classes="fare")
         self.reject_with_reason = True
         self.folded = False
 
     def compose(self) -> ComposeResult:
         yield self._head
-        yield self._fare
+        yield self._reply_status
 
     def on_mount(self) -> None:
         self.display = False
@@ -127,7 +127,7 @@ class RequestPanel(Vertical, Guarded):
         if self._form is None:
             return ()
         fold = hints(Scope.REQUEST, "fold")
-        if self.grace.runs and self.screen.focused is self._form:
+        if self.input_guard.runs and self.screen.focused is self._form:
             return fold
         more = hints(Scope.REQUEST, self._next_action) if len(self._requests) > 1 else ()
         return (*(fold if self._locked else self._form.keys), *more)
@@ -142,24 +142,24 @@ class RequestPanel(Vertical, Guarded):
         before = self.active
         self._requests = {request.id: request for request in requests}
         for request in appeared:
-            self.book.since.setdefault(request.id, self._now())
+            self.ui_state.since.setdefault(request.id, self._now())
         if self._active not in self._requests:
-            self._activate(next(iter(self._requests), None), grace=True)
+            self._activate(next(iter(self._requests), None), input_guard=True)
         elif isinstance(self.active, PermissionRequest) and before != self.active:
             self._tell_more(self.active)
         self._draw_head()
         return bool(appeared)
 
-    def show_fare(self, change: ReplyStatusChanged) -> None:
+    def show_reply_status(self, change: ReplyStatusChanged) -> None:
         """Show the status of sending an answer."""
-        self.book.fares[change.request.id] = change
+        self.ui_state.reply_statuses[change.request.id] = change
         self.draw_fare()
         self.post_message(self.KeysChanged())
 
     def show_line(self, up: bool) -> None:
         """Set whether the connection is up; if not, the request may no longer be open."""
-        if up != self.book.line_up:
-            self.book.line_up = up
+        if up != self.ui_state.is_connected:
+            self.ui_state.is_connected = up
             self._draw_head()
 
     def tick(self) -> None:
@@ -169,7 +169,7 @@ class RequestPanel(Vertical, Guarded):
 
     def redraw(self) -> None:
         """Redraw the form: another panel may have changed the draft."""
-        self._activate(self._active, grace=False)
+        self._activate(self._active, input_guard=False)
 
     def unfold(self) -> None:
         self.folded = False
@@ -185,22 +185,22 @@ class RequestPanel(Vertical, Guarded):
         self.post_message(self.KeysChanged())
 
     def _reject(self, letter: str) -> None:
-        if self.active is not None and not self._locked and not self.grace.runs:
-            self.post_message(self.RejectWanted(self.active, letter))
+        if self.active is not None and not self._locked and not self.input_guard.runs:
+            self.post_message(self.RejectRequested(self.active, letter))
 
     def action_turn(self, by: int) -> None:
         """Show the next, or previous, open request."""
         ids = list(self._requests)
         if len(ids) > 1 and self._active in ids:
-            self._activate(ids[(ids.index(self._active) + by) % len(ids)], grace=False)
+            self._activate(ids[(ids.index(self._active) + by) % len(ids)], input_guard=False)
             self.unfold()
 
     @property
     def _locked(self) -> bool:
-        fare = self.book.fares.get(self._active or "")
-        return fare is not None and fare.state in ("sending", "retrying", "acknowledged")
+        reply_status = self.ui_state.reply_statuses.get(self._active or "")
+        return reply_status is not None and reply_status.state in ("sending", "retrying", "acknowledged")
 
-    def _activate(self, request_id: str | None, *, grace: bool) -> None:
+    def _activate(self, request_id: str | None, *, input_guard: bool) -> None:
         had_keys, before = self.has_focus_within, self._form
         if before is not None and before.editor.has_focus and request_id != self._active:
             self.post_message(self.AnswerInterrupted())
@@ -211,10 +211,10 @@ class RequestPanel(Vertical, Guarded):
             if had_keys:
                 self._release_focus()
         else:
-            if grace:
-                self.grace.begin()
+            if input_guard:
+                self.input_guard.begin()
             self._form = self._make_form(request)
-            self.mount(self._form, before=self._fare)
+            self.mount(self._form, before=self._reply_status)
             self._seen_at = math.inf
             self._form.call_after_refresh(self._is_seen, self._form)
             if had_keys and not self.folded:
@@ -235,9 +235,9 @@ class RequestPanel(Vertical, Guarded):
 
         match request:
             case QuestionRequest():
-                return QuestionForm(self.book.question_draft(request), self, self._answer)
+                return QuestionForm(self.ui_state.question_draft(request), self, self._answer)
             case PermissionRequest():
-                draft = self.book.permission_draft(request)
+                draft = self.ui_state.permission_draft(request)
                 return PermissionForm(draft, self, self._reply, reject_with_reason=self.reject_with_reason)
             case _:
                 assert_never(request)
@@ -258,18 +258,18 @@ class RequestPanel(Vertical, Guarded):
         request = self.active
         if request is None or not self.is_mounted:
             return
-        waited = self._now() - self.book.since.get(request.id, self._now())
+        waited = self._now() - self.ui_state.since.get(request.id, self._now())
         agent, width = self._agents.get(request.session_id, ""), self.size.width or 80
-        state = {"up": self.book.line_up, "folded": self.folded}
+        state = {"up": self.ui_state.is_connected, "folded": self.folded}
         words = head_text(request, agent, waited, self._place, width, **state, hint=self._hint)
         self._head.show(words, layout=False)
 
     def draw_fare(self) -> None:
-        """Redraw the answer's status, which is in `book`."""
-        fare = self.book.fares.get(self._active or "")
-        words = Content("") if fare is None else progress_text(fare)
-        self._fare.display = bool(words)
-        self._fare.show(words)
+        """Redraw the answer's status, which is in `ui_state`."""
+        reply_status = self.ui_state.reply_statuses.get(self._active or "")
+        words = Content("") if reply_status is None else progress_text(reply_status)
+        self._reply_status.display = bool(words)
+        self._reply_status.show(words)
 
     def has_left(self, form: CustomAnswerForm) -> bool:
         """Whether the form is closed or collapsed: input that still reaches it is for the prompt."""
@@ -278,9 +278,9 @@ class RequestPanel(Vertical, Guarded):
     @property
     def may_write(self) -> bool:
         """Whether the form accepts text: not just after it appeared, nor after it was answered."""
-        return not (self.grace.runs or self._locked)
+        return not (self.input_guard.runs or self._locked)
 
-    def hand_on(self, event: events.Key | events.Paste) -> None:
+    def forward(self, event: events.Key | events.Paste) -> None:
         """Forward the event to the prompt."""
         self.post_message(self.KeyForwarded(event))
 
@@ -297,10 +297,10 @@ class RequestPanel(Vertical, Guarded):
         is_text = event.is_printable and event.character is not None
         if event.time < self._ignored_before and (is_text or event.key == "enter"):
             return True
-        if self.grace.runs and (is_text or event.key == "enter"):
-            self.grace.begin()
+        if self.input_guard.runs and (is_text or event.key == "enter"):
+            self.input_guard.begin()
             if is_text:
-                self.hand_on(event)
+                self.forward(event)
             else:
                 self._show_hint(IGNORED)
             return True
@@ -308,7 +308,7 @@ class RequestPanel(Vertical, Guarded):
             return True
         unbound = self._turns_nothing(event.key) or event.key not in self.screen.active_bindings
         if is_text and unbound and not event.key.isdecimal():
-            self.hand_on(event)
+            self.forward(event)
             return True
         return self._locked and (event.key in ("enter", "space") or event.key.isdecimal())
 
@@ -367,7 +367,7 @@ class RequestPanel(Vertical, Guarded):
 
     def on_custom_answer_form_changed(self, event: CustomAnswerForm.Changed) -> None:
         event.stop()
-        body = self.book.unsaved(event.draft)
+        body = self.ui_state.unsaved(event.draft)
         if body is not None:
             self._show_hint("")
             self.post_message(self.DraftChanged(event.draft.request.id, body))
@@ -385,7 +385,7 @@ class RequestPanel(Vertical, Guarded):
         """Lock the request and return True; return False if it cannot be answered."""
         if self._locked or request.id != self._active:
             return False
-        self.show_fare(ReplyStatusChanged(request, "sending"))
+        self.show_reply_status(ReplyStatusChanged(request, "sending"))
         return True
 
     def on_custom_answer_form_hint(self, event: CustomAnswerForm.Hint) -> None:

@@ -24,7 +24,7 @@ from tui.widgets.text.lines_view import LinesView
 from tui.widgets.transcript.foldable import first_lines
 from tui.widgets.transcript.tool_call import diff_lines
 
-DETAIL_AT_MOST = 200
+MAX_DETAIL_LINES = 200
 """Maximum lines shown of a command or a diff."""
 COVERS_SHOWN = 1_000
 """Maximum characters shown of the patterns that "always" covers."""
@@ -40,12 +40,12 @@ class PermissionForm(CustomAnswerForm):
     def __init__(
         self,
         draft: PermissionDraft,
-        keeper: KeyOwner,
+        key_owner: KeyOwner,
         ready: Callable[[PermissionDraft, PermissionReply, str], None],
         *,
         reject_with_reason: bool = True,
     ) -> None:
-        super().__init__(AnswerInput(draft.reason, placeholder="Reason for the agent · Enter rejects"), keeper)
+        super().__init__(AnswerInput(draft.reason, placeholder="Reason for the agent · Enter rejects"), key_owner)
         self._ready = ready
         self.draft = draft
         rows = len(self.REPLIES) if reject_with_reason else self.WITH_REASON
@@ -119,7 +119,7 @@ class PermissionForm(CustomAnswerForm):
 
     def on_key(self, event: events.Key) -> None:
         here = self.screen.focused is self
-        if here and self.keeper.guards(event):
+        if here and self.key_owner.guards(event):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
             self.close_words()
@@ -165,7 +165,7 @@ def detail(request: PermissionRequest) -> list[TextBlock]:
     text = request.detail or "\n".join(request.patterns)
     if text:
         is_diff = text.startswith("@@") or "\n@@" in text
-        beginning, more = first_lines(text, DETAIL_AT_MOST)
+        beginning, more = first_lines(text, MAX_DETAIL_LINES)
         pieces.append(Code(tuple((diff_lines if is_diff else plain_lines)(beginning)), rest=" ", gap=0))
         if more:
             pieces.append(Paragraph(Content.styled(f"… {more}", MUTED), " ", " ", gap=0))

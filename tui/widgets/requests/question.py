@@ -24,7 +24,7 @@ from tui.widgets.requests.option_row import Choice, OptionRow, label_column
 from tui.widgets.text.blocks import Paragraph, TextBlock
 from tui.widgets.text.lines_view import LinesView
 
-HEADER_AT_MOST = 24
+MAX_HEADER_CHARACTERS = 24
 """Maximum characters of a header in its tab."""
 LABEL_SHOWN = 500
 ABOUT_SHOWN = 1_000
@@ -33,7 +33,7 @@ TEXT_LINES = 200
 """Maximum characters shown of a label, a description and a question, and lines of a question."""
 ROWS_SHOWN = 50
 """Maximum options with a row; of more, those around the cursor are shown."""
-LEAPS = {"page_up": -10, "page_down": 10, "scroll_home": -1_000_000_000, "scroll_end": 1_000_000_000}
+JUMP_ROWS = {"page_up": -10, "page_down": 10, "scroll_home": -1_000_000_000, "scroll_end": 1_000_000_000}
 """Rows to move on PgUp and PgDn, and on Home and End."""
 TABS_SHOWN = 20
 """Maximum questions with a tab; of more, those around the current one are shown."""
@@ -70,10 +70,10 @@ class QuestionForm(CustomAnswerForm):
     def __init__(
         self,
         draft: AnswerDraft,
-        keeper: KeyOwner,
+        key_owner: KeyOwner,
         ready: Callable[[AnswerDraft], None],
     ) -> None:
-        super().__init__(AnswerInput(placeholder="Type your own answer · Enter confirms"), keeper)
+        super().__init__(AnswerInput(placeholder="Type your own answer · Enter confirms"), key_owner)
         self._ready = ready
         self.draft = draft
         self._drawn_tab = -1
@@ -192,7 +192,7 @@ class QuestionForm(CustomAnswerForm):
         questions = self.draft.request.questions
         if tab == len(questions):
             return Content(" Review ")
-        header = single_line(questions[tab].header, HEADER_AT_MOST) or f"Question {tab + 1}"
+        header = single_line(questions[tab].header, MAX_HEADER_CHARACTERS) or f"Question {tab + 1}"
         return Content.assemble(f" {header}", (" ✓ " if self.draft.answered(tab) else " ", SUCCESS))
 
     def _question_pieces(self) -> list[TextBlock]:
@@ -232,7 +232,7 @@ class QuestionForm(CustomAnswerForm):
     async def action_leap(self, scroll: str) -> None:
         """Scroll; if only some of the options have a row, move the cursor instead."""
         if self.draft.rows > ROWS_SHOWN:
-            self.action_move(LEAPS[scroll])
+            self.action_move(JUMP_ROWS[scroll])
         else:
             await self.run_action(scroll)
 
@@ -268,7 +268,7 @@ class QuestionForm(CustomAnswerForm):
 
     def on_key(self, event: events.Key) -> None:
         here = self.screen.focused is self
-        if self.wrote(event) or (here and self.keeper.guards(event)):
+        if self.wrote(event) or (here and self.key_owner.guards(event)):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
             self._leave_editor()

@@ -16,16 +16,16 @@ Draft = TypeVar("Draft", AnswerDraft, PermissionDraft)
 class RequestUiState(msgspec.Struct):
     """By request id: when it appeared (client's clock), the draft of its answer, the status of its answer.
 
-    `saved` returns the draft that an earlier run saved; `told`: the draft as last saved. `line_up`: whether connected;
+    `saved` returns the draft that an earlier run saved; `last_saved`: the draft as last saved here. `is_connected`:
     if not, requests may no longer be open.
     """
 
     saved: Callable[[str], bytes | None]
     since: dict[str, float] = {}
     drafts: dict[str, RequestDraft] = {}
-    told: dict[str, bytes] = {}
-    fares: dict[str, ReplyStatusChanged] = {}
-    line_up: bool = True
+    last_saved: dict[str, bytes] = {}
+    reply_statuses: dict[str, ReplyStatusChanged] = {}
+    is_connected: bool = True
 
     def question_draft(self, request: QuestionRequest) -> AnswerDraft:
         """Return the draft of the answer; a new one if the request changed."""
@@ -46,20 +46,20 @@ class RequestUiState(msgspec.Struct):
 
     def _begin(self, draft: Draft) -> Draft:
         self.drafts[draft.request.id] = draft
-        self.told[draft.request.id] = draft.to_bytes()
+        self.last_saved[draft.request.id] = draft.to_bytes()
         return draft
 
     def unsaved(self, draft: RequestDraft) -> bytes | None:
         """Return the body to save if the draft of an open request changed, and count it as saved."""
         body = draft.to_bytes()
-        if draft.request.id not in self.drafts or self.told.get(draft.request.id) == body:
+        if draft.request.id not in self.drafts or self.last_saved.get(draft.request.id) == body:
             return None
-        self.told[draft.request.id] = body
+        self.last_saved[draft.request.id] = body
         return body
 
     def forget(self, request_id: str) -> None:
         """Discard the state of a closed request."""
         self.since.pop(request_id, None)
         self.drafts.pop(request_id, None)
-        self.told.pop(request_id, None)
-        self.fares.pop(request_id, None)
+        self.last_saved.pop(request_id, None)
+        self.reply_statuses.pop(request_id, None)

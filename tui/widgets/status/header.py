@@ -57,8 +57,8 @@ def connection_text(line: ConnectionStatus, room: int = 1000, *, ever_up: bool =
             soon = line.retry_in is None or line.retry_in < 1
             when = "reconnecting" if soon else f"try {line.attempt + 1} in {span(line.retry_in or 0)}"
             state = "↻ lost" if ever_up else "↻ not connected"
-            told = single_line(line.reason)
-            reason = told if ever_up else told.removeprefix("cannot connect: ")
+            full_reason = single_line(line.reason)
+            reason = full_reason if ever_up else full_reason.removeprefix("cannot connect: ")
             return _down(state, WARNING, reason, f" · {when} · {key('retry')} now", room)
         case ConnectionState.STOPPED:
             return _down("■ stopped", ERROR, single_line(line.reason), f" · fix it, then {key('retry')}", room)

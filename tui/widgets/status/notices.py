@@ -10,7 +10,7 @@ from tui.widgets.base.static_text import ERROR, MUTED, PLAIN, WARNING, StaticTex
 SHOWN_AT_ONCE = 3
 SMALL = 20
 """Maximum screen rows at which only one line is shown."""
-KEPT = 20
+MAX_NOTICES = 20
 """Maximum number of temporary notices kept; the oldest are dropped."""
 LASTS = {"information": 6.0, "warning": 10.0, "error": 15.0}
 """Seconds that a notice is shown, by severity, unless it is sticky."""
@@ -36,7 +36,7 @@ class Notices(StaticText):
         self._notices = [one for one in self._notices if one != notice] + [notice]
         if not notice.sticky:
             self.set_timer(LASTS[notice.severity], lambda: self._time_over(notice))
-            for old in [one for one in self._notices if not one.sticky][:-KEPT]:
+            for old in [one for one in self._notices if not one.sticky][:-MAX_NOTICES]:
                 self._notices.remove(old)
         self._draw()
 

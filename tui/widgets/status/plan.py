@@ -14,7 +14,7 @@ from tui.core.model import Todo
 from tui.core.sanitize import single_line
 from tui.widgets.base.static_text import MUTED, PLAIN, PRIMARY, StaticText, spread
 
-SHOWN_AT_MOST = 12
+MAX_SHOWN = 12
 """Lines of the expanded plan; the rest is counted."""
 
 MARKS = {
@@ -101,10 +101,10 @@ class Plan(StaticText):
     def _lines(self) -> list[Content]:
         lines = [
             Content.assemble("  ", MARKS.get(todo.status, TO_DO), (f" {single_line(todo.text)}", _colour(todo)))
-            for todo in self._todos[:SHOWN_AT_MOST]
+            for todo in self._todos[:MAX_SHOWN]
         ]
-        if len(self._todos) > SHOWN_AT_MOST:
-            lines.append(Content.styled(f"  … {len(self._todos) - SHOWN_AT_MOST} more", MUTED))
+        if len(self._todos) > MAX_SHOWN:
+            lines.append(Content.styled(f"  … {len(self._todos) - MAX_SHOWN} more", MUTED))
         return lines
 
 

@@ -19,9 +19,9 @@ from tui.core.turn_state import TurnState
 from tui.widgets.base.format import clock, ordinal, span
 from tui.widgets.base.static_text import ACCENT, ERROR, MUTED, PLAIN, SUCCESS, WARNING, StaticText, bounded
 
-PADS_ARE_FRESH = 60.0
+PADDING_FRESH_SECONDS = 60.0
 """Seconds. Padding newer than this proves that the prompt's request is still connected."""
-PADS_WITHIN = 35.0
+FIRST_PADDING_TIMEOUT = 35.0
 """Seconds within which the first padding arrives: servers that pad do so every 10 or 30 s; MiMo Code sends even its
 headers with the first padding. Without padding, nothing arrives before the turn ends."""
 
@@ -101,13 +101,13 @@ def _held(turn: Turn, line: ConnectionStatus, now: float) -> str:
         beats = "1 heartbeat" if turn.post.padding_bytes == 1 else f"{turn.post.padding_bytes} heartbeats"
         last = "" if turn.post.last_padding is None else f", last {span(now - turn.post.last_padding)} ago"
         return f" · request open, {beats}{last}"
-    if turn.post.headers_at is not None or now - turn.post.sent_at < PADS_WITHIN:
+    if turn.post.headers_at is not None or now - turn.post.sent_at < FIRST_PADDING_TIMEOUT:
         return " · request open, no heartbeat yet"
     return f" · request open, no data on it yet; connection {'quiet' if late else 'live'}"
 
 
 def _while_down(turn: Turn, now: float, held: str) -> tuple[str, str]:
-    if turn.post.held and turn.post.last_padding is not None and now - turn.post.last_padding < PADS_ARE_FRESH:
+    if turn.post.held and turn.post.last_padding is not None and now - turn.post.last_padding < PADDING_FRESH_SECONDS:
         return f"{held} · text will arrive after reconnecting", WARNING
     if turn.cancels_on_disconnect is not False:
         does = "ends" if turn.cancels_on_disconnect else "may end"

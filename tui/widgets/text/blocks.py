@@ -15,11 +15,11 @@ from tui.widgets.base.static_text import BOLD, CODE_GROUND, FAINT
 
 COLUMN_GAP = "  "
 NARROWEST_COLUMN = 6
-CELL_AT_MOST = 2_000
+MAX_CELL_CHARACTERS = 2_000
 """Maximum characters shown of a table cell."""
-LINE_AT_MOST = 10_000
+MAX_LINE_CHARACTERS = 10_000
 """Maximum characters shown of a code line; copying includes the whole line."""
-PART_AT_MOST = 4_000
+MAX_PART_CHARACTERS = 4_000
 """Characters wrapped as one paragraph; a longer one is split."""
 MEASURE = 120
 """Maximum width of prose in cells, for readability. Code and tables use the full width."""
@@ -77,21 +77,21 @@ def _after(words: Content, line: Content) -> Content:
 def paragraphs(text: str, style: str = "", *, gap: int = 1) -> Iterator[Paragraph]:
     """Split `text` into paragraphs of bounded length. With `gap`, blank lines separate paragraphs."""
     for paragraph in text.split("\n\n") if gap else (text,):
-        for nth, part in enumerate(_parts(paragraph)):
+        for match_index, part in enumerate(_parts(paragraph)):
             words = Content.styled(part, style) if style else Content(part)
-            yield Paragraph(words, gap=0 if nth else gap)
+            yield Paragraph(words, gap=0 if match_index else gap)
 
 
 def _parts(text: str) -> Iterator[str]:
     """Split at line ends, else between words, else anywhere."""
     at = 0
-    while len(text) - at > PART_AT_MOST:
-        end = text.rfind("\n", at, at + PART_AT_MOST)
+    while len(text) - at > MAX_PART_CHARACTERS:
+        end = text.rfind("\n", at, at + MAX_PART_CHARACTERS)
         skipped = 1
         if end <= at:
-            end = text.rfind(" ", at, at + PART_AT_MOST)
+            end = text.rfind(" ", at, at + MAX_PART_CHARACTERS)
         if end <= at:
-            end, skipped = at + PART_AT_MOST, 0
+            end, skipped = at + MAX_PART_CHARACTERS, 0
         yield text[at:end]
         at = end + skipped
     yield text[at:]
@@ -132,9 +132,9 @@ class Code(msgspec.Struct, frozen=True):
 
 
 def _rows(line: Content, room: int) -> list[Content]:
-    more = len(line.plain) - LINE_AT_MOST
+    more = len(line.plain) - MAX_LINE_CHARACTERS
     if more > 0:
-        line = Content.assemble(line[:LINE_AT_MOST], (f"… {more} more characters", FAINT))
+        line = Content.assemble(line[:MAX_LINE_CHARACTERS], (f"… {more} more characters", FAINT))
     if line.cell_length <= room:
         return [line]
     ends = list(accumulate(map(len, chop_cells(line.plain, room))))  # `fold` drops what follows a combining mark
@@ -204,7 +204,7 @@ class Table(msgspec.Struct, frozen=True):
 
 def _row_lines(row: tuple[Content, ...], widths: list[int]) -> list[Content]:
     cells = [
-        (row[column][:CELL_AT_MOST].wrap(width) if column < len(row) and row[column] else [Content("")])
+        (row[column][:MAX_CELL_CHARACTERS].wrap(width) if column < len(row) and row[column] else [Content("")])
         for column, width in enumerate(widths)
     ]
     height = max(len(cell) for cell in cells)

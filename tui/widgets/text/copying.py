@@ -8,24 +8,24 @@ from textual.selection import Selection
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 
 HARD = re.compile(r"[ \t]*\n")
-COPIED_AT_MOST = 1_000_000
+MAX_COPIED = 1_000_000
 """Maximum characters sent to the terminal's clipboard; terminals reject more, or block meanwhile."""
 BLANKS = re.compile(r"[ \t]*")
 
 
 def not_copied(text: str) -> str:
     """Return why the text is too long for the clipboard; "" if it is not."""
-    if len(text) <= COPIED_AT_MOST:
+    if len(text) <= MAX_COPIED:
         return ""
-    return f"{len(text):,} characters are too many for the terminal's clipboard: at most {COPIED_AT_MOST:,} are copied."
+    return f"{len(text):,} characters are too many for the terminal's clipboard: at most {MAX_COPIED:,} are copied."
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One drawn line. `indent`: characters before its text; `joint`: the separator before the next line."""
+    """One drawn line. `indent`: characters before its text; `separator`: the separator before the next line."""
 
     words: str
     indent: int = 0
-    joint: str = "\n"
+    separator: str = "\n"
 
 
 def rows_of(piece: TextBlock, width: int) -> list[Row]:
@@ -35,8 +35,8 @@ def rows_of(piece: TextBlock, width: int) -> list[Row]:
             lines = [line.plain for line in piece.wrapped(width)]
             joints = _joints(words.plain, lines)
             return [
-                Row(f"{first}{line}", 0, joint) if row == 0 else Row(line, len(rest), joint)
-                for row, (line, joint) in enumerate(zip(lines, joints, strict=True))
+                Row(f"{first}{line}", 0, separator) if row == 0 else Row(line, len(rest), separator)
+                for row, (line, separator) in enumerate(zip(lines, joints, strict=True))
             ]
         case Code():
             return [
@@ -77,5 +77,5 @@ def selected(rows: list[Row], selection: Selection, margin: int = 0) -> str:
         end = None if end_x is None or y != last else max(0, end_x - before)
         copied.append(row.words[begin:end])
         if y < last:
-            copied.append(row.joint)
+            copied.append(row.separator)
     return "".join(copied)

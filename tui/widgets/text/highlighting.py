@@ -23,11 +23,11 @@ SHORT = 60
 """Maximum lines of code highlighted immediately..."""
 SHORT_CHARACTERS = 4_000
 """...and maximum characters."""
-AT_MOST = 1_000
+MAX_LINES = 1_000
 """Maximum lines of code highlighted at all: half a second of work, which may delay the exit of the client..."""
-AT_MOST_CHARACTERS = 60_000
+MAX_CHARACTERS = 60_000
 """...and maximum characters."""
-LONGEST_LINE = 1_000
+MAX_LINE_CHARACTERS = 1_000
 """Maximum line length: wrapping a highlighted line takes quadratic time, 1.6 s at 20,000 characters."""
 BUDGET_AT_ONCE = 0.05
 """Seconds of processor time, after which the rest stays plain: most lexers take quadratic time on some input. For
@@ -48,7 +48,7 @@ LANGUAGES = frozenset({
 })  # fmt: skip
 """Allowed lexers, by their first alias: no single token of theirs takes long, whatever the input. Others have
 regular expressions that take seconds for one token."""
-KEPT = 4_000
+MAX_CACHED_LINES = 4_000
 """Maximum lines in the cache; each takes about 2 KB."""
 
 
@@ -94,14 +94,14 @@ class Highlights:
 
     def _keep(self, code: str, language: str, lines: tuple[Content, ...]) -> tuple[Content, ...]:
         self._kept[code, language] = lines
-        while len(self._kept) > 1 and sum(map(len, self._kept.values())) > KEPT:
+        while len(self._kept) > 1 and sum(map(len, self._kept.values())) > MAX_CACHED_LINES:
             self._kept.popitem(last=False)
         return lines
 
 
 def _is_too_long(code: str) -> bool:
     lines = code.split("\n")
-    return len(lines) > AT_MOST or len(code) > AT_MOST_CHARACTERS or max(map(len, lines)) > LONGEST_LINE
+    return len(lines) > MAX_LINES or len(code) > MAX_CHARACTERS or max(map(len, lines)) > MAX_LINE_CHARACTERS
 
 
 def _coloured(code: str, language: str, budget: float) -> tuple[Content, ...]:

@@ -23,11 +23,11 @@ CELLS_READ_AGAIN = 800
 """Cells of a wide table after which its rows are settled before there are `TABLE_STEP` of them."""
 LONG_BLOCK = 3_000
 """Characters of a paragraph, list or quotation above which it is settled up to its last..."""
-KEPT_OF_IT = 500
+KEPT_CHARACTERS = 500
 """...this many characters."""
-READ_AGAIN_AT_MOST = 20_000
+MAX_REPARSED = 20_000
 """Maximum characters of a text that is parsed as a whole again when it is complete."""
-UNCUT_AT_MOST = 20_000
+MAX_UNCUT = 20_000
 """Maximum characters of one item or quotation that is not split; the rest continues as a paragraph."""
 LINES_AT_ONCE, MARKS_AT_ONCE = 800, 1_200
 """Maximum lines, and possible Markdown marks, of a text parsed in one step: parsing time is linear in the lines and
@@ -67,7 +67,7 @@ class IncrementalMarkdown:
 
         The caller applies each edit before it requests the next, and applies all of them.
         """
-        done = state == "done" != self.state and len(text) <= READ_AGAIN_AT_MOST and is_quick(text)
+        done = state == "done" != self.state and len(text) <= MAX_REPARSED and is_quick(text)
         if done or not text.startswith(self.source[: self._settled]):
             self._settled, self._settled_pieces, self._opening, self._rest_gap = 0, 0, "", None
         self.source, self.state = text, state
@@ -95,7 +95,7 @@ class IncrementalMarkdown:
             return True
         if not any(isinstance(piece, Table) for piece in blocks[0].pieces):
             return False
-        short = len(self.source) - self._opened_at[0] <= READ_AGAIN_AT_MOST
+        short = len(self.source) - self._opened_at[0] <= MAX_REPARSED
         return short and (self.state == "done" or (len(blocks) > 1 and self._stands_alone(blocks)))
 
     def _stands_alone(self, blocks: Sequence[Block]) -> bool:
@@ -175,9 +175,9 @@ class IncrementalMarkdown:
         rest = self.source[self._settled :]
         if self._opening or (len(rest) < LONG_BLOCK and is_quick(rest)):
             return
-        before = rest[: len(rest) - KEPT_OF_IT]
+        before = rest[: len(rest) - KEPT_CHARACTERS]
         cut = stable_offset(before) if is_plain(block) else next_item(before)
-        if not cut and len(rest) > UNCUT_AT_MOST:
+        if not cut and len(rest) > MAX_UNCUT:
             cut = before.rfind("\n") + 1 or stable_offset(before)
         if not cut:
             return
@@ -222,7 +222,7 @@ def next_item(text: str) -> int:
     elif marker[0].isdigit():
         items = list(re.finditer(rf"^{indent}(\d{{1,9}})[.)][ \t]", text, re.MULTILINE))
         # an item whose number is out of sequence would be renumbered
-        places = [one.start() for nth, one in enumerate(items) if int(one[1]) == int(items[0][1]) + nth]
+        places = [one.start() for match_index, one in enumerate(items) if int(one[1]) == int(items[0][1]) + match_index]
     else:
         places = [one.start() for one in re.finditer(rf"^{indent}{re.escape(marker)}[ \t]", text, re.MULTILINE)]
     closed = (place for place in places[:-4:-1] if len(FENCE.findall(text, 0, place)) % 2 == 0)

@@ -20,12 +20,12 @@ from tui.widgets.base.static_text import FOUND, FOUND_HERE, strip_of
 from tui.widgets.text.blocks import Code, TextBlock
 from tui.widgets.text.copying import Row, rows_of, selected
 
-STRIPS_KEPT = 500
+MAX_STRIPS = 500
 WRAPPED_AT_ONCE = 20_000
 """Characters wrapped before the next drawing; the rest is wrapped in steps between drawings."""
-KEPT_AT_MOST = 5_000
+MAX_OLD_LINES = 5_000
 """Maximum number of lines kept for the previous width."""
-COSTS_A_LINE = 20
+LINE_COST = 20
 """Cost of a line in characters, added to its length."""
 
 
@@ -192,7 +192,7 @@ class LinesView(Guarded):
         if width != self._wrapped_at:
             self._wrap(width)
         if (strip := self._strips.get(y)) is None:
-            if len(self._strips) >= STRIPS_KEPT:
+            if len(self._strips) >= MAX_STRIPS:
                 self._strips.clear()
             strip = self._strips[y] = strip_of(self, self._line(y), y)
         return strip
@@ -232,7 +232,7 @@ class LinesView(Guarded):
         """Wrap the blocks at this width: a long text in steps, to keep the screen responsive."""
         if width != self._wrapped_at:
             kept, self._kept = self._kept, None
-            if self._starts[-1] <= KEPT_AT_MOST:
+            if self._starts[-1] <= MAX_OLD_LINES:
                 self._kept = (self._wrapped_at, self._wrapped, self._starts)
             self._wrapped, self._starts = kept[1:] if kept is not None and kept[0] == width else ([], [0])
             self._wrapped_at = width
@@ -246,7 +246,7 @@ class LinesView(Guarded):
                 return
             self._wrapped.append(self._lines_of(index))
             self._starts.append(self._starts[-1] + len(self._wrapped[-1]))
-            characters += sum(len(line.plain) + COSTS_A_LINE for line in self._wrapped[-1])
+            characters += sum(len(line.plain) + LINE_COST for line in self._wrapped[-1])
 
     def _wrap_more(self) -> None:
         self._wraps_more = False

@@ -24,7 +24,7 @@ AT_ONCE = 20_000
 """Characters that a text may grow by in one frame..."""
 DENSE_AT_ONCE = 1_000
 """...and the limit for text with many Markdown marks."""
-SHOWN_AT_MOST = 1_000_000
+MAX_SHOWN = 1_000_000
 """Maximum characters of a text that are shown, to limit memory."""
 
 PARTIAL = Paragraph(Content.styled("… text may be missing until the server sends all of it", ASIDE), gap=1)
@@ -77,9 +77,9 @@ class MarkdownView(LinesView):
         """Show `text`, which usually extends the previous text."""
         if "\r" in text:  # the parser treats it as a line end
             text = sanitize(text)
-        more = len(text) - SHOWN_AT_MOST
+        more = len(text) - MAX_SHOWN
         if more > 0:
-            text = text[:SHOWN_AT_MOST]
+            text = text[:MAX_SHOWN]
             self._omitted = (omitted_text(more),)
         if text == self._growing.source and state == self._growing.state:
             return

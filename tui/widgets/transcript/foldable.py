@@ -28,11 +28,11 @@ MARGIN = 16
 BLANKS = re.compile(r" {3,}")
 NAME = 10
 """Width in cells of a name in the margin."""
-YOU = Content.assemble((" ▌", ACCENT), (" you", BOLD))
+USER_LABEL = Content.assemble((" ▌", ACCENT), (" you", BOLD))
 """Margin label of the user's messages."""
 
 
-SHOWN_AT_MOST = 400
+MAX_SHOWN = 400
 """Lines of a detail shown at first; the rest is counted and shown on request."""
 MORE = 2_000
 """Lines added each time that the user asks for more."""
@@ -105,7 +105,7 @@ class Foldable(Guarded, can_focus=True):
         self._headline = Headline("", "", Content(""))
         self._line: FoldableLine | None = None
         self._detail: LinesView | None = None
-        self._limit = SHOWN_AT_MOST
+        self._limit = MAX_SHOWN
 
     def render(self) -> Content:
         return self.line(self.size.width)

@@ -24,10 +24,10 @@ from tui.core.sanitize import excerpt, single_line
 from tui.widgets.base.static_text import BOLD, ERROR, MUTED, PRIMARY, WARNING, SkipsCoveredBackground
 from tui.widgets.text.blocks import Paragraph, TextBlock, paragraphs
 from tui.widgets.text.lines_view import LinesView
-from tui.widgets.text.markdown_view import SHOWN_AT_MOST, MarkdownView, omitted_text
+from tui.widgets.text.markdown_view import MAX_SHOWN, MarkdownView, omitted_text
 from tui.widgets.text.note_line import NoteLine
 from tui.widgets.transcript.earlier_parts import EarlierParts
-from tui.widgets.transcript.foldable import MARGIN, YOU, Foldable
+from tui.widgets.transcript.foldable import MARGIN, USER_LABEL, Foldable
 from tui.widgets.transcript.reasoning import ReasoningView
 from tui.widgets.transcript.tool_call import ToolCall
 
@@ -50,14 +50,14 @@ class MessageView(Vertical, SkipsCoveredBackground):
     DEFAULT_CSS = "MessageView { height: auto; }"
 
     @dataclass
-    class EarlierWanted(TextualMessage):
+    class EarlierRequested(TextualMessage):
         """The user asks for parts of the message that have no widget."""
 
         message_id: str
 
     def __init__(self, message: Message) -> None:
         super().__init__(classes=message.role)
-        self._label = YOU if message.role == "user" else agent_label(message.agent)
+        self._label = USER_LABEL if message.role == "user" else agent_label(message.agent)
         self._order: list[str] = []
         self._views: dict[str, Widget] = {}
         self._most = PARTS_SHOWN
@@ -145,7 +145,7 @@ class MessageView(Vertical, SkipsCoveredBackground):
     def _show_earlier(self) -> None:
         """Update the line that counts the parts without a widget, above the others."""
         if self._earlier is None and self._hidden:
-            self._earlier = EarlierParts(lambda: self.post_message(self.EarlierWanted(self.message.id)))
+            self._earlier = EarlierParts(lambda: self.post_message(self.EarlierRequested(self.message.id)))
             self.mount(self._earlier, before=0)
         elif self._earlier is not None and not self._hidden:
             self._earlier.remove()
@@ -314,10 +314,10 @@ class MessageView(Vertical, SkipsCoveredBackground):
             self.mount(self._failure, before=self._first_end())
         else:
             self._failure.show(words)
-        told = [line for line in self._ends if line.has_class("end")]
+        end_lines = [line for line in self._ends if line.has_class("end")]
         explained = failure.kind == "provider"  # the provider's error is more specific than the end note
-        self._failure.display = explained or not told
-        for line in told:
+        self._failure.display = explained or not end_lines
+        for line in end_lines:
             line.display = not explained
 
 
@@ -334,8 +334,8 @@ def plain_pieces(part: TextPart | FilePart | NotePart) -> list[TextBlock]:
 
 def prompt_blocks(text: str) -> list[TextBlock]:
     """Return the blocks of the user's text, unformatted."""
-    pieces: list[TextBlock] = [*paragraphs(text[:SHOWN_AT_MOST].strip("\n").expandtabs(4), gap=0)]
-    return [*pieces, omitted_text(len(text) - SHOWN_AT_MOST)] if len(text) > SHOWN_AT_MOST else pieces
+    pieces: list[TextBlock] = [*paragraphs(text[:MAX_SHOWN].strip("\n").expandtabs(4), gap=0)]
+    return [*pieces, omitted_text(len(text) - MAX_SHOWN)] if len(text) > MAX_SHOWN else pieces
 
 
 def _has_words(part: Part) -> bool:

@@ -14,7 +14,7 @@ from tui.widgets.text.note_line import NoteLine
 if TYPE_CHECKING:
     from tui.widgets.transcript.message import MessageView
 
-NOTES_KEPT = 50
+MAX_NOTES = 50
 """Notes kept of each session: this many turn ends, and this many others."""
 
 
@@ -53,9 +53,9 @@ class SessionNotes:
         self._notes: list[Note] = []
 
     def add(self, note: Note) -> list[Note]:
-        """Add a note; returns the oldest ones of its kind beyond `NOTES_KEPT`, which are removed."""
+        """Add a note; returns the oldest ones of its kind beyond `MAX_NOTES`, which are removed."""
         self._notes.append(note)
-        beyond = [one for one in self._notes if bool(one.turn) == bool(note.turn)][:-NOTES_KEPT]
+        beyond = [one for one in self._notes if bool(one.turn) == bool(note.turn)][:-MAX_NOTES]
         for old in beyond:
             self._notes.remove(old)
         return beyond

@@ -20,9 +20,9 @@ FRAME = 0.09
 """Minimum seconds between two drawings of growing text."""
 SHARE = 4
 """Minimum interval as a multiple of the drawing time, to limit the load."""
-LONGEST_FRAME = 0.1
+MAX_FRAME_INTERVAL = 0.1
 """Maximum interval in seconds: a longer pause looks like a frozen screen."""
-CALM = 0.5
+REDRAW_QUIET_TIME = 0.5
 """Seconds without a new part before drawing of a message with very many parts continues."""
 
 
@@ -103,7 +103,7 @@ class PartDrawing:
     def _fill_further(self, view: "MessageView", had: int) -> None:
         self._filling.discard(view)
         if view.is_attached and len(self._parts_of(view.message.id)) != had:
-            self.continue_filling(view, CALM)
+            self.continue_filling(view, REDRAW_QUIET_TIME)
         else:
             self.fill(view)
 
@@ -118,4 +118,4 @@ class PartDrawing:
 
     def _adapt(self, began: float) -> None:
         """Adapt the drawing interval to the time that the last drawing took."""
-        self._pause = min(LONGEST_FRAME, max(FRAME, SHARE * (time.perf_counter() - began)))
+        self._pause = min(MAX_FRAME_INTERVAL, max(FRAME, SHARE * (time.perf_counter() - began)))

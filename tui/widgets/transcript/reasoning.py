@@ -6,7 +6,7 @@ from tui.core.model import ReasoningPart
 from tui.core.sanitize import single_line
 from tui.widgets.base.static_text import ASIDE, MUTED
 from tui.widgets.text.blocks import Paragraph, TextBlock, paragraphs
-from tui.widgets.transcript.foldable import SHOWN_AT_MOST, Foldable, Headline, first_lines, more_line
+from tui.widgets.transcript.foldable import MAX_SHOWN, Foldable, Headline, first_lines, more_line
 
 
 class ReasoningView(Foldable):
@@ -36,7 +36,7 @@ class ReasoningView(Foldable):
         return bool(first_lines(self.part.text.strip(), self._limit)[1])
 
 
-def detail_of(part: ReasoningPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
+def detail_of(part: ReasoningPart, limit: int = MAX_SHOWN) -> list[TextBlock]:
     """Return the detail of the expanded line, at most `limit` lines."""
     beginning, more = first_lines(part.text.strip(), limit)
     pieces: list[TextBlock] = [*paragraphs(beginning, ASIDE)]

@@ -30,7 +30,7 @@ class SearchBar(Horizontal, Guarded):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.SEARCH)
 
-    class Left(Message):
+    class Closed(Message):
         """The search was closed."""
 
     def __init__(self, page: TranscriptView, store: Store, older: Older, *, id: str | None = None) -> None:
@@ -91,7 +91,7 @@ class SearchBar(Horizontal, Guarded):
         if self._search.fetching:
             self._search.stop()
         else:
-            self.post_message(self.Left())
+            self.post_message(self.Closed())
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -24,11 +24,11 @@ MARKS = str.maketrans("", "", "\\*_`~")
 
 
 class Match(msgspec.Struct, frozen=True):
-    """Match number `nth` (from 0) of the search text in a part."""
+    """Match number `match_index` (from 0) of the search text in a part."""
 
     message_id: str
     part_id: str
-    nth: int
+    match_index: int
 
 
 Steps: TypeAlias = Generator[None, None, T]
@@ -83,10 +83,10 @@ def is_searched_whole(part: Part) -> bool:
 def _markdown(text: str) -> Steps[str]:
     """Return the displayed text of a Markdown source. It is parsed as for display: a long one in steps."""
     from tui.widgets.text.incremental_markdown import IncrementalMarkdown
-    from tui.widgets.text.markdown_view import SHOWN_AT_MOST, at_once
+    from tui.widgets.text.markdown_view import MAX_SHOWN, at_once
 
     reader, pieces, end = IncrementalMarkdown(), list[TextBlock](), 0
-    text = (sanitize(text) if "\r" in text else text)[:SHOWN_AT_MOST]
+    text = (sanitize(text) if "\r" in text else text)[:MAX_SHOWN]
     while end < len(text):
         end += at_once(text, end)
         for index, new in reader.show(text[:end], "done" if end >= len(text) else "streaming"):

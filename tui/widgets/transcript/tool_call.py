@@ -13,9 +13,9 @@ from tui.widgets.base.format import step_duration
 from tui.widgets.base.static_text import ERROR, MUTED, PRIMARY, SUCCESS, WARNING
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock, paragraphs
 from tui.widgets.text.highlighting import plain_lines
-from tui.widgets.transcript.foldable import NAME, SHOWN_AT_MOST, Foldable, Headline, first_lines, more_line
+from tui.widgets.transcript.foldable import MAX_SHOWN, NAME, Foldable, Headline, first_lines, more_line
 
-TELLING = ("command", "filePath", "file_path", "path", "pattern", "query", "url", "description")
+DESCRIPTIVE_INPUTS = ("command", "filePath", "file_path", "path", "pattern", "query", "url", "description")
 """Names of inputs that describe a call, most descriptive first."""
 
 
@@ -65,7 +65,7 @@ def headline_of(part: ToolPart) -> Headline:
     return Headline(part.tool, about, _outcome(part))
 
 
-def detail_of(part: ToolPart, limit: int = SHOWN_AT_MOST) -> list[TextBlock]:
+def detail_of(part: ToolPart, limit: int = MAX_SHOWN) -> list[TextBlock]:
     """Return the detail of the expanded line, at most `limit` lines of each text."""
     pieces: list[TextBlock] = []
     if len(part.tool) > NAME:
@@ -108,7 +108,7 @@ def _outcome(part: ToolPart) -> Content:
 
 
 def _telling(part: ToolPart) -> str:
-    for name in TELLING:
+    for name in DESCRIPTIVE_INPUTS:
         value = part.input.get(name)
         if isinstance(value, str) and value:
             return value

@@ -32,7 +32,7 @@ Older = Callable[[str], Awaitable[bool | None]]
 """Fetches the page before the oldest message of a session; false if there is none or it cannot be fetched."""
 SLICE = 0.01
 """Seconds of a search slice, and of the pause after it for other tasks."""
-TEXTS_KEPT = 8_000_000
+MAX_TEXTS = 8_000_000
 """Characters of displayed text that are cached for the next search text."""
 
 
@@ -70,15 +70,15 @@ class TranscriptSearch:
         if self._here is not None and places:
             here = self._here
             at = next((row for row, place in enumerate(places) if place[:2] == (here.message_id, here.part_id)), 0)
-            nth = here.nth + by
-            while not 0 <= nth < places[at][2]:
-                if nth < 0:
+            match_index = here.match_index + by
+            while not 0 <= match_index < places[at][2]:
+                if match_index < 0:
                     at = (at - 1) % len(places)
-                    nth += places[at][2]
+                    match_index += places[at][2]
                 else:
-                    nth -= places[at][2]
+                    match_index -= places[at][2]
                     at = (at + 1) % len(places)
-            self._here = Match(places[at][0], places[at][1], nth)
+            self._here = Match(places[at][0], places[at][1], match_index)
         self._tell()
 
     async def fetch(self) -> None:
@@ -137,22 +137,22 @@ class TranscriptSearch:
         pattern, part = self._pattern, self._store_part(place)
         if pattern is None or part is None:
             return None, 0
-        nth = place.nth
+        match_index = place.match_index
         lines = view if isinstance(view, LinesView) else None
         if isinstance(view, Foldable):
             head = len(pattern.findall(head_of(part)))
-            if nth < head:
+            if match_index < head:
                 return None, 0
-            nth -= head
+            match_index -= head
             lines = view.unfold()
         if lines is None:
             return None, 0
         lines.mark(pattern)
         rows = lines.marked_rows()
-        if nth >= len(rows) and isinstance(view, Foldable):
+        if match_index >= len(rows) and isinstance(view, Foldable):
             view.show_up_to(SEARCHED_LINES)
             rows = lines.marked_rows()
-        return lines, rows[min(nth, len(rows) - 1)] if rows else 0
+        return lines, rows[min(match_index, len(rows) - 1)] if rows else 0
 
     async def _look(self) -> None:
         """Search the loaded messages not yet searched, even if the search text changes meanwhile."""
@@ -210,7 +210,7 @@ class TranscriptSearch:
         kept = self._texts.get(key)
         if kept is None or kept[0] is not part:
             texts = yield from shown_texts(part, role)
-            if self._texts_size > TEXTS_KEPT:
+            if self._texts_size > MAX_TEXTS:
                 self._texts.clear()
                 self._texts_size = 0
             self._texts_size += sum(map(len, texts))
@@ -248,7 +248,7 @@ class TranscriptSearch:
         here = self._here
         for message_id, part_id, count in self._places():
             if here is not None and (message_id, part_id) == (here.message_id, here.part_id):
-                at = total + here.nth + 1
+                at = total + here.match_index + 1
             total += count
         transcript = self._store.transcript(self._session)
         looked = 0 if transcript is None else len(transcript.messages)

@@ -19,18 +19,18 @@ from tui.widgets.base.static_text import StaticText
 from tui.widgets.text.blocks import paragraphs
 from tui.widgets.text.lines_view import LinesView
 from tui.widgets.text.note_line import NoteLine
-from tui.widgets.transcript.foldable import MARGIN, YOU, Foldable, focus_fold
+from tui.widgets.transcript.foldable import MARGIN, USER_LABEL, Foldable, focus_fold
 from tui.widgets.transcript.notes import Note, SessionNotes
 from tui.widgets.transcript.part_drawing import PartDrawing
 from tui.widgets.transcript.reading_scroll import ReadingScroll
-from tui.widgets.transcript.top import Loading, Top
+from tui.widgets.transcript.transcript_top import Loading, TranscriptTop
 
 if TYPE_CHECKING:
     from tui.widgets.transcript.message import MessageView
 
 MESSAGES_AT_FIRST = 40
 MESSAGES_MORE = 40
-MESSAGES_KEPT = 60
+MAX_MESSAGES = 60
 """Messages that stay mounted while following the end; older ones are mounted again on scrolling up."""
 
 
@@ -43,7 +43,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TRANSCRIPT)
 
-    class OlderWanted(TextualMessage):
+    class OlderRequested(TextualMessage):
         """The user reached the top of the loaded messages."""
 
     def __init__(self, store: Store, recorded_end: RecordedEnd, *, id: str | None = None) -> None:
@@ -55,7 +55,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         self._notes: dict[str, SessionNotes] = {}
         self._drawing = PartDrawing(self, parts_of=self._parts, show_part=self.show_part, filled=self.show_top)
         self._pending: dict[str, LinesView] = {}
-        self._top = Top()
+        self._top = TranscriptTop()
         self._loading = Loading()
         self._recorded_end = recorded_end
 
@@ -76,7 +76,9 @@ class TranscriptView(ReadingScroll, can_focus=True):
         if message_id not in self._views and message_id not in self._pending:
             if self.behind:
                 self.draw()
-            view = LinesView(paragraphs(text.expandtabs(4), gap=0), label=YOU, margin=MARGIN, classes="words pending")
+            view = LinesView(
+                paragraphs(text.expandtabs(4), gap=0), label=USER_LABEL, margin=MARGIN, classes="words pending"
+            )
             self._pending[message_id] = view
             self.mount(view)
 
@@ -99,7 +101,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         self.release()
         self.remove_children()
         self._session_notes().find_calls(self._messages())
-        self._top = Top()
+        self._top = TranscriptTop()
         self.mount(self._top)
         self.show_top()
         self.mount_all([note.line() for note in self._session_notes().within(None)])
@@ -171,7 +173,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         elif part is not None and transcript is not None and transcript.parts[message_id].keys() == {part_id}:
             self.show_message(message_id)
 
-    def on_message_view_earlier_wanted(self, event: "MessageView.EarlierWanted") -> None:
+    def on_message_view_earlier_requested(self, event: "MessageView.EarlierRequested") -> None:
         event.stop()
         view = self._views.get(event.message_id)
         if view is not None and view.show_earlier(self._parts(event.message_id)):
@@ -198,8 +200,8 @@ class TranscriptView(ReadingScroll, can_focus=True):
 
         `ends`: it is more specific than the server's own end and replaces it.
         """
-        told = self._session_notes().end_of(turn)
-        if told is not None and (told.words.plain, told.ends) == (words.plain, ends):
+        existing = self._session_notes().end_of(turn)
+        if existing is not None and (existing.words.plain, existing.ends) == (words.plain, ends):
             return
         self.drop_end(turn)
         last = next(reversed(self._messages()), None)
@@ -253,11 +255,11 @@ class TranscriptView(ReadingScroll, can_focus=True):
         self.show_top()
         self.want_older()
 
-    def show_loading(self, doing: str, received: int, failed: str, failed_older: str) -> None:
+    def show_loading(self, activity: str, received: int, failed: str, failed_older: str) -> None:
         """Show the state of message loading; once it ends, check whether to load more."""
-        self._loading = Loading(doing, received, failed, failed_older)
+        self._loading = Loading(activity, received, failed, failed_older)
         self.show_top()
-        if not doing:
+        if not activity:
             self.call_after_refresh(self.want_older)
 
     def show_top(self) -> None:
@@ -274,7 +276,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         self._top.show_top(self._loading, loaded=loaded, more=more, long=long, dropped=dropped)
 
     def want_older(self, *, again: bool = False) -> None:
-        if self.scroll_y > 0 or (self.is_holding and not again) or self._loading.doing:
+        if self.scroll_y > 0 or (self.is_holding and not again) or self._loading.activity:
             return
         if self.following and self.virtual_size.height > self.size.height:
             return
@@ -282,7 +284,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
         if transcript is None or self._mount_older() or transcript.cursor is None:
             return
         if again or not self._loading.failed_older:
-            self.post_message(self.OlderWanted())
+            self.post_message(self.OlderRequested())
 
     def _messages(self) -> list[Message]:
         transcript = self._store.transcript(self.session_id) if self.session_id else None
@@ -317,8 +319,8 @@ class TranscriptView(ReadingScroll, can_focus=True):
         self._drawing.mounted(views)
 
     def _forget_oldest(self) -> None:
-        if self.following and len(self._views) > MESSAGES_KEPT + MESSAGES_MORE:
-            for message_id in list(self._views)[: len(self._views) - MESSAGES_KEPT]:
+        if self.following and len(self._views) > MAX_MESSAGES + MESSAGES_MORE:
+            for message_id in list(self._views)[: len(self._views) - MAX_MESSAGES]:
                 self._views.pop(message_id).remove()
 
     def _mount_older(self) -> bool:
@@ -342,7 +344,7 @@ class TranscriptView(ReadingScroll, can_focus=True):
 
     def reach_top(self) -> None:
         if not self._mount_older():
-            self.post_message(self.OlderWanted())
+            self.post_message(self.OlderRequested())
 
     def mount_newer(self) -> None:
         """Mount newer messages when the user reaches the end of the mounted ones."""

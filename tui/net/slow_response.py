@@ -16,11 +16,11 @@ from typing import Any, Final
 
 import httpcore
 
-from tui.net.errors import ProtocolError, Trickled
-from tui.net.response import SLOWEST
+from tui.net.errors import ProtocolError, ResponseTooSlow
+from tui.net.response import MIN_RATE
 
 PIECES: Final = 100
-"""Receives that a wait without a limit may take if they bring less than SLOWEST bytes per second: the largest
+"""Receives that a wait without a limit may take if they bring less than MIN_RATE bytes per second: the largest
 accepted header takes fewer packets."""
 INTERIM: Final = 10_000
 """Limit of interim responses (1xx) to one request: one every ten seconds, for more than a day."""
@@ -29,7 +29,7 @@ _BLOCK_END: Final = b"\r\n\r\n"
 
 
 class Wait:
-    """One wait for a part of the response to `request` ("GET /path"). Raises Trickled, and ProtocolError for too
+    """One wait for a part of the response to `request` ("GET /path"). Raises ResponseTooSlow, and ProtocolError for too
     many interim responses.
     """
 
@@ -72,13 +72,13 @@ class Wait:
             self._piece_bytes += len(data)
         if self._blocks > INTERIM:
             raise ProtocolError(f"more than {INTERIM:,} interim responses")
-        if self._pieces > PIECES and self._piece_bytes < SLOWEST * self.elapsed:
+        if self._pieces > PIECES and self._piece_bytes < MIN_RATE * self.elapsed:
             raise self.trickled()
 
-    def trickled(self) -> Trickled:
-        return Trickled(self._request, self._received, self.elapsed)
+    def trickled(self) -> ResponseTooSlow:
+        return ResponseTooSlow(self._request, self._received, self.elapsed)
 
-    def timed_out(self) -> Trickled | None:
+    def timed_out(self) -> ResponseTooSlow | None:
         """The error for a timed-out receive; None if nothing was received at all."""
         return self.trickled() if self._received else None
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-MOST_VALUES = 10_000
+MAX_VALUES = 10_000
 """Values in one that are looked at: to look at more takes too long."""
 TOO_MANY = 1 << 40
 """The weight of what has more values: no limit has room for it beside anything else."""
@@ -25,6 +25,6 @@ def weight(value: object) -> int:
             left += one
         elif isinstance(one, msgspec.Struct):
             left += msgspec.structs.astuple(one)
-        if looked + len(left) > MOST_VALUES:
+        if looked + len(left) > MAX_VALUES:
             return TOO_MANY
     return total

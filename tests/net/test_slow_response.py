@@ -1,4 +1,4 @@
-"""Bytes that arrive one by one and complete nothing raise Trickled in time; a silent turn does not."""
+"""Bytes that arrive one by one and complete nothing raise ResponseTooSlow in time; a silent turn does not."""
 
 import asyncio
 
@@ -6,8 +6,8 @@ import pytest
 
 from tests.net.bytes_server import JSON_HEAD, OK, STREAM_HEAD, Play, Server, chunk, read
 from tests.processor_time import loop_held_up_at_most
-from tui.net import response, trickle
-from tui.net.errors import ProtocolError, Trickled
+from tui.net import response, slow_response
+from tui.net.errors import ProtocolError, ResponseTooSlow
 from tui.net.http_client import Http
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -37,14 +37,14 @@ def slow_body(server: Server, begin: bytes, drop: bytes = b"x", every: float = 0
 async def test_headers_have_one_limit(server: Server, http: Http, begin: bytes, drop: bytes, method: str) -> None:
     server.respond(slow_body(server, begin, drop))
     async with asyncio.timeout(5):
-        with pytest.raises(Trickled, match=rf"^{method} /x is too slow: \d+ bytes in \d s"):
+        with pytest.raises(ResponseTooSlow, match=rf"^{method} /x is too slow: \d+ bytes in \d s"):
             await http.call(method, "/x", timeout=0.3)
 
 
 async def test_headers_of_a_stream_have_one_limit(server: Server, http: Http) -> None:
     server.respond(slow_body(server, STREAM_HEAD[:-2] + b"x: "))
     async with asyncio.timeout(5):
-        with pytest.raises(Trickled, match=r"^GET /event is too slow"):
+        with pytest.raises(ResponseTooSlow, match=r"^GET /event is too slow"):
             await read(http, first_byte=0.3)
 
 
@@ -57,15 +57,15 @@ async def test_the_retry_of_a_get_may_be_answered(server: Server, http: Http) ->
 async def test_the_head_of_a_chunk_that_never_ends(server: Server, http: Http, method: str) -> None:
     server.respond(slow_body(server, JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n4;x="))
     async with asyncio.timeout(5):
-        with pytest.raises(Trickled):
+        with pytest.raises(ResponseTooSlow):
             await http.call(method, "/x", timeout=0.3)
 
 
 async def test_a_body_just_above_the_minimum_rate(server: Server, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response, "PATIENT", 0.5)
+    monkeypatch.setattr(response, "RATE_CHECK_AFTER", 0.5)
     server.respond(slow_body(server, JSON_HEAD + b"content-length: 9999999\r\n\r\n", b" " * 8))  # 400 bytes a second
     async with asyncio.timeout(5):
-        with pytest.raises(Trickled, match=r"^GET /x is too slow"):
+        with pytest.raises(ResponseTooSlow, match=r"^GET /x is too slow"):
             await http.call("GET", "/x", timeout=0.2)
 
 
@@ -95,7 +95,7 @@ class TestHeldPost:
     async def test_many_interim_responses(self, server: Server, http: Http) -> None:
         async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await server.read_request(reader)
-            for _ in range(2 * trickle.PIECES):
+            for _ in range(2 * slow_response.PIECES):
                 writer.write(PROCESSING)
                 await writer.drain()
                 await asyncio.sleep(0.002)
@@ -108,7 +108,7 @@ class TestHeldPost:
     async def test_too_many_interim_responses_are_refused(
         self, server: Server, http: Http, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(trickle, "INTERIM", 1000)
+        monkeypatch.setattr(slow_response, "INTERIM", 1000)
         server.respond(slow_body(server, b"", PROCESSING * 100, 0.0))
         async with asyncio.timeout(10):
             with pytest.raises(ProtocolError, match="more than 1,000 interim responses"):
@@ -122,14 +122,14 @@ class TestHeldPost:
     async def test_pieces_that_complete_nothing_end(self, server: Server, http: Http, begin: bytes) -> None:
         server.respond(slow_body(server, begin, every=0.01))
         async with asyncio.timeout(10):
-            with pytest.raises(Trickled, match=r"^POST /x is too slow"):
+            with pytest.raises(ResponseTooSlow, match=r"^POST /x is too slow"):
                 await self.hold(http)
 
     async def test_padding_does_not_trickle(self, server: Server, http: Http) -> None:
         async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await server.read_request(reader)
             writer.write(JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n")
-            for _ in range(2 * trickle.PIECES):
+            for _ in range(2 * slow_response.PIECES):
                 writer.write(chunk(b" "))
                 await writer.drain()
                 await asyncio.sleep(0.002)

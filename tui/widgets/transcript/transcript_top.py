@@ -10,29 +10,29 @@ from tui.widgets.base.static_text import ERROR, MUTED, StaticText
 class Loading(msgspec.Struct, frozen=True):
     """What is loaded now, the bytes received of it, and why the last loads failed."""
 
-    doing: str = ""
+    activity: str = ""
     received: int = 0
     failed: str = ""
     failed_older: str = ""
 
 
-class Top(StaticText):
+class TranscriptTop(StaticText):
     """Hidden if a short conversation is completely loaded."""
 
     DEFAULT_CSS = """
-    Top { height: auto; padding: 0 1; }
+    TranscriptTop { height: auto; padding: 0 1; }
     """
 
     def show_top(self, loading: Loading, *, loaded: bool, more: bool, long: bool, dropped: bool) -> None:
         """Update the line. `more`: older messages exist; `long`: long enough to mark the beginning; `dropped`: the
         oldest content is not kept."""
-        doing, failed = loading.doing, loading.failed
+        activity, failed = loading.activity, loading.failed
         come = f" {loading.received / 1e6:.1f} MB" if loading.received >= 100_000 else ""
-        if doing == "newest" and not loaded:
+        if activity == "newest" and not loaded:
             words = Content.styled(f"loading messages…{come}", MUTED)
         elif failed:
             words = Content.styled(f"✗ messages could not be loaded: {failed} · {key('retry')} retry", ERROR)
-        elif doing == "older":
+        elif activity == "older":
             words = Content.styled(f"loading older messages…{come}", MUTED)
         elif more and loading.failed_older:
             reason = f"✗ older messages could not be loaded: {loading.failed_older} · scroll up to retry"
