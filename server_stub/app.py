@@ -48,7 +48,7 @@ def create_app(
             case "wedged":
                 server.wedged = on
             case "torn-write":
-                server.halfway = on
+                server.torn_write = on
             case "late-events":
                 server.late = on
             case "early-events":
@@ -56,15 +56,15 @@ def create_app(
 
     faults = Faults(switch)
 
-    def hang_up(scope: Scope) -> None:
+    def abort_connection(scope: Scope) -> None:
         transport = faults.transport_of(scope["client"])
         if transport is not None:
             transport.abort()
 
-    protocol = protocol_of(server, agent, os.environ.get(PASSWORD_VARIABLE), hang_up)
+    protocol = protocol_of(server, agent, os.environ.get(PASSWORD_VARIABLE), abort_connection)
     faults.supported_flags = protocol.supported_flags
     if protocol.daemon is not None:
-        faults.lose_agent = protocol.daemon.lose_agent
+        faults.kill_agent = protocol.daemon.kill_agent
     app = Starlette(
         routes=[
             *protocol.routes,

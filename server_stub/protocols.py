@@ -21,7 +21,7 @@ ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class Daemon(typing.Protocol):
-    def lose_agent(self) -> None:
+    def kill_agent(self) -> None:
         """End the agent process of all live sessions."""
 
 
@@ -40,8 +40,10 @@ class Protocol:
     supported_flags: Collection[Flag] = get_args(Flag)
 
 
-def protocol_of(server: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
-    """The protocol of the state's profile. `hang_up` aborts the connection of a request."""
+def protocol_of(
+    server: ServerState, agent: Agent, password: str | None, abort_connection: Callable[[Scope], None]
+) -> Protocol:
+    """The protocol of the state's profile. `abort_connection` aborts the connection of a request."""
     package = import_module(f"server_stub.{server.profile.protocol}.protocol")
-    made: Protocol = package.protocol(server, agent, password, hang_up)
+    made: Protocol = package.protocol(server, agent, password, abort_connection)
     return made

@@ -214,7 +214,7 @@ class Agent:
         async def play(session: Session, run: Run) -> ScriptedTurn | None:
             run.turn = ScriptedTurn(self._server, session, prompt, self._delegate, stepless=True)
             await run.turn.shell(command, [f"(the stub runs nothing: {command})"], asks=False)
-            run.turn.break_off(None)
+            run.turn.interrupt(None)
             return None if newest(session, "user") is prompt else await self._answer_prompts(session, run)
 
         return await self._outcome(session, self._begin(session, play))
@@ -259,7 +259,7 @@ class Agent:
         try:
             if before is not None:
                 await asyncio.wait({before.task})
-            await self._server.unwedged()
+            await self._server.wait_until_not_wedged()
             self._server.set_status(session, BUSY)
             ended = await work(session, run)
             if session.id in self._server.deleted:
@@ -268,7 +268,7 @@ class Agent:
         except asyncio.CancelledError:
             if run.turn is not None:
                 silent = run.turn.waits_for_provider and self._server.profile.provider_retry == "status"
-                run.turn.break_off(None if silent else ABORTED)
+                run.turn.interrupt(None if silent else ABORTED)
             if not self._server.profile.early_idle:
                 self._server.set_status(session, IDLE)
         finally:
@@ -287,10 +287,10 @@ class Agent:
             try:
                 await self._play(run.turn)
             except Superseded:
-                await self._server.unwedged()
+                await self._server.wait_until_not_wedged()
             except TurnEnded:
                 if not self._server.profile.finishes_rejected:
-                    run.turn.break_off(None)
+                    run.turn.interrupt(None)
                     self._measure(run.turn, "completed")
                     return None
                 run.turn.end("tool-calls")
@@ -299,7 +299,7 @@ class Agent:
                 self._server.report_error(session, failure.error)
                 if self._server.profile.early_idle:
                     self._server.set_status(session, IDLE)
-                run.turn.break_off(failure.error)
+                run.turn.interrupt(failure.error)
                 self._measure(run.turn, "error")
                 return None
         await self._server.stored()

@@ -106,7 +106,7 @@ class ClientRegistry:
             session.client_last_seen_at[client_id] = now
         session.last_seen_at = now
 
-    def attendance(self, session_id: str) -> ClientActivity:
+    def client_activity(self, session_id: str) -> ClientActivity:
         session = self._sessions.get(session_id, _Session())
         return ClientActivity(session.last_seen_at, dict(session.client_last_seen_at), dict(session.attachments))
 

@@ -86,7 +86,7 @@ class Rounds:
         times = {"ttft_ms": 2, "latency_ms": 169}
         self.server.measure(self.session, "model_call", {"finish_reason": reason, **times, **which, **figures})
 
-    def break_off(self, error: Json | None) -> None:
+    def interrupt(self, error: Json | None) -> None:
         """Close the open round without a finish: aborted or failed with `error`, or without one."""
         if self._message is not None:
             closes = error is None or self.server.profile.closes_broken_off

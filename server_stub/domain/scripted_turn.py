@@ -58,9 +58,9 @@ class ScriptedTurn(Rounds):
         rate: float,
         *,
         kind: Literal["text", "reasoning"] = "text",
-        breaks_off: bool = False,
+        interrupts: bool = False,
     ) -> None:
-        """Stream one part by deltas. With `breaks_off` it never ends: the provider's connection broke."""
+        """Stream one part by deltas. With `interrupts` it never ends: the provider's connection broke."""
         self.begin()
         self._step()
         self._store_text()
@@ -75,7 +75,7 @@ class ScriptedTurn(Rounds):
                     self.server.stream_text(part, delta)
         finally:
             self._words += len(said)
-            if not breaks_off:
+            if not interrupts:
                 end = {"start": start, "end": self.clock.now()}
                 self._unstored = {**part, "text": "".join(said), "time": end}
 

@@ -6,17 +6,17 @@ from server_stub.domain.json_encoding import Json
 from server_stub.domain.scripted_turn import ScriptedTurn
 from server_stub.domain.state import no_tokens
 
-APART = 1000
+MESSAGE_SPACING_MS = 1000
 """Milliseconds between two messages."""
 
 
 def seed_history(turn: ScriptedTurn, texts: Sequence[str]) -> None:
     """Store `texts` before the turn's prompt, alternately as prompts and answers."""
     prompt = turn.prompt.info
-    begun: int = prompt["time"]["created"] - APART * len(texts)
+    begun: int = prompt["time"]["created"] - MESSAGE_SPACING_MS * len(texts)
     asked = prompt
     for n, text in enumerate(texts):
-        moment = begun + APART * n
+        moment = begun + MESSAGE_SPACING_MS * n
         head: Json = {**prompt, "id": turn.server.ids.new("msg"), "time": {"created": moment}}
         if n % 2:
             _store(turn, _answer(head, asked["id"], moment), text)

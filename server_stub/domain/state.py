@@ -130,28 +130,28 @@ class ServerState:
     @wedged.setter
     def wedged(self, wedged: bool) -> None:
         self._wedged = wedged
-        self._move_or_not()
+        self._update_gate()
 
     @property
-    def halfway(self) -> bool:
+    def torn_write(self) -> bool:
         """A fault that holds the server between two writes that belong together.
 
         Prompts are stored without their parts, answers with a finish and no completion time; no turn begins or ends.
         """
         return self._withheld is not None
 
-    @halfway.setter
-    def halfway(self, halfway: bool) -> None:
-        withheld, self._withheld = self._withheld or [], [] if halfway else None
+    @torn_write.setter
+    def torn_write(self, torn_write: bool) -> None:
+        withheld, self._withheld = self._withheld or [], [] if torn_write else None
         for write in withheld:
             write()
-        self._move_or_not()
-        if halfway:
+        self._update_gate()
+        if torn_write:
             self._storing.clear()
         else:
             self._storing.set()
 
-    async def unwedged(self) -> None:
+    async def wait_until_not_wedged(self) -> None:
         """Wait until a turn may begin."""
         await self._moving.wait()
 
@@ -159,8 +159,8 @@ class ServerState:
         """Wait until a turn may end."""
         await self._storing.wait()
 
-    def _move_or_not(self) -> None:
-        if self.wedged or self.halfway:
+    def _update_gate(self) -> None:
+        if self.wedged or self.torn_write:
             self._moving.clear()
         else:
             self._moving.set()
@@ -303,7 +303,7 @@ class ServerState:
 
     def put_message(self, info: Json) -> Message:
         """Insert a message, or replace the info of the one with this id."""
-        session = self.home(info["sessionID"])
+        session = self.session_or_deleted(info["sessionID"])
         message = session.messages.get(info["id"])
         if message is None:
             message = session.messages[info["id"]] = Message(info)
@@ -314,7 +314,7 @@ class ServerState:
 
     def put_part(self, part: Json) -> None:
         """Insert a part, or replace the one with this id."""
-        session = self.home(part["sessionID"])
+        session = self.session_or_deleted(part["sessionID"])
         session.messages[part["messageID"]].parts[part["id"]] = part
         self._publish(session, "message.part.updated", {"part": part, "time": self.clock.now()})
 
@@ -324,7 +324,7 @@ class ServerState:
 
     def put_ended(self, info: Json) -> None:
         """Like `put_message` for an ended answer: its finish is stored before its completion time."""
-        if self.halfway:
+        if self.torn_write:
             time = {name: moment for name, moment in info["time"].items() if name != "completed"}
             self.put_message({**info, "time": time})
         self._write(lambda: self.put_message(info))
@@ -338,7 +338,7 @@ class ServerState:
 
     def stream_text(self, part: Json, delta: str) -> None:
         """Publish a delta; the stored part changes when it ends."""
-        session = self.home(part["sessionID"])
+        session = self.session_or_deleted(part["sessionID"])
         where = {"messageID": part["messageID"], "partID": part["id"]}
         self._publish(session, "message.part.delta", {**where, "field": "text", "delta": delta})
 
@@ -351,7 +351,7 @@ class ServerState:
         if message is not None and message.parts.pop(part_id, None) is not None:
             self._publish(session, "message.part.removed", {"messageID": message_id, "partID": part_id})
 
-    def home(self, session_id: str) -> Session:
+    def session_or_deleted(self, session_id: str) -> Session:
         """The session with this id, deleted or not."""
         return self.sessions.get(session_id) or self.deleted[session_id]
 

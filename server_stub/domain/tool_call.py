@@ -65,7 +65,7 @@ class ToolCall:
     def _measure(self, status: str, output: str) -> None:
         sizes = {"input_bytes": len(encode(self._input)), "output_bytes": len(output.encode())}
         which = {"tool_name": self._part["tool"], "tool_call_id": self._part["callID"]}
-        session = self._server.home(self._part["sessionID"])
+        session = self._server.session_or_deleted(self._part["sessionID"])
         self._server.measure(session, "tool_call", {**which, **sizes, "tool_call_status": status})
 
     def _time(self) -> Json:

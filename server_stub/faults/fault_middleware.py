@@ -80,7 +80,7 @@ class FaultedExchange:
     def schedule(self, armed: Armed) -> None:
         """Schedule this fault, if it targets this exchange and its place is not past."""
         fault = armed.fault
-        if not armed.strikes_left or not fault.aims_at(self._scope["method"], self._scope["path"]):
+        if not armed.has_uses_left or not fault.matches(self._scope["method"], self._scope["path"]):
             return
         watch = _Watch(armed)
         self._watches.append(watch)
@@ -129,7 +129,7 @@ class FaultedExchange:
         self._drop(watch)
         act = watch.armed.fault.act
         transport = self._faults.transport_of(self._scope["client"])
-        if self._severed or transport is None or not isinstance(act, Break) or not watch.armed.strike():
+        if self._severed or transport is None or not isinstance(act, Break) or not watch.armed.use():
             return
         match act.how:
             case "close":
@@ -153,7 +153,7 @@ class FaultedExchange:
         for watch in self._watches:
             if watch.armed.fault.at is InsertAt.REQUEST and watch.armed.fault.after_seconds is None:
                 return None
-            if isinstance(watch.armed.fault.act, Answer) and watch.armed.strike():
+            if isinstance(watch.armed.fault.act, Answer) and watch.armed.use():
                 return watch.armed
         return None
 
@@ -195,7 +195,7 @@ class FaultedExchange:
             act = watch.armed.fault.act
             if isinstance(act, Rewrite):
                 self._drop(watch)
-                if watch.armed.strike():
+                if watch.armed.use():
                     return act
         return None
 
@@ -218,7 +218,7 @@ class FaultedExchange:
     async def _emit(self, data: bytes) -> None:
         """Send `data` up to each place where a fault is due, and beyond it if the fault allows."""
         while data and await self._is_open():
-            due = min((w.due for w in self._watches if w.due is not None and w.armed.strikes_left), default=None)
+            due = min((w.due for w in self._watches if w.due is not None and w.armed.has_uses_left), default=None)
             piece = data if due is None else data[: due - self._sent]
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
             self._sent += len(piece)
@@ -233,13 +233,13 @@ class FaultedExchange:
         """Wait for the end of a stall, or until the client disconnects; False if the connection is broken."""
         while (stall := self._stalled_by) is not None and not self._severed:
             gone = asyncio.ensure_future(self._wait_for_disconnect())
-            lifted = asyncio.ensure_future(stall.lifted.wait())
+            disarmed = asyncio.ensure_future(stall.disarmed.wait())
             try:
-                await asyncio.wait((gone, lifted), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((gone, disarmed), return_when=asyncio.FIRST_COMPLETED)
                 self._severed |= gone.done()
             finally:
                 gone.cancel()
-                lifted.cancel()
+                disarmed.cancel()
             if self._stalled_by is stall:
                 self._stalled_by = None
         return not self._severed

@@ -75,11 +75,11 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
-class Die:
+class KillAgent:
     """Ends the process in which the agents run, at once; the server goes on."""
 
 
-Act = Break | Answer | Rewrite | Switch | Die
+Act = Break | Answer | Rewrite | Switch | KillAgent
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ KINDS: Mapping[str, Kind] = {
     "torn-write": Kind(Switch("torn-write")),
     "late-events": Kind(Switch("late-events")),
     "early-events": Kind(Switch("early-events")),
-    "agent-crash": Kind(Die()),
+    "agent-crash": Kind(KillAgent()),
 }
 
 TARGETS: Mapping[str, re.Pattern[str]] = {
@@ -170,7 +170,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def act(self) -> Act:
         return KINDS[self.name].act
 
-    def aims_at(self, method: str, path: str) -> bool:
+    def matches(self, method: str, path: str) -> bool:
         match self.target:
             case None:
                 return False
@@ -243,7 +243,7 @@ def options_of(act: Act) -> tuple[str, ...]:
             return ("target", "times", "retry_after")
         case Rewrite():
             return ("target", "times")
-        case Switch() | Die():
+        case Switch() | KillAgent():
             return ()
         case never:
             assert_never(never)
@@ -255,23 +255,23 @@ class Armed:
 
     id: int
     fault: Fault
-    struck: int = 0
-    lifted: asyncio.Event = field(default_factory=asyncio.Event)
+    times_applied: int = 0
+    disarmed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it is disarmed, which releases stalled exchanges."""
 
     @property
-    def strikes_left(self) -> bool:
-        return not self.lifted.is_set() and (self.fault.times is None or self.struck < self.fault.times)
+    def has_uses_left(self) -> bool:
+        return not self.disarmed.is_set() and (self.fault.times is None or self.times_applied < self.fault.times)
 
-    def strike(self) -> bool:
+    def use(self) -> bool:
         """Count one strike; False if none is left."""
-        if not self.strikes_left:
+        if not self.has_uses_left:
             return False
-        self.struck += 1
+        self.times_applied += 1
         return True
 
     def listed(self) -> dict[str, Any]:
-        return {"id": self.id, **msgspec.to_builtins(self.fault), "struck": self.struck}
+        return {"id": self.id, **msgspec.to_builtins(self.fault), "struck": self.times_applied}
 
 
 class Connection(Protocol):
@@ -284,7 +284,7 @@ class Connection(Protocol):
 class Faults:
     """The armed faults.
 
-    `switch` turns flags on and off. `connections` and `exit` come from the serving process, `lose_agent` from a
+    `switch` turns flags on and off. `connections` and `exit` come from the serving process, `kill_agent` from a
     protocol whose agents have a process of their own; without them, faults that need them are refused, and so are
     flags that are not in `supported_flags`.
     """
@@ -296,7 +296,7 @@ class Faults:
         self._watchers: set[Callable[[Armed], None]] = set()
         self.connections: Collection[Connection] | None = None
         self.exit: Callable[[int], object] | None = None
-        self.lose_agent: Callable[[], object] | None = None
+        self.kill_agent: Callable[[], object] | None = None
         self.supported_flags: Collection[Flag] = get_args(Flag)
 
     def arm(self, fault: Fault) -> Armed:
@@ -312,10 +312,10 @@ class Faults:
                 raise FaultRefused(f"{fault.name} needs a process of its own")
             if fault.target is None:
                 self.exit(CRASHED)
-        if isinstance(act, Die):
-            if self.lose_agent is None:
+        if isinstance(act, KillAgent):
+            if self.kill_agent is None:
                 raise FaultRefused(f"{fault.name} needs agents that have a process of their own")
-            self.lose_agent()
+            self.kill_agent()
         if isinstance(act, Switch) and act.flag not in self.supported_flags:
             raise FaultRefused(f"{fault.name} is not possible with this profile")
         armed = Armed(next(self._numbers), fault)
@@ -327,7 +327,7 @@ class Faults:
 
     def disarm(self, number: int) -> None:
         """Raises KeyError if no fault has this number."""
-        self._armed.pop(number).lifted.set()
+        self._armed.pop(number).disarmed.set()
         self._set_switches()
 
     def disarm_all(self) -> None:

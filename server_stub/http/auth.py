@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 HTTP_PORT = "80"
 LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::(?P<port>\d{1,5}))?", re.IGNORECASE)
 SESSION_UUID = re.compile(r"(?<=^/session/)[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?=/|$)")
-STRANGER = PlainTextResponse("This server answers to loopback names only.\n", 403)
-FOREIGN = JSONResponse({"error": "Request denied by CORS policy"}, 403, {"vary": "Origin"})
+HOST_REFUSED = PlainTextResponse("This server answers to loopback names only.\n", 403)
+ORIGIN_REFUSED = JSONResponse({"error": "Request denied by CORS policy"}, 403, {"vary": "Origin"})
 NOT_JSON = PlainTextResponse("This server takes JSON only.\n", 415)
 
 
@@ -22,7 +22,7 @@ class LoopbackOnly:
     With `own_port` the port must be the server's, too.
     """
 
-    def __init__(self, app: ASGIApp, refusal: Response = STRANGER, *, own_port: bool = False) -> None:
+    def __init__(self, app: ASGIApp, refusal: Response = HOST_REFUSED, *, own_port: bool = False) -> None:
         self._app = app
         self._refusal = refusal
         self._own_port = own_port
@@ -78,7 +78,7 @@ class SameOrigin:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             if headers.get("origin") not in (None, f"http://{headers.get('host')}"):
-                app = FOREIGN
+                app = ORIGIN_REFUSED
         await app(scope, receive, send)
 
 

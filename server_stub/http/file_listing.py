@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-MOST_LOOKED_AT = 5_000
+MAX_READ = 5_000
 """Limit on paths read in a directory."""
 INSTALLED = ("node_modules", "__pycache__")
 

@@ -39,7 +39,9 @@ WEB_PAGE = """<!doctype html>
 """
 
 
-def protocol(server: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
+def protocol(
+    server: ServerState, agent: Agent, password: str | None, abort_connection: Callable[[Scope], None]
+) -> Protocol:
     clients = ClientRegistry(new_client_id)
     routes = [
         *events.routes(server),

@@ -2,7 +2,7 @@
 
 As in `compactionEngine.ts` of qwen 0.24.4 (read, and measured): within an ended turn the chunks of one text become
 one event under the last chunk's id, a tool call and its updates become one `tool_call` in the first one's place, and
-of commands and modes only the latest remains. Beyond MOST_BYTES the oldest turns are dropped, with a notice.
+of commands and modes only the latest remains. Beyond MAX_BYTES the oldest turns are dropped, with a notice.
 
 So are the first events of a running turn that outgrows its journal; it is complete again once it has ended. The real
 journal may grow with free memory; this one has fixed limits, as the real one if its command line sets them.
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from server_stub.domain.json_encoding import Json, encode
 from server_stub.qwen.stored_transcript import record_of
 
-MOST_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 """Limit of ended turns; the oldest are dropped first, and one is always kept."""
-MOST_JOURNAL_BYTES = 8 * 1024 * 1024
+MAX_JOURNAL_BYTES = 8 * 1024 * 1024
 CHUNKS_AN_ENTRY = 256
 """Limits of the running turn: bytes of its journal (one entry is always kept), and chunks per entry."""
 
@@ -91,7 +91,7 @@ class CompactionJournal:
 class Replay:
     def __init__(self, most_entries: int, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._journal = CompactionJournal(most_entries, MOST_JOURNAL_BYTES)
+        self._journal = CompactionJournal(most_entries, MAX_JOURNAL_BYTES)
         self._last_record: str | None = None
         self._anchor: str | None = None
         """The first record kept at the first drop, or else the last one dropped then."""

@@ -21,7 +21,7 @@ from server_stub.qwen.live_session import LiveSession
 
 IDLE_MS = 30 * 60 * 1000
 REAP_SECONDS = 60
-MOST_SESSIONS = 32
+MAX_SESSIONS = 32
 MODES = {
     "plan": ("Plan", "Analyze only, do not modify files or execute commands"),
     "default": ("Default", "Require approval for file edits or shell commands"),
@@ -69,7 +69,7 @@ class Daemon:
     def create(self, *, shared: bool, session_id: str | None, mode: str | None, client_id: str | None) -> Attached:
         """A new session; with `shared`, the shared one, created if it is not live.
 
-        Raises ApiError: 409 for an id that is taken, 503 with MOST_SESSIONS live sessions.
+        Raises ApiError: 409 for an id that is taken, 503 with MAX_SESSIONS live sessions.
         """
         if shared and session_id is None and self._shared in self.live:
             assert self._shared is not None
@@ -121,12 +121,12 @@ class Daemon:
         self._forget(live, "client_close", closed_by)
         await self._agent.end([live.session, *self.server.descendants(live.session)])
 
-    def lose_agent(self) -> None:
+    def kill_agent(self) -> None:
         """Simulate the end of the agents' process: every live session is lost, stored ones remain."""
         for live in list(self.live.values()):
             family = [live.session, *self.server.descendants(live.session)]
             del self.live[live.id]
-            live.die()
+            live.agent_exited()
             self.clients.forget(live.id)
             clean_up = asyncio.create_task(self._restore_stored([(session, as_stored(session)) for session in family]))
             self._clean_ups.add(clean_up)
@@ -142,7 +142,7 @@ class Daemon:
         """Close sessions idle for IDLE_MS: without event stream, prompt or heartbeat."""
         now = self.server.clock.now()
         for live in list(self.live.values()):
-            last_seen = self.clients.attendance(live.id).last_seen_at
+            last_seen = self.clients.client_activity(live.id).last_seen_at
             seen = live.created_at if last_seen is None else last_seen
             if live.is_idle_and_alone and now - seen >= IDLE_MS:
                 self._forget(live, "idle_timeout", None)
@@ -173,7 +173,7 @@ class Daemon:
         return Attached(live, self.clients.attach(live.id, client_id), was_live)
 
     def _close_if_unattached(self, live: LiveSession) -> None:
-        if live.is_idle_and_alone and not self.clients.attendance(live.id).attachments:
+        if live.is_idle_and_alone and not self.clients.client_activity(live.id).attachments:
             self._forget(live, "last_client_detached", None)
 
     def _forget(self, live: LiveSession, reason: str, closed_by: str | None) -> None:
@@ -182,9 +182,9 @@ class Daemon:
         self.clients.forget(live.id)
 
     def _check_limit(self) -> None:
-        if len(self.live) >= MOST_SESSIONS:
-            error = f"Session limit reached ({MOST_SESSIONS})"
-            where = {"code": "session_limit_exceeded", "limit": MOST_SESSIONS, "scope": "workspace"}
+        if len(self.live) >= MAX_SESSIONS:
+            error = f"Session limit reached ({MAX_SESSIONS})"
+            where = {"code": "session_limit_exceeded", "limit": MAX_SESSIONS, "scope": "workspace"}
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, {"error": error, **where}, {"Retry-After": "5"})
 
     def _arm_reaper(self) -> None:

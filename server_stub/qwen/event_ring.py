@@ -16,15 +16,15 @@ from server_stub.domain.json_encoding import Json, encode
 from server_stub.qwen.compaction import Replay
 from server_stub.qwen.stored_transcript import TURN
 
-MOST_READERS = 64
-MOST_WAITING = 256
-MOST_BYTES_WAITING = 2 * 1024 * 1024
+MAX_READERS = 64
+MAX_WAITING = 256
+MAX_BYTES_WAITING = 2 * 1024 * 1024
 WARN_AT = 0.75
 WARN_AGAIN_BELOW = 0.375
 
 
 class TooManyReaders(Exception):
-    """The session has MOST_READERS already."""
+    """The session has MAX_READERS already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Reader:
         """The reason why this live event does not fit, if any."""
         if self.count >= self.limit:
             return "queue_overflow"
-        if self.count and self.bytes + len(event.data) > MOST_BYTES_WAITING:
+        if self.count and self.bytes + len(event.data) > MAX_BYTES_WAITING:
             return "queue_bytes_overflow"
         return None
 
@@ -79,7 +79,7 @@ class Reader:
 
     def fill(self) -> tuple[float, float]:
         """Fill level of events and of bytes; 1 is full."""
-        return self.count / self.limit, self.bytes / MOST_BYTES_WAITING
+        return self.count / self.limit, self.bytes / MAX_BYTES_WAITING
 
     def end(self) -> None:
         self.ended = True
@@ -130,14 +130,14 @@ class EventRing:
         self,
         cursor: int | None = None,
         epoch: str | None = None,
-        limit: int = MOST_WAITING,
+        limit: int = MAX_WAITING,
         when_evicted: Callable[[], None] = lambda: None,
     ) -> Reader:
         """A reader of all further events, until `unsubscribe`; with a cursor, of the events after it first.
 
         `epoch` is the epoch of the cursor, if known. Raises TooManyReaders.
         """
-        if len(self._readers) >= MOST_READERS:
+        if len(self._readers) >= MAX_READERS:
             raise TooManyReaders
         reader = Reader(limit, when_evicted)
         if self._closed:
@@ -202,7 +202,7 @@ class EventRing:
             "queueSize": reader.count,
             "maxQueued": reader.limit,
             "queuedBytes": reader.bytes,
-            "maxQueuedBytes": MOST_BYTES_WAITING,
+            "maxQueuedBytes": MAX_BYTES_WAITING,
         }
 
     def _number(self, body: Json) -> Json:

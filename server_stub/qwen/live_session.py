@@ -9,7 +9,7 @@ from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import ServerState, Session
 from server_stub.qwen import interactions, stored_transcript, updates
-from server_stub.qwen.compaction import MOST_BYTES, Replay
+from server_stub.qwen.compaction import MAX_BYTES, Replay
 from server_stub.qwen.event_ring import EventRing
 from server_stub.qwen.interactions import ALWAYS, CANCELLED, Interaction
 from server_stub.qwen.prompts import Prompt, PromptQueue
@@ -18,7 +18,7 @@ from server_stub.qwen.update_translator import UpdateTranslator
 
 DEFAULT_MODE = "default"
 """As with this `tools.approvalMode`; qwen's own default is `auto`, in which a model decides."""
-ASKS_NOTHING = ("auto", "yolo")
+AUTO_APPROVE_MODES = ("auto", "yolo")
 """Approval modes in which the scripted agent's commands need no permission."""
 
 
@@ -39,7 +39,7 @@ class LiveSession:
         """Modes and models of a restored session."""
         self.mode = DEFAULT_MODE
         self.ring = EventRing(
-            server.clock.now, server.profile.event_ring, Replay(server.profile.live_journal, MOST_BYTES)
+            server.clock.now, server.profile.event_ring, Replay(server.profile.live_journal, MAX_BYTES)
         )
         self.began_with_a_page = False
         """It was loaded with its newest records only."""
@@ -74,7 +74,7 @@ class LiveSession:
         """Handle an event of this session, or of a subagent's session."""
         self._translator.on_event(payload)
 
-    def stay_awake(self) -> None:
+    def reset_idle_timer(self) -> None:
         """Reset the idle time."""
         self._clients.record_heartbeat(self.id, None, self._server.clock.now())
 
@@ -120,14 +120,14 @@ class LiveSession:
         self.ring.publish("session_closed", data, originator=closed_by)
         self.ring.close()
 
-    def die(self) -> None:
+    def agent_exited(self) -> None:
         """Simulate the end of the agent's process, as by SIGKILL."""
         running = self.prompts.running
         if running is not None:
             data = {"sessionId": self.id, "reason": "forward_failed"}
             self._publish("prompt_cancelled", data, running)
         self._cancel_interactions()
-        self.prompts.die()
+        self.prompts.agent_exited()
         how = {"reason": "channel_closed", "exitCode": None, "signalCode": "SIGKILL"}
         self.ring.publish("session_died", {"sessionId": self.id, **how})
         self.ring.close()
@@ -163,7 +163,7 @@ class LiveSession:
         running = self.prompts.running
         prompt_id = None if running is None else running.id
         now = iso(self._server.clock.now())
-        if kind == "permission" and self.mode in ASKS_NOTHING:
+        if kind == "permission" and self.mode in AUTO_APPROVE_MODES:
             self._server.requests.reply_permission(asked["id"], "once")
             return
         if kind == "question":
@@ -217,6 +217,6 @@ class LiveSession:
             self.ring.publish(kind, data, prompt_id=prompt.id, originator=prompt.originator)
 
     def _prompt_settled(self, settled: Callable[["LiveSession"], None]) -> None:
-        self.stay_awake()
+        self.reset_idle_timer()
         self.turn_ended_at = self._server.clock.now()
         settled(self)

@@ -18,7 +18,7 @@ from server_stub.domain.state import Message, ServerState, Session
 from server_stub.qwen import background_turns, stored_transcript, updates
 from server_stub.qwen.background_turns import Report
 
-MOST_PENDING = 5
+MAX_PENDING = 5
 RETRY_AFTER = {"Retry-After": "5"}
 INTERNAL = {"message": "Internal error", "code": "-32603"}
 """qwen's generic error for a provider's error, except in the event that ends the turn."""
@@ -126,12 +126,12 @@ class PromptQueue:
         return turn
 
     def accept(self, content: list[Json], originator: str | None) -> Prompt:
-        """Queue a prompt. Raises ApiError 503 if MOST_PENDING are queued."""
+        """Queue a prompt. Raises ApiError 503 if MAX_PENDING are queued."""
         count = len(self._waiting)
-        if count >= MOST_PENDING:
-            error = f'Prompt queue full for session "{self._session.id}" ({count}/{MOST_PENDING} pending)'
+        if count >= MAX_PENDING:
+            error = f'Prompt queue full for session "{self._session.id}" ({count}/{MAX_PENDING} pending)'
             where = {"code": "prompt_queue_full", "sessionId": self._session.id}
-            body = {"error": error, **where, "limit": MOST_PENDING, "pendingCount": count}
+            body = {"error": error, **where, "limit": MAX_PENDING, "pendingCount": count}
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, body, RETRY_AFTER)
         prompt = Prompt(content, originator, self._server.clock.now(), waited=count > 0)
         self._known[prompt.id] = prompt
@@ -185,24 +185,24 @@ class PromptQueue:
             self._publish("pending_prompt_started", self._named(prompt, text=prompt.text), prompt)
             self._echo(prompt)
             if refused and not self._waiting:
-                self._break_off(prompt, "session closed before the prompt completed", code="session_closed")
+                self._interrupt(prompt, "session closed before the prompt completed", code="session_closed")
                 self._publish("prompt_cancelled", {"sessionId": self._session.id}, prompt)
             else:
                 self._refuse(prompt, {"message": "Invalid params: Session is closing", "code": "-32602"})
                 self._publish("pending_prompt_completed", self._named(prompt, state="completed"), prompt)
             refused += 1
 
-    def die(self) -> None:
+    def agent_exited(self) -> None:
         """The agent's process has ended: the running prompt fails, and waiting prompts are lost."""
         self._stop()
         where = self._session.id
         while self._waiting:
             prompt = self._waiting.popleft()
             if prompt.state == "running":
-                self._break_off(prompt, f"agent channel closed mid-request (session {where})")
+                self._interrupt(prompt, f"agent channel closed mid-request (session {where})")
             else:
                 self._publish("pending_prompt_started", self._named(prompt, text=prompt.text), prompt)
-                self._break_off(prompt, f'No session with id "{where}"', code="session_not_found")
+                self._interrupt(prompt, f'No session with id "{where}"', code="session_not_found")
             if prompt.waited:
                 self._publish("pending_prompt_completed", self._named(prompt, state="completed"), prompt)
 
@@ -325,7 +325,7 @@ class PromptQueue:
         data = {**where, **error, "message": prompt.provider_error or error["message"], "promptId": prompt.id}
         self._publish("turn_error", data, prompt)
 
-    def _break_off(self, prompt: Prompt, message: str, **code: str) -> None:
+    def _interrupt(self, prompt: Prompt, message: str, **code: str) -> None:
         self._record(prompt, "error", **code)
         data = {"sessionId": self._session.id, "message": message, **code, "promptId": prompt.id}
         self._publish("turn_error", data, prompt)

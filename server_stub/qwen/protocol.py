@@ -15,10 +15,12 @@ from server_stub.qwen.routes import root
 from server_stub.qwen.routes.request import unknown_route
 
 
-def protocol(server: ServerState, agent: Agent, password: str | None, hang_up: Callable[[Scope], None]) -> Protocol:
+def protocol(
+    server: ServerState, agent: Agent, password: str | None, abort_connection: Callable[[Scope], None]
+) -> Protocol:
     daemon = Daemon(server, agent)
     return Protocol(
-        root.routes(daemon, hang_up),
+        root.routes(daemon, abort_connection),
         unknown_route,
         [
             Middleware(LoopbackOnly, JSONResponse({"error": "Invalid Host header"}, 403), own_port=True),

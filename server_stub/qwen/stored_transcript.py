@@ -12,7 +12,7 @@ from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import Message, ServerState, Session
 from server_stub.qwen import updates
 
-MOST_RECORDS = 500
+MAX_RECORDS = 500
 """Maximum page size in records."""
 RECORD = "qwen.session.recordId"
 LEDGER = "promptLedger"
@@ -127,7 +127,7 @@ def _call(part: Json) -> Iterator[Json]:
         yield {**updates.tool_prepared(part), "status": "in_progress"}
     else:
         yield {**updates.tool_started(part), "sessionUpdate": "tool_call"}
-    yield updates.tool_ended(part) if status in ("completed", "error") else updates.tool_lost(part)
+    yield updates.tool_ended(part) if status in ("completed", "error") else updates.unfinished_tool_call(part)
 
 
 class _Record:

@@ -132,7 +132,7 @@ def tool_ended(part: Json) -> Json:
     }
 
 
-def tool_lost(part: Json) -> Json:
+def unfinished_tool_call(part: Json) -> Json:
     """A tool call in a restored transcript that had not ended when the daemon was lost."""
     tool = TOOLS[part["tool"]]
     why = "Tool result missing from saved history; the previous run likely ended before this tool completed."

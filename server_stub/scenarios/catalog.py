@@ -61,13 +61,13 @@ async def ask_all(turn: ScriptedTurn) -> None:
 
 
 async def ask_from_child(turn: ScriptedTurn) -> None:
-    async def look_around(child: ScriptedTurn) -> None:
+    async def run_subagent_scenario(child: ScriptedTurn) -> None:
         await child.stream_words("Two layouts are in use here. ")
         await child.ask(DATABASE)
         await child.stream_words(f"Found it. {child.model_input}")
 
     await turn.stream_words("I hand this to a subagent. ")
-    await turn.delegate("Look at the layout", "Find out which database this project uses.", look_around)
+    await turn.delegate("Look at the layout", "Find out which database this project uses.", run_subagent_scenario)
     await turn.stream_words("Done. The subagent has answered.")
 
 
@@ -132,7 +132,7 @@ async def fail(turn: ScriptedTurn, code: str) -> None:
 
 async def retry(turn: ScriptedTurn, seconds: str | None) -> None:
     """The provider fails in mid-sentence, twice, and then works."""
-    await turn.stream(["The ", "store ", "is ", "kept ", "in "], rate=10, breaks_off=True)
+    await turn.stream(["The ", "store ", "is ", "kept ", "in "], rate=10, interrupts=True)
     await turn.retry("Overloaded", 1, float(seconds or RETRY_SECONDS[0]))
     await turn.retry("Overloaded", 2, float(seconds or RETRY_SECONDS[1]))
     await turn.stream_words("The store is kept in memory, and written when the process ends.")

@@ -132,7 +132,7 @@ TESTS = [
     "============================== 9 passed in 1.84s ===============================",
 ]
 
-LEAVE_CALLERS = "Leave them"
+KEEP_CALLERS = "Leave them"
 
 
 async def tour(turn: ScriptedTurn) -> None:
@@ -171,7 +171,7 @@ async def tour(turn: ScriptedTurn) -> None:
     await turn.edit(STORE, patch % {"table": table}, seconds=5)
     await turn.plan(_todos(steps, done=2))
 
-    await turn.stream(["Now ", "the ", "next ", "step: "], rate=6, breaks_off=True)
+    await turn.stream(["Now ", "the ", "next ", "step: "], rate=6, interrupts=True)
     await turn.retry("Overloaded (529)", attempt=1, seconds=5)
     await turn.retry("Overloaded (529)", attempt=2, seconds=12)
     if migrates:
@@ -199,7 +199,7 @@ async def check_callers(turn: ScriptedTurn) -> None:
     await turn.stream_words("Three files reach into the class.\n", rate=8)
     await turn.use("read", {"filePath": SYNC}, "12: store._sessions.items()", SYNC)
     answers = await turn.ask(CALLERS)
-    choice = _first([*answers, []][0], LEAVE_CALLERS)
+    choice = _first([*answers, []][0], KEEP_CALLERS)
     await turn.stream_words(f"Three callers use `_sessions`; you chose: {choice}.", rate=10)
 
 

@@ -100,16 +100,16 @@ class Latency:
 class Crash:
     """The server is killed and restarted.
 
-    `halfway`: seconds before, during which it paused between two writes, if it stores things in two steps.
+    `torn_write`: seconds before, during which it paused between two writes, if it stores things in two steps.
     """
 
     down: float
-    halfway: float = 0.0
+    torn_write: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Seconds until it runs again."""
-        return self.halfway + self.down
+        return self.torn_write + self.down
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,8 +316,8 @@ def _steps(
         at(some_time(), _other(rng, prompts))
     for _ in range(rng.randint(1, 7)):
         when, fault = some_time(), rng.choice(faults)(rng)
-        if isinstance(fault, Crash) and fault.halfway and rng.random() < 0.5:  # while a prompt is being sent
-            when = max(0.0, rng.choice(sent) - rng.uniform(0.0, fault.halfway))
+        if isinstance(fault, Crash) and fault.torn_write and rng.random() < 0.5:  # while a prompt is being sent
+            when = max(0.0, rng.choice(sent) - rng.uniform(0.0, fault.torn_write))
         at(when, fault)
         if isinstance(fault, Crash | AgentDies) and rng.random() < 0.5:
             # another client reconnects before the user does
@@ -377,7 +377,7 @@ FAULTS: tuple[Draw, ...] = (
     lambda rng: Latency(_duration(rng), rng.choice((0.02, 0.3, 1.0, 3.0))),
     lambda rng: Crash(_duration(rng)),
     lambda rng: Crash(_duration(rng)),
-    lambda rng: Crash(_duration(rng), halfway=rng.choice((0.1, 1.0, 3.0))),
+    lambda rng: Crash(_duration(rng), torn_write=rng.choice((0.1, 1.0, 3.0))),
     lambda rng: StubFault("torn-write", round(rng.uniform(0.1, 3.0), 2)),
     lambda rng: AgentDies(),
     lambda rng: StubFault(rng.choice(STUB_FAULTS), _duration(rng)),

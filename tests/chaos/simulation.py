@@ -185,8 +185,8 @@ class Simulation:
             case s.Latency(seconds, each):
                 user.relay.latency = each
                 self._later(seconds, user.relay.calm)
-            case s.Crash(down, halfway):
-                self._run(self._crash(down, halfway))
+            case s.Crash(down, torn_write):
+                self._run(self._crash(down, torn_write))
             case s.AgentDies():
                 self._arm("agent-crash")
                 user.on_agent_exit()
@@ -211,10 +211,10 @@ class Simulation:
             self.server.arm(armed)
         return armed
 
-    async def _crash(self, down: float, halfway: float) -> None:
-        if halfway:
+    async def _crash(self, down: float, torn_write: float) -> None:
+        if torn_write:
             self._arm("torn-write")
-            await asyncio.sleep(halfway)
+            await asyncio.sleep(torn_write)
         if not self.server.up:
             return
         self.server.crash()

@@ -14,10 +14,10 @@ from server_stub.domain.api_errors import bad_request
 from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
-from server_stub.http.file_listing import MOST_LOOKED_AT, paths_in
+from server_stub.http.file_listing import MAX_READ, paths_in
 from server_stub.http.validation import expected, limit_of
 
-MOST_FOUND = range(1, 201)
+FOUND_RANGE = range(1, 201)
 FOUND = 10
 """Default limit."""
 TYPES = ("file", "directory")
@@ -29,7 +29,7 @@ def routes(server: ServerState) -> list[Route]:
         query = request.query_params.get("query")
         if query is None:
             raise bad_request('Missing key\n  at ["query"]', "Query", zod.missing("string", '["query"]'))
-        limit = limit_of(request, MOST_FOUND.start, MOST_FOUND.stop - 1) or FOUND
+        limit = limit_of(request, FOUND_RANGE.start, FOUND_RANGE.stop - 1) or FOUND
         only = request.query_params.get("type")
         if only not in (None, *TYPES):
             raise expected(" | ".join(f'"{known}"' for known in TYPES), only, '["type"]', "Query")
@@ -37,7 +37,7 @@ def routes(server: ServerState) -> list[Route]:
             only = "file"
         paths = [
             path
-            for path in islice(paths_in(directory_of(request, server)), MOST_LOOKED_AT)
+            for path in islice(paths_in(directory_of(request, server)), MAX_READ)
             if only in (None, "directory" if path.endswith("/") else "file") and _matches(query, path)
         ]
         paths.sort(key=lambda path: (query.lower() not in path.lower(), len(path), path))

@@ -13,7 +13,7 @@ from server_stub.domain.state import ServerState, Session
 from server_stub.http.directory import directory_of
 from server_stub.http.validation import expected, field, identifier, read_object, unexplained
 
-MOST_LISTED = 100
+PAGE_SIZE = 100
 """Default limit of a list of sessions."""
 
 
@@ -47,7 +47,7 @@ def routes(server: ServerState, agent: Agent, clients: ClientRegistry) -> list[R
             and query.get("search", "").lower() in session.info["title"].lower()
         ]
         sessions.sort(key=lambda info: (info["time"]["updated"], info["id"]), reverse=True)
-        return sessions[: _number(query.get("limit"), MOST_LISTED)]
+        return sessions[: _number(query.get("limit"), PAGE_SIZE)]
 
     async def listed(request: Request) -> Response:
         """Newest first, by last update."""

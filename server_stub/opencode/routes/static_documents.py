@@ -20,7 +20,7 @@ COST: Json = {"input": 0, "output": 0, "cache": {"read": 0, "write": 0}}
 TEXT_ONLY = {"text": True, "audio": False, "image": False, "video": False, "pdf": False}
 LIMIT = {"context": 200_000, "output": 32_000}
 
-THE_MODEL: Json = {
+MODEL_INFO: Json = {
     "id": MODEL_ID,
     "providerID": PROVIDER_ID,
     "api": {"id": MODEL_ID, "url": "", "npm": ""},
@@ -49,7 +49,7 @@ PROVIDER: Json = {
     "source": "config",
     "env": [],
     "options": {},
-    "models": {MODEL_ID: THE_MODEL},
+    "models": {MODEL_ID: MODEL_INFO},
 }
 DEFAULT = {PROVIDER_ID: MODEL_ID}
 AGENTS: list[Json] = [

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.state import ServerState
 from server_stub.qwen.daemon import Daemon
-from server_stub.qwen.event_ring import MOST_READERS, MOST_WAITING, Event, EventRing, Reader, TooManyReaders
+from server_stub.qwen.event_ring import MAX_READERS, MAX_WAITING, Event, EventRing, Reader, TooManyReaders
 from server_stub.qwen.routes.request import refusal
 
 RETRY = b"retry: 3000\n\n"
@@ -31,14 +31,14 @@ HEADERS = {
 }
 
 
-def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
+def routes(daemon: Daemon, abort_connection: Callable[[Scope], None]) -> list[Route]:
     async def events(request: Request) -> Response:
         """Events of one session; an invalid cursor is ignored."""
         limit = _queue_size(request.query_params.get("maxQueued"))
         ring = daemon.session(request.path_params["sid"]).ring
         cursor = request.headers.get("last-event-id", "")
         epoch = request.headers.get("x-qwen-event-epoch", "")
-        stream = EventStream(daemon.server, ring, lambda: hang_up(request.scope))
+        stream = EventStream(daemon.server, ring, lambda: abort_connection(request.scope))
         try:
             stream.reader = ring.subscribe(
                 int(cursor) if CURSOR.fullmatch(cursor) else None,
@@ -58,19 +58,19 @@ class EventStream(Response):
 
     reader: Reader
 
-    def __init__(self, server: ServerState, ring: EventRing, hang_up: Callable[[], None]) -> None:
+    def __init__(self, server: ServerState, ring: EventRing, abort_connection: Callable[[], None]) -> None:
         ids = {"x-qwen-event-epoch": ring.epoch, "x-qwen-sse-stream-id": str(uuid.uuid4())}
         super().__init__(headers=HEADERS | ids)
         del self.headers["content-length"]
         self._server = server
         self._ring = ring
-        self._hang_up = hang_up
+        self._abort_connection = abort_connection
         self._writing = False
 
     def on_evicted(self) -> None:
         """Abort the connection if a write blocks, even within a frame."""
         if self._writing:
-            self._hang_up()
+            self._abort_connection()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         left = asyncio.create_task(_disconnection(receive))
@@ -120,7 +120,7 @@ def _frame(event: Event) -> bytes:
 
 def _queue_size(text: str | None) -> int:
     if text is None:
-        return MOST_WAITING
+        return MAX_WAITING
     if not text.isdecimal():
         raise refusal("`maxQueued` must be a decimal integer", code="invalid_max_queued")
     if int(text) not in QUEUE_SIZES:
@@ -130,8 +130,8 @@ def _queue_size(text: str | None) -> int:
 
 
 def _too_many() -> ApiError:
-    error = f"EventBus subscriber limit reached ({MOST_READERS})"
-    body = {"error": error, "code": "subscriber_limit_exceeded", "limit": MOST_READERS}
+    error = f"EventBus subscriber limit reached ({MAX_READERS})"
+    body = {"error": error, "code": "subscriber_limit_exceeded", "limit": MAX_READERS}
     return ApiError(HTTPStatus.TOO_MANY_REQUESTS, body, {"Retry-After": "5"})
 
 

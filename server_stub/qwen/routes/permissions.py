@@ -21,7 +21,7 @@ def routes(daemon: Daemon) -> list[Route]:
         live = daemon.session(request.path_params["sid"])
         daemon.clients.check(live.id, client_id)
         live.vote(request.path_params["rid"], outcome, body.get("answers"), client_id)
-        live.stay_awake()
+        live.reset_idle_timer()
         return QwenJson({})
 
     async def voted_anywhere(request: Request) -> Response:
@@ -35,7 +35,7 @@ def routes(daemon: Daemon) -> list[Route]:
             raise ApiError(HTTPStatus.NOT_FOUND, {"error": error, "requestId": request_id})
         daemon.clients.check(live.id, client_id)
         live.vote(request_id, outcome, body.get("answers"), client_id)
-        live.stay_awake()
+        live.reset_idle_timer()
         return QwenJson({})
 
     return [

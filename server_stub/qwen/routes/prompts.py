@@ -28,7 +28,7 @@ def routes(daemon: Daemon) -> list[Route]:
         live = live_of(request)
         cursor = live.ring.last_id
         prompt = live.prompts.accept(content, registered(live, client_id))
-        live.stay_awake()
+        live.reset_idle_timer()
         accepted = {"promptId": prompt.id, "lastEventId": cursor, "eventEpoch": live.ring.epoch}
         return QwenJson(accepted, HTTPStatus.ACCEPTED)
 

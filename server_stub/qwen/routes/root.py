@@ -12,9 +12,9 @@ from starlette.types import Scope
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.client_registry import MalformedClientId, UnregisteredClient
 from server_stub.domain.json_encoding import Json
-from server_stub.qwen.daemon import MOST_SESSIONS, Daemon
+from server_stub.qwen.daemon import MAX_SESSIONS, Daemon
 from server_stub.qwen.live_session import LiveSession
-from server_stub.qwen.prompts import MOST_PENDING
+from server_stub.qwen.prompts import MAX_PENDING
 from server_stub.qwen.routes import events, permissions, prompts, session_options, sessions, stored_sessions
 from server_stub.qwen.routes.request import QwenJson, refusal, refuse
 from server_stub.qwen.timestamps import iso
@@ -59,13 +59,13 @@ FEATURES = [
 
 PROTOCOLS: Json = {"current": "v1", "supported": ["v1"]}
 POLICY = {"permission": "first-responder"}
-LIMITS: Json = {"maxPendingPromptsPerSession": MOST_PENDING, "maxSessionsPerWorkspace": MOST_SESSIONS}
+LIMITS: Json = {"maxPendingPromptsPerSession": MAX_PENDING, "maxSessionsPerWorkspace": MAX_SESSIONS}
 
 ERRORS: dict[type[Exception], Handler] = {kind: refuse for kind in (ApiError, MalformedClientId, UnregisteredClient)}
 
 
-def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
-    """`hang_up` aborts the connection of a request. Errors are handled by ERRORS."""
+def routes(daemon: Daemon, abort_connection: Callable[[Scope], None]) -> list[Route]:
+    """`abort_connection` aborts the connection of a request. Errors are handled by ERRORS."""
     server = daemon.server
     workspace = Workspace(server.directory)
 
@@ -130,7 +130,7 @@ def routes(daemon: Daemon, hang_up: Callable[[Scope], None]) -> list[Route]:
         Route("/daemon/status", status),
         *sessions.routes(daemon, workspace.names),
         *prompts.routes(daemon),
-        *events.routes(daemon, hang_up),
+        *events.routes(daemon, abort_connection),
         *permissions.routes(daemon),
         *session_options.routes(daemon, workspace.names),
         *stored_sessions.routes(daemon),
@@ -155,16 +155,16 @@ class Workspace:
 
 
 def _described(daemon: Daemon, live: LiveSession) -> Json:
-    attendance = daemon.clients.attendance(live.id)
-    seen = {} if attendance.last_seen_at is None else {"lastSeenAt": attendance.last_seen_at}
+    client_activity = daemon.clients.client_activity(live.id)
+    seen = {} if client_activity.last_seen_at is None else {"lastSeenAt": client_activity.last_seen_at}
     prompts = live.prompts.pending
     return {
         "sessionId": live.id,
         "workspaceCwd": live.session.directory,
         "createdAt": iso(live.created_at),
-        "clientCount": len(attendance.attachments),
+        "clientCount": len(client_activity.attachments),
         "subscriberCount": live.ring.readers,
-        "attachCount": max(0, sum(attendance.attachments.values()) - 1),
+        "attachCount": max(0, sum(client_activity.attachments.values()) - 1),
         "pendingPromptCount": len(prompts),
         "pendingPermissionCount": len(live.interactions),
         "hasActivePrompt": live.prompts.busy,

@@ -14,14 +14,14 @@ from starlette.routing import Route
 from server_stub.domain.agent import COMMANDS
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.json_encoding import Json
-from server_stub.http.file_listing import MOST_LOOKED_AT, paths_in
+from server_stub.http.file_listing import MAX_READ, paths_in
 from server_stub.qwen import updates
 from server_stub.qwen.daemon import MODEL, MODES, Daemon, state_of
 from server_stub.qwen.live_session import LiveSession
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
 
 SESSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-MOST_MATCHES = 50_000
+MAX_MATCHES = 50_000
 MATCHES = 5_000
 """Default of `maxResults`."""
 
@@ -97,11 +97,11 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         pattern, most = query.get("pattern"), query.get("maxResults", str(MATCHES))
         if not pattern:
             raise _unparsed("pattern query parameter is required")
-        if not most.isdecimal() or not 0 < int(most) <= MOST_MATCHES:
-            raise _unparsed(f"`maxResults` must be a positive integer in [1, {MOST_MATCHES}]")
+        if not most.isdecimal() or not 0 < int(most) <= MAX_MATCHES:
+            raise _unparsed(f"`maxResults` must be a positive integer in [1, {MAX_MATCHES}]")
         began = time.monotonic()
         files = (path for path in paths_in(daemon.server.directory) if not path.endswith("/"))
-        fitting = [path for path in islice(files, MOST_LOOKED_AT) if _fits(path, pattern)]
+        fitting = [path for path in islice(files, MAX_READ) if _fits(path, pattern)]
         found = fitting[: int(most)]
         shown: Json = {"kind": "glob", "pattern": pattern, "cwd": query.get("cwd", ""), "matches": found}
         took = round((time.monotonic() - began) * 1000)

@@ -15,11 +15,11 @@ from server_stub.qwen.daemon import MODES, Attached, Daemon
 from server_stub.qwen.live_session import LiveSession
 from server_stub.qwen.load_response import load_response
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
-from server_stub.qwen.stored_transcript import MOST_RECORDS
+from server_stub.qwen.stored_transcript import MAX_RECORDS
 from server_stub.qwen.timestamps import iso
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
-MOST_LISTED = 50
+PAGE_SIZE = 50
 """Default page size of stored sessions; the first page also holds all live ones."""
 
 
@@ -70,7 +70,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
         return page(request)
 
     def page(request: Request) -> Response:
-        size = _number(request.query_params.get("size"), MOST_LISTED)
+        size = _number(request.query_params.get("size"), PAGE_SIZE)
         cursor = request.query_params.get("cursor")
         if cursor and not cursor.isdecimal():
             raise refusal(f'Invalid cursor: "{cursor}" is not a valid numeric cursor', code="invalid_cursor")
@@ -148,9 +148,9 @@ def _page_size(body: Json) -> int | None:
     if "historyPageSize" not in body:
         return None
     size = body["historyPageSize"]
-    if type(size) is not int or not 0 < size <= MOST_RECORDS:
-        error = f"`historyPageSize` must be between 1 and {MOST_RECORDS}"
-        raise refusal(error, code="invalid_transcript_limit", maxLimit=MOST_RECORDS)
+    if type(size) is not int or not 0 < size <= MAX_RECORDS:
+        error = f"`historyPageSize` must be between 1 and {MAX_RECORDS}"
+        raise refusal(error, code="invalid_transcript_limit", maxLimit=MAX_RECORDS)
     return size
 
 
@@ -211,7 +211,7 @@ def _summary(daemon: Daemon, live: LiveSession) -> Json:
         "workspaceCwd": live.session.directory,
         "createdAt": iso(live.created_at),
         **ended,
-        "clientCount": len(daemon.clients.attendance(live.id).attachments),
+        "clientCount": len(daemon.clients.client_activity(live.id).attachments),
         "hasActivePrompt": busy,
         "activeWorkState": "active" if busy else "idle",
         "hasRunningBackgroundTasks": False,

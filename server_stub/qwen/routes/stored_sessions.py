@@ -16,13 +16,13 @@ from server_stub.domain.state import Session
 from server_stub.qwen.daemon import Daemon, not_found
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
 from server_stub.qwen.routes.sessions import restored_of
-from server_stub.qwen.stored_transcript import MOST_RECORDS, Record, records
+from server_stub.qwen.stored_transcript import MAX_RECORDS, Record, records
 from server_stub.qwen.timestamps import iso
 
 RECORDS = 100
 """Default page size of a transcript, in records."""
-MOST_DELETED = 100
-LONGEST_ANCHOR = 200
+MAX_DELETED = 100
+MAX_ANCHOR_CHARACTERS = 200
 
 
 def routes(daemon: Daemon) -> list[Route]:
@@ -95,8 +95,8 @@ def routes(daemon: Daemon) -> list[Route]:
     async def deleted(request: Request) -> Response:
         """Close and delete stored sessions; lists those not found."""
         ids = (await body_of(request)).get("sessionIds")
-        if not isinstance(ids, list) or not 0 < len(ids) <= MOST_DELETED or not all(_is_text(one) for one in ids):
-            error = f"`sessionIds` must be a non-empty string array (max {MOST_DELETED})"
+        if not isinstance(ids, list) or not 0 < len(ids) <= MAX_DELETED or not all(_is_text(one) for one in ids):
+            error = f"`sessionIds` must be a non-empty string array (max {MAX_DELETED})"
             raise refusal(error, code="invalid_request")
         ids = [session_id.lower() for session_id in ids]
         stored = {session.id: session for session in daemon.stored()}
@@ -132,7 +132,7 @@ def _span(request: Request, stored: Sequence[Record], limit: int) -> tuple[int, 
     query = request.query_params
     direction, cursor, before = query.get("direction"), query.get("cursor"), query.get("beforeRecordId")
     anchor, snapshot = query.get("atRecordId"), query.get("snapshot")
-    if anchor is not None and not 0 < len(anchor.strip()) <= LONGEST_ANCHOR:
+    if anchor is not None and not 0 < len(anchor.strip()) <= MAX_ANCHOR_CHARACTERS:
         raise refusal("`atRecordId` must be a non-empty record id", code="invalid_turn_anchor")
     ways = sum(one is not None for one in (direction, cursor, before, anchor))
     by_record = before is not None or anchor is not None
@@ -213,9 +213,9 @@ def _limit(text: str | None) -> int:
         return RECORDS
     if not text.isdecimal():
         raise refusal("`limit` must be a positive integer", code="invalid_transcript_limit")
-    if not 0 < int(text) <= MOST_RECORDS:
-        error = f"`limit` must be between 1 and {MOST_RECORDS}"
-        raise refusal(error, code="invalid_transcript_limit", maxLimit=MOST_RECORDS)
+    if not 0 < int(text) <= MAX_RECORDS:
+        error = f"`limit` must be between 1 and {MAX_RECORDS}"
+        raise refusal(error, code="invalid_transcript_limit", maxLimit=MAX_RECORDS)
     return int(text)
 
 

@@ -40,13 +40,13 @@ async def test_a_wedged_server_stores_prompts_and_begins_none(
 async def test_a_turn_waits_for_the_prompts_text_to_be_stored(
     agent: Agent, server: ServerState, session: Session
 ) -> None:
-    server.halfway = True
+    server.torn_write = True
     task = await start_prompt(agent, session, text_prompt("hello"))
     await run_loop(20)
     [prompt] = session.messages.values()
     assert prompt.parts == {}
     assert server.statuses(HERE) == {}
-    server.halfway = False
+    server.torn_write = False
     assert [part["text"] for part in prompt.parts.values()] == ["hello"]
     assert (await task).info["parentID"] == prompt.info["id"]
 
@@ -55,22 +55,22 @@ async def test_a_turn_ends_only_after_its_answer_is_completely_stored(
     agent: Agent, server: ServerState, session: Session
 ) -> None:
     task = await start_waiting_turn(agent, server, session)
-    server.halfway = True
+    server.torn_write = True
     server.requests.reply_question(server.requests.questions(HERE)[0]["id"], [["SQLite"]])
     await wait_until(lambda: answers(session)[-1].info.get("finish") == "stop")
     await run_loop(20)
     assert "completed" not in answers(session)[-1].info["time"]
     assert server.statuses(HERE) == {session.id: BUSY}
-    server.halfway = False
+    server.torn_write = False
     assert "completed" in (await task).info["time"]
 
 
 async def test_a_server_with_two_faults_resumes_after_both_are_lifted(
     agent: Agent, server: ServerState, session: Session
 ) -> None:
-    server.halfway = server.wedged = True
+    server.torn_write = server.wedged = True
     task = await start_prompt(agent, session, text_prompt("hello"))
-    server.halfway = False
+    server.torn_write = False
     await run_loop(20)
     assert server.statuses(HERE) == {}
     server.wedged = False

@@ -46,12 +46,12 @@ async def test_a_prompt_without_stored_parts_is_kept_without_them() -> None:
     """As measured on opencode 1.18.33, killed between storing a message and its parts."""
     server = ServerState(OPENCODE, PacedClock(100), "/project")
     agent, session = Agent(server, lambda text: choose(text, "plain")), server.create_session("/project")
-    server.halfway = True
+    server.torn_write = True
     agent.accept(session, Prompt([{"type": "text", "text": "PLAIN"}]))
     agent.start(session)
     found = after_crash(server)
     await agent.end([session])
-    server.halfway = False
+    server.torn_write = False
     [kept] = found.session(session.id).ordered()
     assert (kept.info["role"], kept.parts) == ("user", {})
 
@@ -59,7 +59,7 @@ async def test_a_prompt_without_stored_parts_is_kept_without_them() -> None:
 async def test_an_answer_can_have_a_finish_without_completion_time() -> None:
     """As measured there, too: killed between storing the finish and the completion time."""
     server, agent, session = await asking()
-    server.halfway = True
+    server.torn_write = True
     server.requests.reply_question(server.requests.questions("/project")[0]["id"], [["SQLite"]])
     await wait_until(lambda: session.ordered()[-1].info.get("finish") == "stop")
     found = after_crash(server)

@@ -145,14 +145,14 @@ async def test_a_cancelled_part_keeps_its_streamed_text(turn: ScriptedTurn, sess
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    turn.break_off(None)
+    turn.interrupt(None)
     text = list(answers(session)[0].parts.values())[-1]
     assert "end" in text["time"]
     assert len(text["text"]) < 5000
 
 
 async def test_a_broken_provider_stream_is_stored_empty(turn: ScriptedTurn, session: Session) -> None:
-    await turn.stream(["half ", "a "], rate=10, breaks_off=True)
+    await turn.stream(["half ", "a "], rate=10, interrupts=True)
     await turn.retry("Overloaded", attempt=1, seconds=2)
     await turn.stream_words("all of it")
     turn.end("stop")
@@ -175,7 +175,7 @@ async def test_a_retry_publishes_its_end_and_then_busy(
 async def test_a_final_failure_carries_the_providers_error(turn: ScriptedTurn, session: Session) -> None:
     with pytest.raises(ModelFailed) as failure:
         turn.fail("no such key", 401)
-    turn.break_off(failure.value.error)
+    turn.interrupt(failure.value.error)
     [answer] = answers(session)
     assert answer.parts == {}
     assert answer.info["error"]["name"] == "APIError"

@@ -27,7 +27,7 @@ def flags() -> dict[Flag, bool]:
 def faults(flags: dict[Flag, bool]) -> Faults:
     faults = Faults(flags.__setitem__)
     faults.connections = []
-    faults.lose_agent = list
+    faults.kill_agent = list
     return faults
 
 
@@ -128,8 +128,8 @@ def test_invalid_faults_are_refused_with_a_reason(text: str, reason: str) -> Non
 )
 def test_targets_match_requests(target: str, hits: list[str], misses: list[str]) -> None:
     cut = fault("cut", {"target": target})
-    assert [hit for hit in hits if not cut.aims_at(*hit.split())] == []
-    assert [miss for miss in misses if cut.aims_at(*miss.split())] == []
+    assert [hit for hit in hits if not cut.matches(*hit.split())] == []
+    assert [miss for miss in misses if cut.matches(*miss.split())] == []
 
 
 # armed faults
@@ -137,24 +137,24 @@ def test_targets_match_requests(target: str, hits: list[str], misses: list[str])
 
 def test_strikes_are_counted_and_used_up(faults: Faults) -> None:
     armed = faults.arm(parse("cut=prompt,times=2"))
-    assert [armed.strike() for _ in range(3)] == [True, True, False]
+    assert [armed.use() for _ in range(3)] == [True, True, False]
     assert armed.times_applied == 2
 
 
 def test_always_strikes_until_disarmed(faults: Faults) -> None:
     armed = faults.arm(parse("401"))
-    assert all(armed.strike() for _ in range(100))
+    assert all(armed.use() for _ in range(100))
     faults.disarm(armed.id)
-    assert not armed.strike()
+    assert not armed.use()
 
 
 def test_a_fault_stays_listed_until_it_is_disarmed(faults: Faults) -> None:
     cut, hang = faults.arm(parse("cut")), faults.arm(parse("hang"))
-    cut.strike()
+    cut.use()
     assert faults.armed() == [cut, hang]
     faults.disarm(cut.id)
     assert faults.armed() == [hang]
-    assert (cut.lifted.is_set(), hang.lifted.is_set()) == (True, False)
+    assert (cut.disarmed.is_set(), hang.disarmed.is_set()) == (True, False)
     with pytest.raises(KeyError):
         faults.disarm(cut.id)
     faults.disarm_all()
@@ -169,7 +169,7 @@ def test_ids_are_not_reused(faults: Faults) -> None:
 
 def test_the_list_shows_each_fault_and_its_strikes(faults: Faults) -> None:
     armed = faults.arm(parse("cut=prompt,at=json,after_bytes=3"))
-    armed.strike()
+    armed.use()
     assert armed.listed() == {
         "id": 1,
         "name": "cut",
@@ -239,14 +239,14 @@ def test_a_crash_with_a_target_waits_for_it(faults: Faults) -> None:
 
 
 def test_agents_without_a_process_of_their_own_cannot_die(faults: Faults) -> None:
-    faults.lose_agent = None
+    faults.kill_agent = None
     with pytest.raises(FaultRefused, match="process of their own"):
         faults.arm(parse("agent-crash"))
 
 
 def test_agents_die_at_once_and_once(faults: Faults) -> None:
     deaths: list[str] = []
-    faults.lose_agent = lambda: deaths.append("died")
+    faults.kill_agent = lambda: deaths.append("died")
     armed = faults.arm(parse("agent-crash"))
     faults.disarm(armed.id)
     assert deaths == ["died"]

@@ -36,7 +36,7 @@ async def test_arming_returns_the_armed_fault(http: httpx.AsyncClient, faults: F
 
 async def test_the_list_counts_strikes(http: httpx.AsyncClient, faults: Faults) -> None:
     await http.post(routes.PATH, json={"name": "401"})
-    faults.armed()[0].strike()
+    faults.armed()[0].use()
     assert (await http.get(routes.PATH)).json()["faults"][0]["struck"] == 1
 
 

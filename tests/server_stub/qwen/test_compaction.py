@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server_stub.qwen.compaction import CHUNKS_AN_ENTRY, MOST_BYTES, MOST_JOURNAL_BYTES, Replay
+from server_stub.qwen.compaction import CHUNKS_AN_ENTRY, MAX_BYTES, MAX_JOURNAL_BYTES, Replay
 
 Json = dict[str, Any]
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 class Session:
     """Numbered events, as in a ring."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES, most_entries: int = 100) -> None:
+    def __init__(self, most_bytes: int = MAX_BYTES, most_entries: int = 100) -> None:
         self.replay = Replay(most_entries, most_bytes)
         self._ids: Iterator[int] = count(1)
 
@@ -155,7 +155,7 @@ def test_a_running_turn_drops_its_first_events_until_it_ends() -> None:
             "scope": "live_journal",
             "truncatedEvents": 3,
             "retainedEvents": 3,
-            "maxBytes": MOST_JOURNAL_BYTES,
+            "maxBytes": MAX_JOURNAL_BYTES,
             "maxEvents": 3,
             "fullTranscriptAvailable": True,
         },
@@ -170,7 +170,7 @@ def test_a_running_turn_drops_its_first_events_until_it_ends() -> None:
 
 
 def test_an_oversized_journal_keeps_its_last_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server_stub.qwen.compaction.MOST_JOURNAL_BYTES", 1)
+    monkeypatch.setattr("server_stub.qwen.compaction.MAX_JOURNAL_BYTES", 1)
     session = Session()
     turn_of_calls(session, 2)
     marker, *kept = session.replay.live_journal()

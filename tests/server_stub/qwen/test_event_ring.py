@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from server_stub.qwen.compaction import Replay
-from server_stub.qwen.event_ring import MOST_BYTES_WAITING, MOST_READERS, EventRing, Reader, TooManyReaders
+from server_stub.qwen.event_ring import MAX_BYTES_WAITING, MAX_READERS, EventRing, Reader, TooManyReaders
 
 Json = dict[str, Any]
 
@@ -138,7 +138,7 @@ def test_a_slow_reader_is_warned_again_after_it_has_caught_up(ring: EventRing) -
         "threshold": "frames",
         "queueSize": 12,
         "maxQueued": 16,
-        "maxQueuedBytes": MOST_BYTES_WAITING,
+        "maxQueuedBytes": MAX_BYTES_WAITING,
     }
     publish(ring, 11)
     assert "slow_client_warning" not in ids_or_types(reader)
@@ -162,7 +162,7 @@ def test_a_reader_that_reads_nothing_is_evicted(ring: EventRing) -> None:
 def test_the_queue_is_limited_in_bytes_too(ring: EventRing) -> None:
     reader = ring.subscribe()
     for _ in range(3):
-        ring.publish("huge", {"text": "x" * (MOST_BYTES_WAITING // 2 - 200)})
+        ring.publish("huge", {"text": "x" * (MAX_BYTES_WAITING // 2 - 200)})
     kinds = [body["type"] for body in taken(reader)]
     assert kinds == ["huge", "huge", "slow_client_warning", "client_evicted"]
 
@@ -175,7 +175,7 @@ def test_replayed_events_do_not_count(ring: EventRing) -> None:
 
 
 def test_the_number_of_readers_is_limited(ring: EventRing) -> None:
-    readers = [ring.subscribe() for _ in range(MOST_READERS)]
+    readers = [ring.subscribe() for _ in range(MAX_READERS)]
     with pytest.raises(TooManyReaders):
         ring.subscribe()
     ring.unsubscribe(readers[0])

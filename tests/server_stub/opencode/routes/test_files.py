@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server_stub.http.file_listing import MOST_LOOKED_AT
+from server_stub.http.file_listing import MAX_READ
 from tests.server_stub.conftest import Stub
 
 FILES = ("README.md", "src/store.py", "src/deep/er/Store_test.py", "docs/store guide.md")
@@ -76,7 +76,7 @@ async def test_the_search_stops_at_its_limit(stub: Stub, tmp_path: Path, monkeyp
             yield top, [], ["file"]
 
     monkeypatch.setattr(os, "walk", endless)
-    assert len(await found(stub, tmp_path, query="file", limit="200")) <= MOST_LOOKED_AT
+    assert len(await found(stub, tmp_path, query="file", limit="200")) <= MAX_READ
 
 
 async def test_a_missing_directory_has_no_files(stub: Stub, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ async def test_the_clients_of_a_deleted_session_are_removed(server: ServerState,
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:4096") as http:
         await http.delete(f"/session/{session.id}")
     for one in (session, child):
-        assert clients.attendance(one.id).attachments == {}
+        assert clients.client_activity(one.id).attachments == {}
 
 
 async def test_a_turn_leaves_title_todos_and_diff(stub: Stub) -> None:

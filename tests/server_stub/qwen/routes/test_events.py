@@ -19,7 +19,7 @@ from server_stub.domain.profiles import QWEN, Profile
 from server_stub.domain.state import ServerState
 from server_stub.faults.kinds import fault
 from server_stub.qwen.compaction import Replay
-from server_stub.qwen.event_ring import MOST_READERS, EventRing
+from server_stub.qwen.event_ring import MAX_READERS, EventRing
 from server_stub.qwen.routes.events import EventStream
 from tests.server_stub.conftest import InstantClock, Stub
 from tests.server_stub.qwen.routes.qwen_client import QwenClient, new_client
@@ -192,7 +192,7 @@ async def test_max_queued_has_limits(client: QwenClient, asked: str, error: str)
 
 async def test_the_number_of_readers_is_limited(app: Starlette, client: QwenClient) -> None:
     ring = app.state.daemon.live[client.session_id].ring
-    readers = [ring.subscribe() for _ in range(MOST_READERS)]
+    readers = [ring.subscribe() for _ in range(MAX_READERS)]
     refused = await client.get("events")
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
     assert refused.json() == {

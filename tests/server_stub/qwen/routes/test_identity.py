@@ -152,7 +152,7 @@ async def test_a_heartbeat_with_a_client_id(
     response = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: mine})
     assert response.status_code == 200
     assert response.json() == {"sessionId": session.id, "clientId": mine, "lastSeenAt": clock.milliseconds}
-    assert clients.attendance(session.id).last_seen_at == clock.milliseconds
+    assert clients.client_activity(session.id).last_seen_at == clock.milliseconds
 
 
 @pytest.mark.parametrize("headers", [{}, {CLIENT_ID: ""}])
@@ -169,11 +169,11 @@ async def test_a_refused_heartbeat_updates_nothing(
     http: httpx.AsyncClient, clients: ClientRegistry, session: Session, clock: StandingClock, stranger: str
 ) -> None:
     await http.post(f"/session/{session.id}/heartbeat")
-    before = clients.attendance(session.id)
+    before = clients.client_activity(session.id)
     clock.milliseconds += 30_000
     response = await http.post(f"/session/{session.id}/heartbeat", headers={CLIENT_ID: stranger})
     assert (response.status_code, response.json()["code"]) == (400, "invalid_client_id")
-    assert clients.attendance(session.id) == before
+    assert clients.client_activity(session.id) == before
 
 
 async def test_an_unregistered_heartbeat_error_names_client_and_session(
@@ -206,4 +206,4 @@ async def test_detaching_an_unknown_client_succeeds(
     for session_id in (session.id, "ses_nope"):
         response = await http.post(f"/session/{session_id}/detach", headers=headers)
         assert response.status_code == 204
-    assert len(clients.attendance(session.id).attachments) == 1
+    assert len(clients.client_activity(session.id).attachments) == 1

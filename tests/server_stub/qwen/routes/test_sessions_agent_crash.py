@@ -16,11 +16,11 @@ pytestmark = on_qwen
 
 
 class Watched:
-    """A session whose events are all recorded; `lose_agent` ends its agent's process."""
+    """A session whose events are all recorded; `kill_agent` ends its agent's process."""
 
     def __init__(self, stub: Stub, app: Any, client: QwenClient) -> None:
         self.client = client
-        self.lose_agent = app.state.daemon.lose_agent
+        self.kill_agent = app.state.daemon.kill_agent
         live: LiveSession = app.state.daemon.session(client.session_id)
         self._reader = live.ring.subscribe(0)
 
@@ -44,7 +44,7 @@ async def watched(stub: Stub, app: Any) -> Watched:
 async def test_an_idle_session_dies_with_one_event(watched: Watched) -> None:
     await watched.client.run_prompt("PLAIN")
     watched.rest()
-    watched.lose_agent()
+    watched.kill_agent()
     [died] = watched.rest()
     how = {"reason": "channel_closed", "exitCode": None, "signalCode": "SIGKILL"}
     assert (died["type"], died["data"]) == ("session_died", {"sessionId": watched.client.session_id, **how})
@@ -57,7 +57,7 @@ async def test_the_running_prompt_fails_and_waiting_ones_begin_and_fail(watched:
     waits = await watched.client.prompt("PLAIN")
     await watched.client.asked()
     watched.rest()
-    watched.lose_agent()
+    watched.kill_agent()
     published = watched.rest()
     assert [(event["type"], event.get("promptId")) for event in published] == [
         ("prompt_cancelled", runs),
@@ -82,7 +82,7 @@ async def test_stored_messages_are_loaded_again_and_waiting_prompts_lost(watched
     runs = await watched.client.prompt("ASK1")
     waits = await watched.client.prompt("THINK")
     await watched.client.asked()
-    watched.lose_agent()
+    watched.kill_agent()
     loaded = await watched.client.load()
     assert (loaded["attached"], loaded["hasActivePrompt"]) == (False, False)
     stored = updates(loaded["compactedReplay"], "user_message_chunk")
@@ -99,7 +99,7 @@ async def test_nothing_is_stored_after_the_process_has_ended(watched: Watched, a
     await watched.client.prompt("ASK1")
     await watched.client.asked()
     session = app.state.server.sessions[watched.client.session_id]
-    watched.lose_agent()
+    watched.kill_agent()
     await wait_until(lambda: not app.state.agent.is_busy(session))
     loaded = await watched.client.load()
     [_, lost] = updates(loaded["compactedReplay"], "tool_call") + updates(loaded["compactedReplay"], "tool_call_update")

@@ -77,7 +77,7 @@ async def test_an_anchor_is_named_if_dropped_events_name_no_record(
     client: QwenClient, monkeypatch: pytest.MonkeyPatch, stub: Stub
 ) -> None:
     assert "historyAnchorRecordId" not in await client.load()
-    monkeypatch.setattr("server_stub.qwen.live_session.MOST_BYTES", 600)
+    monkeypatch.setattr("server_stub.qwen.live_session.MAX_BYTES", 600)
     other = await new_client(stub.http)
     for text in ("PLAIN 1", "PLAIN 2", "PLAIN 3"):
         await over(other, await other.prompt(text))
