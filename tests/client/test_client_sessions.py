@@ -226,7 +226,7 @@ async def test_an_unreadable_status_list_is_reported_once(harness: ClientHarness
     for _ in range(2):
         harness.client._apply(Resynced({}, (), frozenset(), problem="/session/status is no object"))
     assert [one.text for one in harness.changes if isinstance(one, c.Notice)] == [
-        "The server's list of what runs and waits cannot be read: /session/status is no object. "
+        "The session status cannot be read: /session/status is no object. "
         "Sessions are shown as last known, updated by events."
     ]
 

@@ -30,7 +30,7 @@ async def counted_second(harness: AppHarness, monkeypatch: pytest.MonkeyPatch) -
     """Let one second pass; returns the calls of what is expensive."""
     calls: Counter[str] = Counter()
     for owner, name in (
-        (harness.client, "line"),
+        (harness.client, "connection_status"),
         (harness.main, "refresh_hints"),
         (harness.main.queue, "show_waiting"),
         (harness.main.turn_line, "show_text"),
@@ -50,14 +50,14 @@ async def test_an_idle_second_only_asks_for_the_connection_once(
     async with app_harness(session=session) as harness:
         harness.second()
         await harness.settled()
-        assert await counted_second(harness, monkeypatch) == {"line": 1}
+        assert await counted_second(harness, monkeypatch) == {"connection_status": 1}
 
 
 async def test_a_running_turn_is_timed_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
     async with app_harness() as harness:
         harness.run_turn()
         await harness.shows("turn 12:04")
-        assert await counted_second(harness, monkeypatch) == {"line": 1, "show_text": 1}
+        assert await counted_second(harness, monkeypatch) == {"connection_status": 1, "show_text": 1}
         assert "turn 12:05" in harness.text
 
 
@@ -65,7 +65,7 @@ async def test_the_countdown_of_the_welcome_text_is_drawn_each_second(monkeypatc
     async with app_harness(client=FakeClient(line=DOWN), session=None) as harness:
         await harness.shows("in 9s")
         harness.client._line = replace(DOWN, retry_in=8.0)
-        assert await counted_second(harness, monkeypatch) == {"line": 1, "show": 1}
+        assert await counted_second(harness, monkeypatch) == {"connection_status": 1, "show": 1}
         await harness.shows("in 8s")
 
 

@@ -257,7 +257,7 @@ class MainScreen(Screen[None], SkipsCoveredBackground):
         else:
             self.notices.add(Notice("There is no transcript to search."))
 
-    def on_search_bar_left(self) -> None:
+    def on_search_bar_closed(self) -> None:
         self.leave_search()
 
     def leave_search(self) -> None:

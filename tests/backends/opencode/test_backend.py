@@ -67,7 +67,7 @@ UNHEALTHY = "it does not report that it is healthy"
 )
 async def test_handshake_refuses_a_server_that_is_not_healthy(health: object, problem: str) -> None:
     async with server({**GREETED, "GET /global/health": health}) as (_, backend):
-        with pytest.raises(SchemaMismatch, match=f"/global/health answered in an unknown format: {problem}"):
+        with pytest.raises(SchemaMismatch, match=f"/global/health returned an unknown format: {problem}"):
             await backend.handshake()
 
 

@@ -102,7 +102,9 @@ def rows_of_dialog(harness: AppHarness) -> list[str]:
 
 
 NOTICES = [
-    Notice("“a prompt of another session” was not sent (the session is gone). It went back to its prompt.", "warning"),
+    Notice(
+        "“a prompt of another session” was not sent (the session is gone). It was returned to its prompt.", "warning"
+    ),
     Notice("Move the store\n✓ answered  DB: SQLite"),
     Notice("It failed.", "error"),
 ]
