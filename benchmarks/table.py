@@ -38,7 +38,7 @@ def at_most_times(
     what: str, value: float, other: float, limit: float, unit: str, *, beside: str, digits: int = 2
 ) -> Row:
     """A row that compares `value` with `other`, measured in the same run; `limit` applies to their ratio."""
-    ratio = value / other
+    ratio = value / other if other else float("inf")
     return Row(
         what,
         f"{value:.{digits}f} {unit}",

@@ -184,7 +184,7 @@ def _lists() -> Iterator[Attack]:
         documents={"messages": p.long_text}, watch=4.0, mebibytes=128,
     )  # fmt: skip
     yield Attack(
-        "lists of 20 MB", "20 MB in each list and in the newest message, all at once", ("lists",),
+        "lists of 45 MB", "45 MB in each list and in the newest message, all at once", ("lists",),
         documents=p.large_lists(), watch=6.0, mebibytes=128,
     )  # fmt: skip
     yield Attack(

@@ -212,8 +212,8 @@ def long_text() -> bytes:
 
 
 def large_lists() -> dict[str, Document]:
-    """Documents of 20 MB each, which a client that reconnects fetches at the same time."""
-    text = "w" * 20_000_000
+    """Documents of 45 MB each, which a client that reconnects fetches at the same time."""
+    text = "w" * 45_000_000
     return {
         "messages": lambda: d.encode([d.prompt(), d.answer([d.text_part(text)])]),
         "questions": lambda: d.encode([d.question(question=text)]),

@@ -78,9 +78,10 @@ def test_long_strings_may_take_twice_their_size() -> None:
 class TestAsItIs:
     """A large document is parsed without a copy of it as text: the value is the same."""
 
-    @pytest.fixture(autouse=True)
-    def _everything_is_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.fixture(autouse=True, params=[json_input.STEP, 0], ids=["at once", "in steps"])
+    def _everything_is_large(self, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
         monkeypatch.setattr(json_input, "LARGE", 0)
+        monkeypatch.setattr(json_input, "STEP", request.param)
 
     @pytest.mark.parametrize(
         "document",

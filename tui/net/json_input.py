@@ -27,6 +27,11 @@ LARGE: Final = 4 << 20
 
 What the stricter parser does not accept raises TooLarge: invalid UTF-8, lone surrogates, numbers out of range."""
 
+STEP: Final = 16 << 20
+"""Size in bytes above which a document is parsed in steps."""
+STEPS: Final = 3
+"""Levels of nesting at which it is taken apart: each costs a pass over the document."""
+
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _EXCERPT: Final = 120
 _SURELY_SHALLOW: Final = 4096
@@ -70,7 +75,7 @@ def loads(raw: str | bytes | bytearray, *, fragments: frozenset[str] = FRAGMENTS
 def _large(raw: bytes | bytearray, fragments: frozenset[str], max_depth: int) -> JSON:
     try:
         with memoryview(raw) as whole, whole[3 if raw.startswith(_BYTE_ORDER_MARK) else 0 :] as document:
-            value: JSON = msgspec.json.decode(document)
+            value = _in_steps(document, STEPS)
     except RecursionError as error:
         raise _too_deep(_begins(raw), max_depth) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -81,6 +86,23 @@ def _large(raw: bytes | bytearray, fragments: frozenset[str], max_depth: int) ->
     if isinstance(raw, bytearray):
         raw.clear()
     return _cleaned(value, fragments) if unsafe else value
+
+
+def _in_steps(document: memoryview, levels: int) -> JSON:
+    """The value, its parts one by one if it is large: one call of the parser holds up all other threads.
+
+    Of a document that is not too much, the references to its parts take a few megabytes. Raises as the parser.
+    """
+    if len(document) > STEP and levels:
+        first = bytes(document[:_EXCERPT]).lstrip()[:1]
+        if first == b"[":
+            parts = msgspec.json.decode(document, type=list[msgspec.Raw])
+            return [_in_steps(memoryview(part), levels - 1) for part in parts]
+        if first == b"{":
+            fields = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
+            return {key: _in_steps(memoryview(part), levels - 1) for key, part in fields.items()}
+    value: JSON = msgspec.json.decode(document)
+    return value
 
 
 def _begins(raw: bytes | bytearray) -> str:

@@ -301,15 +301,15 @@ async def test_a_word_that_begins_with_the_key_for_reject_answers_nothing(later:
 
 
 @pytest.mark.parametrize("at", ["list", "answer", "nothing"])
-async def test_a_paste_goes_to_the_prompt_below(at: str) -> None:
+async def test_a_paste_has_no_effect_and_says_so(at: str) -> None:
     async with app_harness() as harness:
         if at != "nothing":
             others_ask(harness)
         await open_inbox(harness)
         await harness.press(*["enter"] * (at == "answer"))
         harness.app.post_message(events.Paste("two\nlines"))
-        await harness.until(lambda: harness.main.prompt.text == "two\nlines")
-        assert harness.client.calls("answer") == []
+        await harness.shows("Text has no effect here.")
+        assert (harness.main.prompt.text, harness.client.calls("answer")) == ("", [])
 
 
 async def test_an_empty_inbox_has_a_message() -> None:
