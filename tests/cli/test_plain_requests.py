@@ -3,9 +3,13 @@
 import asyncio
 from functools import partial
 
+from msgspec.structs import replace
+
 from tests.client_harness import ClientHarness, on_virtual_time
 from tui.cli.plain_requests import ANSWER_GUARD_SECONDS, PlainRequests
 from tui.cli.printing import Printer
+from tui.core import events as e
+from tui.core.model import Option, QuestionRequest
 
 
 class Typing:
@@ -82,3 +86,26 @@ async def test_a_line_after_a_reply_that_is_being_delivered_is_asked_about(harne
     typing.requests.take("n")
     await harness.until(lambda: question not in typing.requests.open, within=60)
     assert typing.printed[-1].endswith("answered: Postgres\n")
+
+
+@on_virtual_time()
+async def test_a_question_that_changes_under_its_id_is_shown_again_and_not_answered_at_once(
+    harness: ClientHarness,
+) -> None:
+    typing = Typing(harness)
+    (question,) = await typing.ask()
+    await asyncio.sleep(1)
+    typing.requests.take("red please")
+    asked = harness.client.store.requests[question]
+    assert isinstance(asked, QuestionRequest)
+    options = (Option("No"), Option("Yes"))
+    other = replace(asked, questions=(replace(asked.questions[0], text="Delete everything?", options=options),))
+    for change in harness.client.store.apply(e.RequestOpened(other)):
+        typing.requests.on_change(change)
+    assert any("Delete everything?" in line for line in typing.printed)
+    typing.requests.take("a")
+    assert typing.printed[-1].endswith("'red please': type p: send it as a prompt, n: neither\n")
+    typing.requests.take("n")
+    typing.requests.take("1")
+    assert typing.printed[-1].endswith("'1': type a: answer the question with it, p: send it as a prompt, n: neither\n")
+    assert harness.replies() == 0

@@ -227,6 +227,37 @@ async def test_the_same_answer_twice_is_sent_once(harness: SenderHarness) -> Non
     assert harness.states[-1] == "acknowledged"
 
 
+OTHER = replace(QUESTION, questions=(Question("Delete everything?", "All", (Option("Yes"),)),))
+"""Another question under the same id."""
+
+
+async def test_an_answer_to_an_older_question_under_the_id_is_not_sent(harness: SenderHarness) -> None:
+    harness.responses = [ConnectionLost("reset")]
+    sending = asyncio.create_task(harness.sender.send(ANSWER))
+    await settle()
+    harness.deliver(e.RequestOpened(OTHER))
+    harness.sender.submit(ANSWER)
+    assert harness.changes[-1] == ReplyStatusChanged(QUESTION, "expired", "the server asks something else now")
+    await harness.time.advance(60)
+    assert sending.done()
+    assert harness.posted == [posted(ANSWER)]
+    assert harness.store.requests["que_1"] == OTHER
+    assert harness.journal.adopt_answers() == []
+
+
+async def test_the_newer_question_can_be_answered_while_an_older_answer_is_retried(harness: SenderHarness) -> None:
+    harness.responses = [ConnectionLost("reset"), True]
+    older = asyncio.create_task(harness.sender.send(ANSWER))
+    await settle()
+    harness.deliver(e.RequestOpened(OTHER))
+    newer = PendingReply(OTHER, answers=(("Yes",),))
+    await harness.sender.send(newer)
+    await harness.time.advance(60)
+    assert older.done()
+    assert harness.posted == [posted(ANSWER), posted(newer)]
+    assert harness.store.requests.keys() == {"per_1"}
+
+
 @pytest.mark.parametrize("not_open", [HttpStatusError(404), HttpStatusError(409), HttpStatusError(410), False])
 @pytest.mark.parametrize(
     ("recorded", "outcome"),

@@ -1,4 +1,6 @@
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tui.core.answer_draft import AnswerDraft, Step
 from tui.core.model import Option, Question, QuestionRequest
@@ -201,19 +203,31 @@ def test_a_stored_draft_that_does_not_fit_is_discarded(body: bytes) -> None:
     assert AnswerDraft.from_bytes(request, body).to_bytes() == AnswerDraft(request).to_bytes()
 
 
-def test_a_stored_custom_answer_is_dropped_where_it_is_not_allowed_any_more() -> None:
+@pytest.mark.parametrize("question", [CLOSED, replace(WORDS_ONLY, text="Delete everything?")])
+def test_a_stored_draft_for_other_questions_under_the_same_id_is_discarded(question: Question) -> None:
     kept = AnswerDraft(QuestionRequest("que_1", "ses_1", (WORDS_ONLY,)))
     kept.write("in my words")
     kept.commit_text()
     assert kept.answers() == (("in my words",),)
-    again = AnswerDraft.from_bytes(QuestionRequest("que_1", "ses_1", (CLOSED,)), kept.to_bytes())
+    again = AnswerDraft.from_bytes(QuestionRequest("que_1", "ses_1", (question,)), kept.to_bytes())
     assert again.answers() == ((),)
+    assert again.custom_text == ""
     assert not again.sendable
 
 
-def test_the_valid_part_of_a_stored_draft_is_restored() -> None:
+def test_options_of_the_same_questions_in_another_order_are_not_chosen() -> None:
+    kept = AnswerDraft(QuestionRequest("que_1", "ses_1", (CLOSED,)))
+    kept.choose(0)
+    turned = QuestionRequest("que_1", "ses_1", (replace(CLOSED, options=CLOSED.options[::-1]),))
+    assert AnswerDraft.from_bytes(turned, kept.to_bytes()).answers() == ((),)
+
+
+def test_numbers_beyond_the_questions_are_dropped_from_a_stored_draft() -> None:
     kept = filled()
-    fewer = QuestionRequest("que_1", "ses_1", (Question("Which?", "Which", (Option("A"),)), CLOSED, CLOSED))
-    again = AnswerDraft.from_bytes(fewer, kept.to_bytes())
-    assert again.answers() == ((), ("Yes",), ())
-    assert all(0 <= again.cursor < 2 for again.tab in range(3))
+    stored = msgspec.json.decode(kept.to_bytes())
+    for entry in stored["entries"]:
+        entry |= {"chosen": [*entry["chosen"], 99], "cursor": 99}
+    again = AnswerDraft.from_bytes(kept.request, msgspec.json.encode({**stored, "tab": 99}))
+    assert again.answers() == kept.answers()
+    again.go(0)
+    assert 0 <= again.cursor < again.rows

@@ -551,3 +551,40 @@ def test_very_many_statuses_of_unknown_sessions_are_taken_in_a_moment(store: Sto
     assert store.status("ses_99999x") == Busy()
     assert store.status("ses_1") == Retrying(2, "overloaded", None)
     assert len([s for s in statuses if store.status(s) != Idle()]) <= MAX_STATES
+
+
+def test_another_question_under_the_same_id_replaces_the_old_one(store: Store) -> None:
+    store.apply(e.RequestOpened(QUESTION))
+    other = replace(QUESTION, questions=(replace(QUESTION.questions[0], text="Delete everything?"),))
+    assert store.apply(e.RequestOpened(other)) == (RequestClosed(QUESTION, "gone"), RequestsChanged())
+    assert store.requests == {"que_1": other}
+    listed = e.Resynced({"ses_1": Busy()}, (QUESTION,))
+    assert store.apply(listed) == (RequestClosed(other, "gone"), RequestsChanged())
+    assert store.apply(listed) == ()
+
+
+def test_details_of_a_question_do_not_replace_it(store: Store) -> None:
+    store.apply(e.RequestOpened(replace(QUESTION, call_id=None)))
+    assert store.apply(e.RequestOpened(QUESTION)) == (RequestsChanged(),)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_replaced"),
+    [
+        (("execute", ("ls",), ""), ("run_shell_command", ("ls",), "ls"), False),
+        (("execute", (), ""), ("execute", ("ls",), ""), False),
+        (("bash", ("ls",), "ls"), ("bash", ("rm *",), "ls"), True),
+        (("bash", ("ls",), "ls"), ("bash", ("ls",), "rm -rf /"), True),
+    ],
+)
+def test_further_details_of_a_permission_do_not_replace_it(
+    store: Store,
+    before: tuple[str, tuple[str, ...], str],
+    now: tuple[str, tuple[str, ...], str],
+    is_replaced: bool,
+) -> None:
+    old, new = (PermissionRequest("per_1", "ses_1", kind, what, detail=detail) for kind, what, detail in (before, now))
+    store.apply(e.RequestOpened(old))
+    closed = (RequestClosed(old, "gone"),) if is_replaced else ()
+    assert store.apply(e.RequestOpened(new)) == (*closed, RequestsChanged())
+    assert store.requests == {"per_1": new}

@@ -195,6 +195,10 @@ class Connection:
         request = self.find_request(request_id)
         if request is None:
             return AnswerOutcome(request=request_id, state="expired", reason="no open request has this id")
+        return await self.answer_to(request, reply)
+
+    async def answer_to(self, request: Request, reply: Reply) -> AnswerOutcome:
+        """As `answer`, to this request only: *expired* if the server asks something else under its id now."""
         ended: list[AnswerOutcome] = []
 
         def on_change(change: c.Change) -> None:

@@ -19,9 +19,9 @@ class RequestPolicy:
         self._client = client
         self._on_request = on_request
         self.decisions: dict[str, Decision] = {}
-        """The replies that were sent, by request."""
+        """The replies that were sent to open requests, by request."""
         self._asked: set[str] = set()
-        """The requests to which the policy was applied."""
+        """The open requests to which the policy was applied."""
         self._failing: set[str] = set()
         """The requests that end the run while they are open."""
 
@@ -31,6 +31,12 @@ class RequestPolicy:
             return None
         waiting = (record.request for record in records.values() if record.state == "open")
         return next((one for one in waiting if one.id in self._failing), None)
+
+    def closed(self, request_id: str) -> None:
+        """Forget a request that is closed: another one under its id is a new one."""
+        self._asked.discard(request_id)
+        self._failing.discard(request_id)
+        self.decisions.pop(request_id, None)
 
     def apply(self, records: Mapping[str, RequestRecord]) -> None:
         """Apply the policy to each request once."""

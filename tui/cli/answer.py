@@ -158,7 +158,7 @@ async def _reply(connection: Connection, prefix: str, event: PendingRequest | No
         reply = choose(request)
     if reply.message and not takes_reason:
         raise InvalidChoice("this request takes no reason", "Use --deny alone.")
-    outcome = await connection.answer(found.id, reply)
+    outcome = await connection.answer_to(found, reply)
     return print_outcome(request, reply, outcome, saved=not connection.client.journal.in_memory_only)
 
 

@@ -155,6 +155,8 @@ class PlainRequests:
             case ReplyEvent(record=record):
                 self._printer.event(event)
                 self.open.pop(record.request.id, None)
+                if self._asked is not None and self._asked[1] == record.request.id:
+                    self._asked = self._asked[0], ""  # the id may come again for other questions
                 self._decisions.pop(record.request.id, None)
         self._move_on()
 

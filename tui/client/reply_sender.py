@@ -18,6 +18,7 @@ from tui.client.retry_until_settled import until_settled
 from tui.core import events as e
 from tui.core.changes import ReplyStatusChanged, RequestClosed
 from tui.core.model import Answers, Idle, PermissionReply, PermissionRequest, Request, ToolPart
+from tui.core.open_requests import asks_the_same
 from tui.core.store import ENDED, Store
 from tui.net.errors import CertificateError, ConnectFailed, HttpStatusError, NetError, NotSent, Unsendable
 from tui.storage.journal import Journal
@@ -40,6 +41,9 @@ Ending: TypeAlias = tuple[Literal["acknowledged", "allowed", "elsewhere", "expir
 """The outcome of a reply whose request is over, and its reason."""
 DeliveryState: TypeAlias = Ending | tuple[Literal["refused", "stopped"], str]
 """The delivery state of a reply, and its reason."""
+
+
+REPLACED: Ending = "expired", "the server asks something else now"
 
 
 class ReplySender:
@@ -91,14 +95,17 @@ class ReplySender:
 
     def submit(self, reply: PendingReply) -> None:
         """Send the reply, unless the request was closed while the user decided."""
-        if reply.request.id in self._store.requests:
-            self._ports.spawn(self.send(reply))
-        else:
+        if reply.request.id not in self._store.requests:
             self._ports.emit(ReplyStatusChanged(reply.request, "expired"))
+        elif self._is_replaced(reply.request):
+            self._ports.emit(ReplyStatusChanged(reply.request, *REPLACED))
+        else:
+            self._ports.spawn(self.send(reply))
 
     async def send(self, reply: PendingReply) -> None:
         """Send the reply until it is settled; does nothing if one to the same request is being sent."""
-        if reply.request.id in self._under_way:
+        under_way = self._under_way.get(reply.request.id)
+        if under_way is not None and asks_the_same(under_way.request, reply.request):
             return
         self._journal.post_answer(reply.request.id, encode(reply))
         self._ports.emit(ReplyStatusChanged(reply.request, "sending", given=reply.given))
@@ -122,10 +129,12 @@ class ReplySender:
         try:
             state, reason = await self._settle(reply, step)
         finally:
-            del self._under_way[request.id]
-        if state == "stopped":
+            is_newest = self._under_way.get(request.id) is reply
+            if is_newest:
+                del self._under_way[request.id]
+        if state == "stopped" and is_newest:
             self._stopped[request.id] = reply
-        else:
+        elif is_newest:
             self._may_have_arrived.discard(request.id)
             self._journal.settle_answer(request.id, keep_draft=state == "refused")
         self._ports.emit(ReplyStatusChanged(request, state, reason))
@@ -144,7 +153,14 @@ class ReplySender:
         except NetError as error:
             return "stopped", error.message
 
+    def _is_replaced(self, request: Request) -> bool:
+        """Whether the server asks something else under the request's id now."""
+        now = self._store.requests.get(request.id)
+        return now is not None and not asks_the_same(request, now)
+
     async def _post_or_explain(self, reply: PendingReply) -> DeliveryState:
+        if self._is_replaced(reply.request) or self._under_way.get(reply.request.id) is not reply:
+            return REPLACED
         try:
             taken = await self._post(reply)
         except NetError as error:

@@ -10,7 +10,9 @@ it returns `Step.SEND`. A request with one question is sent from that question; 
     custom answer       the row opens the text field (WRITE); its text is the choice, or one more choice
 """
 
+import hashlib
 from enum import Enum
+from functools import cached_property
 
 import msgspec
 
@@ -36,6 +38,7 @@ class _Entry(msgspec.Struct):
 class _Kept(msgspec.Struct):
     tab: int
     entries: list[_Entry]
+    asked: str = ""
 
 
 class AnswerDraft:
@@ -48,13 +51,13 @@ class AnswerDraft:
 
     @classmethod
     def from_bytes(cls, request: QuestionRequest, body: bytes) -> "AnswerDraft":
-        """The draft stored by `to_bytes`; an empty one if it does not fit the request."""
+        """The draft stored by `to_bytes`; an empty one if it was for other questions under the same id."""
         draft = cls(request)
         try:
             kept = decode(body, _Kept)
         except msgspec.DecodeError:
             return draft
-        if len(kept.entries) == len(request.questions):
+        if kept.asked == draft._asked and len(kept.entries) == len(request.questions):
             for question, entry in zip(request.questions, kept.entries, strict=True):
                 entry.chosen &= set(range(len(question.options)))
                 entry.words_count = entry.words_count and question.custom
@@ -65,7 +68,12 @@ class AnswerDraft:
 
     def to_bytes(self) -> bytes:
         """The draft as stored in the journal."""
-        return msgspec.json.encode(_Kept(self.tab, self._entries))
+        return msgspec.json.encode(_Kept(self.tab, self._entries, self._asked))
+
+    @cached_property
+    def _asked(self) -> str:
+        """Names the questions: the draft holds only the numbers of their options."""
+        return _digest(self.request.questions)
 
     @property
     def has_review(self) -> bool:
@@ -216,13 +224,22 @@ class PermissionDraft(msgspec.Struct):
 
     @classmethod
     def from_bytes(cls, request: PermissionRequest, body: bytes) -> "PermissionDraft":
-        """The draft stored by `to_bytes`; an empty one if it cannot be read."""
+        """The draft stored by `to_bytes`; an empty one if it was for something else under the same id."""
+        draft = cls(request)
         try:
-            cursor, reason = decode(body, tuple[int, str])
+            cursor, reason, asked = decode(body, tuple[int, str, str])
         except msgspec.DecodeError:
-            return cls(request)
-        return cls(request, max(0, cursor), reason)
+            return draft
+        return cls(request, max(0, cursor), reason) if asked == draft._asked else draft
 
     def to_bytes(self) -> bytes:
         """The draft as stored in the journal."""
-        return msgspec.json.encode((self.cursor, self.reason))
+        return msgspec.json.encode((self.cursor, self.reason, self._asked))
+
+    @property
+    def _asked(self) -> str:
+        return _digest((self.request.patterns, self.request.detail))
+
+
+def _digest(asked: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()

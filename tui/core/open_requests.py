@@ -7,7 +7,7 @@ stored, and they are fetched from the server once there is room.
 from collections.abc import Callable, Iterable, Sequence
 
 from tui.core.memory_size import weight
-from tui.core.model import Request
+from tui.core.model import PermissionRequest, QuestionRequest, Request
 
 MAX_REQUESTS = 500
 """Limit of requests that are stored completely..."""
@@ -15,6 +15,21 @@ MAX_REQUEST_BYTES = 16 << 20
 """...and bytes of them from which on no further one is stored."""
 MAX_IDS = 20_000
 """Limit of ids of further requests; more are only counted."""
+
+
+def asks_the_same(before: Request, now: Request) -> bool:
+    """Whether a reply that was chosen for `before` is one to `now`, which has the same id.
+
+    A permission may get further details, such as the name of its tool; what it asks for stays.
+    """
+    match before, now:
+        case QuestionRequest(), QuestionRequest():
+            return before.questions == now.questions
+        case PermissionRequest(), PermissionRequest():
+            pairs = (before.patterns, now.patterns), (before.detail, now.detail)
+            return all(old == new or not old for old, new in pairs)
+        case _:
+            return False
 
 
 class OpenRequests:

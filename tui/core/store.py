@@ -45,7 +45,7 @@ from tui.core.model import (
     Todo,
     ToolPart,
 )
-from tui.core.open_requests import OpenRequests
+from tui.core.open_requests import OpenRequests, asks_the_same
 from tui.core.page_merge import add_older, merge, with_gap
 from tui.core.recorded_end import ended
 from tui.core.transcript import Transcript
@@ -176,7 +176,7 @@ class Store:
             case e.TextDelta():
                 return self._append(event)
             case e.RequestOpened(request):
-                return (RequestsChanged(),) if self._requests.put(request) else ()
+                return self._open_requests([request])
             case e.QuestionAnswered(_, request_id, answers):
                 return self._close(request_id, "answered", answers=answers)
             case e.QuestionRejected(_, request_id):
@@ -307,6 +307,17 @@ class Store:
         appended = TextAppended(delta.session_id, delta.message_id, delta.part_id, ready)
         return (appended, *made_room(transcript, delta.session_id))
 
+    def _open_requests(self, requests: Iterable[Request]) -> tuple[Change, ...]:
+        """Store the requests. One that asks something else under its id is another one: the old one is gone."""
+        changes: list[Change] = []
+        is_new = False
+        for request in requests:
+            old = self._requests.by_id.get(request.id)
+            if old is not None and not asks_the_same(old, request):
+                changes += self._close(request.id, "gone")
+            is_new = self._requests.put(request) or is_new
+        return (*changes, *([RequestsChanged()] if is_new else []))
+
     def _close(
         self,
         request_id: str,
@@ -352,10 +363,9 @@ class Store:
         before = self._requests.beyond
         if not event.problem:
             self._requests.set_not_stored(event.not_read)
-        new = [request for request in open_now.values() if self._requests.put(request)]
-        if new or self._requests.beyond != before:
-            changes.append(RequestsChanged())
-        return tuple(changes)
+        opened = self._open_requests(open_now.values())
+        counted = self._requests.beyond != before and not opened
+        return (*changes, *opened, *([RequestsChanged()] if counted else []))
 
     def _is_settled(self, request: Request) -> bool:
         """Whether its tool call has ended: the server still lists it after an abort."""

@@ -14,6 +14,7 @@ from tui.backends.families import SERVE_COMMAND
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionStatus
 from tui.core.model import Failure
+from tui.core.open_requests import asks_the_same
 from tui.core.sanitize import excerpt
 from tui.core.session_state import SessionState, SessionStates
 from tui.net.pacing import Slice
@@ -265,7 +266,8 @@ class Presenter:
                 self._draw_once(self._show_requests)
             case c.ReplyStatusChanged(request):
                 self._tell_outcome(change, self.outcomes.changed(change))
-                if request.id in self._client.store.requests:
+                now = self._client.store.requests.get(request.id)
+                if now is not None and asks_the_same(request, now):
                     self._main.panel.show_reply_status(change)
                 self._draw_overlay()
             case c.Notice():

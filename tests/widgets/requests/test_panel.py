@@ -157,6 +157,37 @@ async def test_keys_during_the_guard_go_to_the_prompt() -> None:
         assert harness.client.calls("send") == [(sample.SESSION, "1")]
 
 
+async def test_a_question_that_changes_under_its_id_is_shown_with_a_new_guard() -> None:
+    other = replace(
+        sample.ONE_CHOICE,
+        questions=(Question("Delete everything?", "All", (Option("No"), Option("Yes")), custom=False),),
+    )
+    async with app_harness() as harness:
+        await asked(harness, sample.ONE_CHOICE)
+        await harness.press("2")
+        await harness.shows("2 (•) Leave them")
+        harness.client.feed(e.RequestOpened(other))
+        await harness.shows("Delete everything?", "2 ( ) Yes", "the question was withdrawn")
+        await harness.press("enter")
+        assert harness.client.calls("answer") == []
+        harness.pass_input_guard()
+        await harness.press("enter")
+        assert harness.client.calls("answer") == [("que_2", (("No",),))]
+
+
+async def test_a_permission_that_changes_under_its_id_is_shown_with_a_new_guard() -> None:
+    async with app_harness() as harness:
+        await asked(harness, sample.PERMISSION)
+        await harness.press("down")
+        harness.client.feed(e.RequestOpened(replace(sample.PERMISSION, patterns=("rm *",), detail="rm -rf /")))
+        await harness.shows("rm -rf /")
+        await harness.press("enter")
+        assert harness.client.calls("reply") == []
+        harness.pass_input_guard()
+        await harness.press("enter")
+        assert [call[1] for call in harness.client.calls("reply")] == ["once"]
+
+
 async def test_enter_during_the_guard_shows_that_it_was_ignored() -> None:
     async with app_harness(size=(40, 12)) as harness:
         harness.client.feed(e.RequestOpened(sample.ONE_CHOICE))

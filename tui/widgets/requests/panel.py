@@ -23,6 +23,7 @@ from tui.config.keymap import Scope
 from tui.core.answer_draft import AnswerDraft, PermissionDraft
 from tui.core.changes import ReplyStatusChanged
 from tui.core.model import Answers, PermissionReply, PermissionRequest, QuestionRequest, Request
+from tui.core.open_requests import asks_the_same
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import StaticText
 from tui.widgets.focus.input_guard import InputGuard
@@ -145,6 +146,8 @@ class RequestPanel(Vertical, Guarded):
             self.ui_state.since.setdefault(request.id, self._now())
         if self._active not in self._requests:
             self._activate(next(iter(self._requests), None), input_guard=True)
+        elif before is not None and self.active is not None and not asks_the_same(before, self.active):
+            self._activate(self._active, input_guard=True)
         elif isinstance(self.active, PermissionRequest) and before != self.active:
             self._tell_more(self.active)
         self._draw_head()

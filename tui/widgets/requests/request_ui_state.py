@@ -30,7 +30,8 @@ class RequestUiState(msgspec.Struct):
     def question_draft(self, request: QuestionRequest) -> AnswerDraft:
         """Return the draft of the answer; a new one if the request changed."""
         draft = self.drafts.get(request.id)
-        if isinstance(draft, AnswerDraft) and draft.request == request:
+        if isinstance(draft, AnswerDraft) and draft.request.questions == request.questions:
+            draft.request = request
             return draft
         saved = self.saved(request.id)
         return self._begin(AnswerDraft(request) if saved is None else AnswerDraft.from_bytes(request, saved))
