@@ -1,6 +1,7 @@
 """The lines of events: one per change, and no escape byte whatever the server sends."""
 
 import pytest
+from rich.cells import cell_len
 
 from tui.api.values import (
     Choice,
@@ -163,6 +164,19 @@ def test_status_line_is_rewritten_without_escapes() -> None:
     shown = "".join(written)
     assert shown == "\rrunning 12 s\ridle        \r    \rone line\n\ridle\r    \r"
     assert "\x1b" not in shown
+
+
+def test_a_status_line_with_wide_characters_fits_the_terminal_and_is_erased() -> None:
+    written: list[str] = []
+    printer = Printer(written.append, status_width=20)
+    printer.status(f"live · bash {'中' * 30}")
+    printer.line("x")
+    printer.status("")
+    first, *_ = written
+    assert first == "\rlive · bash 中中中…"
+    assert cell_len(first) <= 19
+    erased = " " * cell_len(first)
+    assert written == [first, f"\r{erased}\rx\n", first, f"\r{erased}\r"]
 
 
 def test_without_a_terminal_there_is_no_status_line() -> None:

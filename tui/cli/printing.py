@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Callable, Iterator
 from itertools import takewhile
 
+from rich.cells import cell_len, set_cell_size
+
 from tui.api.values import (
     Choice,
     ConnectionEvent,
@@ -68,7 +70,7 @@ class Printer:
     def line(self, text: str) -> None:
         """Print one line above the status line. `text` is made safe for a terminal, and stays one line."""
         shown, self._status = self._status, ""
-        cleared = f"\r{' ' * len(shown)}\r" if shown else ""
+        cleared = f"\r{' ' * cell_len(shown)}\r" if shown else ""
         self._write(f"{cleared}{visible(sanitize(text)).rstrip().translate(SPACES)}\n")
         if shown:
             self.status(shown)
@@ -77,9 +79,10 @@ class Printer:
         """Show `text` as the status line, if there is one; "" removes it."""
         if self._status_width is None:
             return
-        text = single_line(text, self._status_width - 1) if text else ""
+        text = _in_columns(text, self._status_width - 1) if text else ""
         if text != self._status:
-            self._write(f"\r{text.ljust(len(self._status))}" + ("" if text else "\r"))
+            rest = " " * (cell_len(self._status) - cell_len(text))
+            self._write(f"\r{text}{rest}" + ("" if text else "\r"))
             self._status = text
 
     def _lines(self, event: Event) -> Iterator[str]:
@@ -124,6 +127,12 @@ class Printer:
         yield with_reason(f"connection {event.state}", event.reason) + retry
         if event.state == "stopped" and event.hint:
             yield f"  {single_line(event.hint)}"
+
+
+def _in_columns(text: str, columns: int) -> str:
+    """`text` on one line, cut to so many columns; a wide character takes two."""
+    line = single_line(text, columns)
+    return line if cell_len(line) <= columns else f"{set_cell_size(line, columns - 1).rstrip()}…"
 
 
 def with_reason(text: str, reason: str) -> str:
