@@ -226,6 +226,29 @@ def test_a_prompt_is_not_posted_again_after_a_server_error() -> None:
     assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "500")
 
 
+def test_a_prompt_that_the_server_accepted_without_an_answer_may_arrive_later() -> None:
+    turn = sending()
+    run(turn, (0, PostFailed("empty", again=False, accepted=True)), (0.1, not_there()), (1.0, not_there()))
+    assert turn.receive(not_there(), 3.6) == ()
+    assert not turn.over
+    turn.receive(asked(BUSY), 4.0)
+    assert turn.state is TurnState.RUNNING
+
+
+def test_an_accepted_prompt_that_never_arrives_is_not_posted_again() -> None:
+    turn = sending()
+    run(turn, (0, PostFailed("empty", again=False, accepted=True)), (0.1, not_there()), (1.0, not_there()))
+    assert turn.receive(not_there(), 5.1) == ()
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "empty")
+
+
+def test_an_accepted_prompt_whose_error_the_server_reported_is_not_waited_for() -> None:
+    turn = sending()
+    run(turn, (0, ServerError(Failure("Agent not found"))), (0, PostFailed("empty", again=False, accepted=True)))
+    run(turn, (0.1, not_there()), (0.4, not_there()))
+    assert (turn.state, turn.reason) == (TurnState.NOT_SENT, "Agent not found")
+
+
 @pytest.mark.parametrize("answer", [None, UNDONE])
 def test_a_stored_prompt_fails_with_the_servers_error_response(answer: Message | None) -> None:
     turn = sending()

@@ -28,7 +28,7 @@ def post_failure(error: NetError) -> PostNotSent | PostRefused | PostFailed:
         case HttpStatusError():
             return PostFailed(error.message, cut=False, again=error.status != 500)
         case Empty():
-            return PostFailed(error.message, cut=False, again=not error.declared)
+            return PostFailed(error.message, cut=False, again=not error.declared, accepted=True)
         case _:
             cut = isinstance(error, ConnectionLost | ReadTimeout | ResponseTooSlow | ProtocolError)
             return PostFailed(error.message, cut=cut)

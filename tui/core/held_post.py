@@ -13,8 +13,8 @@ class HeldPost(msgspec.Struct):
 
     `maybe_dead`: the event stream was lost while it was open, so it may be dead without a reset.
     `cut_at`, `cut_reason`: when and how its connection broke. `error`: the error with which the server answered it,
-    though it may have stored the prompt. `complete`: it returned the answer. All times are seconds of the caller's
-    monotonic clock.
+    though it may have stored the prompt. `accepted`: it answered with 2xx and nothing else. `complete`: it returned the
+    answer. All times are seconds of the caller's monotonic clock.
     """
 
     held: bool = False
@@ -27,6 +27,7 @@ class HeldPost(msgspec.Struct):
     cut_at: float | None = None
     cut_reason: str | None = None
     error: str = ""
+    accepted: bool = False
     complete: bool = False
 
     @property
@@ -45,7 +46,7 @@ class HeldPost(msgspec.Struct):
             self.padding_bytes, self.last_padding = total, now
 
     def fail(self, how: PostFailed, now: float) -> None:
-        self.held = False
+        self.held, self.accepted = False, how.accepted
         if how.cut:
             self.cut_reason, self.cut_at = how.reason, now
         if not how.again:

@@ -337,7 +337,8 @@ class Turn(msgspec.Struct):
     def _certainly_missing(self, now: float) -> bool:
         """Whether at least two polls, long enough after the POST failed, did not find the prompt."""
         self._polls.missing += 1
-        certain_after = POLL_DELAYS[1] if self.post.error else POLL_DELAYS[-1]
+        may_arrive = self.post.accepted and self.failure is None
+        certain_after = POLL_DELAYS[1] if self.post.error and not may_arrive else POLL_DELAYS[-1]
         failed_at = self._polls.failed_at
         return self._polls.missing >= 2 and failed_at is not None and now - failed_at >= certain_after
 

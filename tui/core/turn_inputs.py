@@ -52,12 +52,13 @@ class PostFailed(msgspec.Struct, frozen=True):
     """The POST ended without a usable result: the outcome of the turn is unknown.
 
     `cut`: the connection broke; otherwise the server ended the response. `again`: posting again may help; otherwise
-    the server has responded, and stores nothing of the prompt any more.
+    the server has responded, and stores nothing of the prompt any more, unless it accepted the POST (`accepted`, 2xx).
     """
 
     reason: str
     cut: bool = True
     again: bool = True
+    accepted: bool = False
 
 
 class Snapshot(msgspec.Struct, frozen=True):
