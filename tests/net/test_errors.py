@@ -17,6 +17,7 @@ from tui.net.errors import (
     NetError,
     NotFound,
     NotJson,
+    NotSent,
     ProtocolError,
     ReadTimeout,
     ResponseTooSlow,
@@ -38,6 +39,7 @@ EVERY = [
     ReadTimeout(2.5),
     ResponseTooSlow("GET /" + HOSTILE, 12, 6.0),
     Unsendable(HOSTILE),
+    NotSent(HOSTILE, "Do it again."),
     ProtocolError(HOSTILE),
     *(HttpStatusError(status, HOSTILE, HOSTILE) for status in (301, 401, 403, 404, 407, 408, 409, 410, 429, 500, 503)),
     UnexpectedContentType(HOSTILE, HOSTILE),
@@ -84,7 +86,7 @@ def test_temporary_statuses(status: int) -> None:
 
 def test_certificate_and_content_type_errors_are_permanent() -> None:
     final = {type(error) for error in EVERY if error.permanent}
-    assert final == {CertificateError, HttpStatusError, NotFound, UnexpectedContentType}
+    assert final == {CertificateError, HttpStatusError, NotFound, NotSent, UnexpectedContentType}
 
 
 @pytest.mark.parametrize(

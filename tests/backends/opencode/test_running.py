@@ -70,7 +70,9 @@ async def test_a_list_is_not_kept_until_the_others_have_come() -> None:
             return Response(200, {}, {"ses_1": {"type": "busy"}}, 0.0, None)
         text = "q" * (5 << 20)
         row: dict[str, Any] = (
-            permission(1, "ls") if "perm" in path else {"id": "que_1", "sessionID": "ses_1", "questions": []}
+            permission(1, "ls")
+            if "perm" in path
+            else {"id": "que_1", "sessionID": "ses_1", "questions": [{"question": "Which?"}]}
         )
         return Response(200, {}, [row | {"unused": text}], 0.0, None)
 
