@@ -588,3 +588,24 @@ def test_further_details_of_a_permission_do_not_replace_it(
     closed = (RequestClosed(old, "gone"),) if is_replaced else ()
     assert store.apply(e.RequestOpened(new)) == (*closed, RequestsChanged())
     assert store.requests == {"per_1": new}
+
+
+def test_a_request_with_the_id_of_another_sessions_request_is_counted_and_closes_alone(store: Store) -> None:
+    store.apply(e.SessionUpserted(CHILD))
+    other = replace(
+        QUESTION, session_id="ses_2", questions=(replace(QUESTION.questions[0], text="Delete everything?"),)
+    )
+    store.apply(e.RequestOpened(QUESTION))
+    assert store.apply(e.RequestOpened(other)) == (RequestsChanged(),)
+    listed = e.Resynced({"ses_1": Busy(), "ses_2": Busy()}, (other, QUESTION))
+    store.apply(listed)
+    assert (store.requests, store.requests_not_loaded) == ({"que_1": QUESTION}, 1)
+    store.apply(e.RequestRemoved("ses_2", "que_1"))
+    assert (store.requests, store.requests_not_loaded) == ({"que_1": QUESTION}, 0)
+    store.apply(listed)
+    assert store.apply(e.QuestionAnswered("ses_1", "que_1", (("A",),))) == (
+        RequestClosed(QUESTION, "answered", (("A",),)),
+    )
+    assert store.has_room_for_requests
+    store.apply(e.Resynced({"ses_1": Busy(), "ses_2": Busy()}, (other,)))
+    assert (store.requests, store.requests_not_loaded) == ({"que_1": other}, 0)

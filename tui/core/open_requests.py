@@ -42,6 +42,8 @@ class OpenRequests:
         """Oldest first; read only."""
         self.not_stored: dict[str, None] = {}
         """Ids of further open requests that are not stored."""
+        self.same_id: set[tuple[str, str]] = set()
+        """Session and id of further open requests whose id a stored request of another session has."""
         self._not_known = 0
         self._weights: dict[str, int] = {}
         self._total = 0
@@ -61,10 +63,11 @@ class OpenRequests:
     @property
     def beyond(self) -> int:
         """The number of open requests that are not stored."""
-        return len(self.not_stored) + self._not_known
+        return len(self.not_stored) + len(self.same_id) + self._not_known
 
     def set_not_stored(self, ids: Iterable[str]) -> None:
         """Replace the ids of the open requests that are not stored."""
+        self.same_id.clear()
         every = [one for one in ids if one not in self.by_id]
         self.not_stored = dict.fromkeys(every[:MAX_IDS])
         self._not_known = len(every) - len(self.not_stored)
@@ -74,6 +77,11 @@ class OpenRequests:
         known = self.by_id.get(request.id)
         if known == request:
             return False
+        if known is not None and known.session_id != request.session_id:
+            before = self.beyond
+            if len(self.same_id) < MAX_IDS:
+                self.same_id.add((request.session_id, request.id))
+            return self.beyond != before
         others = len(self.by_id) - (known is not None)
         if others >= self._kept or self._total - self._weights.get(request.id, 0) >= MAX_REQUEST_BYTES:
             if request.id in self.not_stored:

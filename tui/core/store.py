@@ -177,14 +177,14 @@ class Store:
                 return self._append(event)
             case e.RequestOpened(request):
                 return self._open_requests([request])
-            case e.QuestionAnswered(_, request_id, answers):
-                return self._close(request_id, "answered", answers=answers)
-            case e.QuestionRejected(_, request_id):
-                return self._close(request_id, "rejected")
-            case e.PermissionReplied(_, request_id, reply):
-                return self._close(request_id, "replied", reply=reply)
-            case e.RequestRemoved(_, request_id):
-                return self._close(request_id, "gone")
+            case e.QuestionAnswered(session_id, request_id, answers):
+                return self._close(request_id, "answered", session_id, answers=answers)
+            case e.QuestionRejected(session_id, request_id):
+                return self._close(request_id, "rejected", session_id)
+            case e.PermissionReplied(session_id, request_id, reply):
+                return self._close(request_id, "replied", session_id, reply=reply)
+            case e.RequestRemoved(session_id, request_id):
+                return self._close(request_id, "gone", session_id)
             case e.TodosChanged(session_id, todos):
                 self._todos[session_id] = todos
                 forget(self._todos, MAX_PLANS, self._transcripts)
@@ -218,7 +218,7 @@ class Store:
     def _delete_session(self, session_id: str) -> tuple[Change, ...]:
         changes: list[Change] = []
         for request in self._requests.of(session_id):
-            changes += self._close(request.id, "gone")
+            changes += self._close(request.id, "gone", session_id)
         before = self._known.tree.lineage(session_id)
         self._todos.pop(session_id, None)
         if self._known.delete(session_id):
@@ -313,8 +313,8 @@ class Store:
         is_new = False
         for request in requests:
             old = self._requests.by_id.get(request.id)
-            if old is not None and not asks_the_same(old, request):
-                changes += self._close(request.id, "gone")
+            if old is not None and old.session_id == request.session_id and not asks_the_same(old, request):
+                changes += self._close(request.id, "gone", request.session_id)
             is_new = self._requests.put(request) or is_new
         return (*changes, *([RequestsChanged()] if is_new else []))
 
@@ -322,10 +322,15 @@ class Store:
         self,
         request_id: str,
         how: Literal["answered", "rejected", "replied", "gone"],
+        session_id: str,
         *,
         answers: Answers = (),
         reply: PermissionReply | None = None,
     ) -> tuple[Change, ...]:
+        known = self._requests.by_id.get(request_id)
+        if known is not None and known.session_id != session_id:  # the id of another session's request
+            self._requests.same_id.discard((session_id, request_id))
+            return (RequestsChanged(),)
         counted = request_id in self._requests.not_stored
         request = self._requests.pop(request_id)
         if request is None:
@@ -355,9 +360,13 @@ class Store:
         for session_id in filter(self._known.is_shown, event.statuses):
             changes += self._set_status(session_id, event.statuses[session_id])
         self._known.set_unshown(event.statuses)
-        open_now = {r.id: r for r in event.requests if r.session_id in event.statuses and not self._is_settled(r)}
+        open_now = {
+            (r.session_id, r.id): r
+            for r in event.requests
+            if r.session_id in event.statuses and not self._is_settled(r)
+        }
         for request_id, request in list(self._requests.by_id.items()):
-            listed = request_id in open_now or request_id in event.not_read
+            listed = (request.session_id, request_id) in open_now or request_id in event.not_read
             if not listed and self._is_covered(request.session_id, event):
                 changes += self._close_by_record(request)
         before = self._requests.beyond
