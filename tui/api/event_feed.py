@@ -92,6 +92,8 @@ class EventFeed:
                 self._turn_changed(session_id)
             case c.PartChanged(session_id, message_id, part_id):
                 self._part_changed(session_id, message_id, part_id)
+            case c.PartRemoved(_, message_id, part_id):
+                self._calls.pop((message_id, part_id), None)
             case c.TranscriptReset(session_id):
                 self._transcript_reset(session_id)
             case c.RequestClosed():

@@ -305,6 +305,8 @@ class RunningTurn:
             self._warn(f"The reply to {change.request.id} was not accepted: {change.reason}")
         if self._may_complete_text(change):
             self._look_at_texts()
+        if isinstance(change, c.PartRemoved):
+            self._told_texts.discard(change.part_id)
         if isinstance(change, c.RequestClosed):
             self._policy.closed(change.request.id)
         if isinstance(change, c.RequestsChanged | c.SessionsChanged | c.ConnectionChanged):

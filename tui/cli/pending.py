@@ -137,7 +137,8 @@ def _print(found: PendingList, errors: Printer) -> None:
         out.line(f"  answer with: {answer_command(one.request, one.server)}")
     for server in found.servers:
         if server.not_listed:
-            out.line(f"{server.not_listed} more requests are open at {server.url}")
+            requests = "request is" if server.not_listed == 1 else "requests are"
+            out.line(f"{server.not_listed} more {requests} open at {server.url}")
         if server.unreadable:
             out.line(f"{server.url}: {unreadable_requests(server.unreadable)}")
         if server.error:

@@ -309,8 +309,7 @@ class Store:
 
     def _open_requests(self, requests: Iterable[Request]) -> tuple[Change, ...]:
         """Store the requests. One that asks something else under its id is another one: the old one is gone."""
-        changes: list[Change] = []
-        is_new = False
+        changes, is_new = list[Change](), False
         for request in requests:
             old = self._requests.by_id.get(request.id)
             if old is not None and old.session_id == request.session_id and not asks_the_same(old, request):
@@ -360,11 +359,8 @@ class Store:
         for session_id in filter(self._known.is_shown, event.statuses):
             changes += self._set_status(session_id, event.statuses[session_id])
         self._known.set_unshown(event.statuses)
-        open_now = {
-            (r.session_id, r.id): r
-            for r in event.requests
-            if r.session_id in event.statuses and not self._is_settled(r)
-        }
+        rows = (r for r in event.requests if r.session_id in event.statuses and not self._is_settled(r))
+        open_now = {(r.session_id, r.id): r for r in rows}
         for request_id, request in list(self._requests.by_id.items()):
             listed = (request.session_id, request_id) in open_now or request_id in event.not_read
             if not listed and self._is_covered(request.session_id, event):
@@ -373,8 +369,7 @@ class Store:
         if not event.problem:
             self._requests.set_not_stored(event.not_read)
         opened = self._open_requests(open_now.values())
-        counted = self._requests.beyond != before and not opened
-        return (*changes, *opened, *([RequestsChanged()] if counted else []))
+        return (*changes, *(opened or ([RequestsChanged()] if self._requests.beyond != before else [])))
 
     def _is_settled(self, request: Request) -> bool:
         """Whether its tool call has ended: the server still lists it after an abort."""
@@ -384,12 +379,10 @@ class Store:
         return any(call.state in ENDED for call in transcript.calls(request.message_id, request.call_id))
 
     def _is_covered(self, session_id: str, event: e.Resynced) -> bool:
-        session = self.sessions.get(session_id)
         if session_id in event.unknown:
             return False
-        if event.directories is None or session is None:
-            return True
-        return session.directory in event.directories
+        session = self.sessions.get(session_id)
+        return event.directories is None or session is None or session.directory in event.directories
 
     def _load(self, event: e.MessagesLoaded) -> tuple[Change, ...]:
         old = self._transcripts.get(event.session_id)

@@ -128,8 +128,11 @@ def kind_of(event: Key | TextBurst, target: DOMNode) -> str:
 
 
 def _after(nodes: list[DOMNode], then: Callable[[], Awaitable[None]]) -> Awaitable[None] | None:
-    """Call `then` after each of `nodes` in turn has handled the messages in its queue. Removed nodes are skipped."""
+    """Call `then` after each of `nodes` in turn has handled the messages in its queue. Removed nodes are skipped.
+
+    The last is the app: nothing is called while it exits.
+    """
     for at, node in enumerate(nodes):
         if node.call_later(_after, nodes[at + 1 :], then):
             return None
-    return then()
+    return None if nodes else then()

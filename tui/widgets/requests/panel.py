@@ -134,10 +134,7 @@ class RequestPanel(Vertical, Guarded):
         return (*(fold if self._locked else self._form.keys), *more)
 
     def show_requests(self, requests: list[Request], agents: Mapping[str, str]) -> bool:
-        """Show the open requests; return True if a new one appeared.
-
-        `agents`: the name of the asking agent, by session id.
-        """
+        """Show the open requests, whose agents have names by session id; return True if a new one appeared."""
         self._agents = agents
         appeared = [request for request in requests if request.id not in self._requests]
         before = self.active
