@@ -67,7 +67,7 @@ class FakeTurns:
     def running(self) -> list[Turn]:
         return [turn for turns in self.turns.values() for turn in turns if not turn.over]
 
-    def running_in(self, session_id: str) -> bool:
+    def is_running_in(self, session_id: str) -> bool:
         return any(not turn.over for turn in self.of(session_id))
 
     def diagnose(self, turn: Turn) -> Diagnosis | None:

@@ -49,6 +49,7 @@ async def zod_body(request: Request, refusal: ApiError) -> Json:
 
 
 def unexplained() -> ApiError:
+    """Status 400 without a reason, as opencode answers some malformed bodies."""
     return ApiError(400, {"_tag": "BadRequest"})
 
 
@@ -61,14 +62,14 @@ def field(body: Json, name: str, kind: type, *, at: str = "", optional: bool = F
         raise bad_request(f"Missing key\n  at {path}", issue=zod.missing(NAMES[kind], path))
     value = body[name]
     if not isinstance(value, kind):
-        raise expected(NAMES[kind], value, path)
+        raise wrong_value(NAMES[kind], value, path)
     return value
 
 
 def identifier(value: object, prefix: str, path: str, kind: Part = "Payload") -> str:
     """An id with this prefix, the only check that opencode does. Raises ApiError 400."""
     if not isinstance(value, str) or not value.startswith(prefix):
-        refusal = expected(f'a string starting with "{prefix}"', value, path, kind)
+        refusal = wrong_value(f'a string starting with "{prefix}"', value, path, kind)
         if isinstance(value, str):
             refusal.issue = zod.wrong_prefix(prefix, path)
         raise refusal
@@ -79,12 +80,13 @@ def option(value: object, values: tuple[str, ...], path: str, kind: Part = "Payl
     """One of `values`. Raises ApiError 400."""
     if value in values:
         return str(value)
-    refusal = expected(" | ".join(f'"{known}"' for known in values), value, path, kind)
+    refusal = wrong_value(" | ".join(f'"{known}"' for known in values), value, path, kind)
     refusal.issue = zod.wrong_option(values, path)
     raise refusal
 
 
-def expected(what: str, value: object, path: str, kind: Part = "Payload") -> ApiError:
+def wrong_value(what: str, value: object, path: str, kind: Part = "Payload") -> ApiError:
+    """Status 400: the `value` at `path` is not `what`."""
     issue = zod.wrong_type(what, value, path)
     return bad_request(f"Expected {what}, got {_shown(value)}\n  at {path}", kind, issue)
 

@@ -71,7 +71,7 @@ class Report:
         return [self._response("", complete=True)] if self.spoke else []
 
     def failed(self, message: str) -> Json:
-        """The only sign of a provider's error: the turn ends as if completed."""
+        """The update after a provider's error: its only sign, since the turn ends as if completed."""
         return self._stamped(updates.text_chunk("text", f"[notification error] {message}"))
 
     def _notice(self, source: str) -> Json:

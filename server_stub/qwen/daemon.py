@@ -57,7 +57,7 @@ class Daemon:
     def session(self, session_id: str) -> LiveSession:
         """The live session. Raises ApiError 404 if it is not live, stored or not."""
         if session_id not in self.live:
-            raise not_found(session_id)
+            raise session_not_found(session_id)
         return self.live[session_id]
 
     def stored(self) -> list[Session]:
@@ -117,7 +117,8 @@ class Daemon:
         if session_id in self.live:
             self._close_if_unattached(self.live[session_id])
 
-    async def close(self, live: LiveSession, closed_by: str | None) -> None:
+    async def close_session(self, live: LiveSession, closed_by: str | None) -> None:
+        """Close a live session for a client, and end its runs; the stored session remains."""
         self._forget(live, "client_close", closed_by)
         await self._agent.end([live.session, *self.server.descendants(live.session)])
 
@@ -154,7 +155,7 @@ class Daemon:
             return self._attach(self.live[session_id], client_id, was_live=True)
         session = self.server.sessions.get(session_id)
         if session is None or session not in self.stored():
-            raise not_found(session_id)
+            raise session_not_found(session_id)
         self._check_limit()
         stored_transcript.reconcile(self.server, session)
         live = self._activate(session)
@@ -209,7 +210,7 @@ def new_client_id() -> str:
     return f"client_{uuid.uuid4()}"
 
 
-def not_found(session_id: str) -> ApiError:
+def session_not_found(session_id: str) -> ApiError:
     where = {"code": "session_not_found", "sessionId": session_id}
     return ApiError(HTTPStatus.NOT_FOUND, {"error": f'No session with id "{session_id}"', **where})
 

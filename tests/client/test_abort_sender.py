@@ -196,14 +196,14 @@ async def test_an_abort_is_resent_after_a_restart_of_the_client(harness: AbortHa
 async def test_an_abort_of_another_clients_turn_survives_a_restart(harness: AbortHarness) -> None:
     await harness.second_client.send(harness.user.session_id, FLOOD)
     client = harness.user.client
-    await wait_until(lambda: client.turns.running_in(harness.user.session_id), within=20, what="their turn")
+    await wait_until(lambda: client.turns.is_running_in(harness.user.session_id), within=20, what="their turn")
     await harness.lose_the_connection()
     harness.user.abort()
     await harness.user.killed()
     await harness.start_client()
     client = harness.user.client
     await wait_until(lambda: client.connection_status().up, within=20, what="the line")
-    await wait_until(lambda: not client.turns.running_in(harness.user.session_id), within=15, what="its end")
+    await wait_until(lambda: not client.turns.is_running_in(harness.user.session_id), within=15, what="its end")
     assert [turn.state for turn in client.turns.of(harness.user.session_id)] == [TurnState.ABORTED]
     assert harness.aborts_sent() == 1
 

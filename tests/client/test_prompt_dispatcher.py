@@ -54,7 +54,7 @@ class Running:
     def recover(self, prompt: Prompt) -> None:
         self.recovered.append(prompt)
 
-    def running_in(self, session_id: str) -> bool:
+    def is_running_in(self, session_id: str) -> bool:
         return any(turn.session_id == session_id and not turn.over for turn in self.turns)
 
 

@@ -692,13 +692,13 @@ async def test_the_current_turn_is_the_oldest_running_or_else_the_newest(harness
     assert harness.turns.current("ses_1") is None
     first, second = await harness.send(), await harness.send(replace(PROMPT, message_id="msg_b", part_id="prt_b"))
     assert harness.turns.current("ses_1") is first
-    assert harness.turns.running_in("ses_1")
+    assert harness.turns.is_running_in("ses_1")
     await harness.answer(post=0)
     assert harness.turns.current("ses_1") is second
     await harness.answer(message=replace(ANSWER, id="msg_c", parent_id="msg_b"), post=1)
     assert harness.turns.current("ses_1") is second
-    assert not harness.turns.running_in("ses_1")
-    assert not harness.turns.running_in("ses_other")
+    assert not harness.turns.is_running_in("ses_1")
+    assert not harness.turns.is_running_in("ses_other")
 
 
 async def test_the_number_of_ended_turns_is_bounded(harness: TrackerHarness) -> None:

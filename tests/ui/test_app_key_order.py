@@ -12,7 +12,7 @@ from tests.app_harness import AppHarness, app_harness
 from tests.waiting import wait_until
 from tui.core import events as e
 from tui.ui.terminal_input import TextBurst
-from tui.widgets.requests.custom_answer import AnswerInput
+from tui.widgets.requests.request_form import AnswerInput
 
 
 async def _prompt(harness: AppHarness) -> None:

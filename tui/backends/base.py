@@ -200,7 +200,10 @@ class Undo(Protocol):
 
 
 class Catalog(Protocol):
-    """The options of a server, for a session ("": none yet) in a directory ("": its own)."""
+    """Lists what a prompt can choose on a server: agents, models, commands.
+
+    For a session ("": none yet) in a directory ("": the server's own).
+    """
 
     async def agents(self, directory: str, session_id: str = "") -> Rows[CatalogItem]: ...
 

@@ -106,7 +106,7 @@ class PlainApp:
         waiting = client.prompts.waiting(self.session) if self.session else ()
         if waiting:
             self._say(f"{len(waiting)} queued, saved for the next start")
-        if self.session and client.turns.running_in(self.session):
+        if self.session and client.turns.is_running_in(self.session):
             self._say(turn_without_client(client.traits))
         if self._requests.open:
             self._say(f"{len(self._requests.open)} open: {', '.join(self._requests.open)}")
@@ -289,7 +289,7 @@ class PlainApp:
             self._client.journal.save_draft(place, "")
 
     def _abort(self) -> None:
-        if self.session is None or not self._client.turns.running_in(self.session):
+        if self.session is None or not self._client.turns.is_running_in(self.session):
             self._say("no turn is running")
             return
         self._say("aborting the turn")
@@ -297,7 +297,7 @@ class PlainApp:
 
     def _on_interrupt(self) -> None:
         self._interrupts += 1
-        running = self.session is not None and bool(self._client.turns.running_in(self.session))
+        running = self.session is not None and self._client.turns.is_running_in(self.session)
         if self._interrupts > 1:
             self._left.set()
         elif running:
@@ -393,7 +393,7 @@ class PlainApp:
             if self.session is None or self._unsent or self._reporting or not self._client.synced:
                 return self.session is None and not self._unsent and not self._reporting
             waiting = self._client.prompts.waiting(self.session)
-            return not self._client.turns.running_in(self.session) and (
+            return not self._client.turns.is_running_in(self.session) and (
                 not waiting or bool(self._client.prompts.held(self.session))
             )
 

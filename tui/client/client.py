@@ -279,7 +279,7 @@ class Client:
 
     def close_session(self, session_id: str) -> None:
         """Drop the session's transcript, unless a turn runs or a prompt is queued: both need it."""
-        if not self.turns.running_in(session_id) and not self.prompts.waiting(session_id):
+        if not self.turns.is_running_in(session_id) and not self.prompts.waiting(session_id):
             self._opened.pop(session_id, None)
             self.store.close_transcript(session_id)
             self.loadings.forget(session_id)

@@ -189,7 +189,7 @@ class PromptDispatcher:
         if self._undone_from(session_id) not in ("", self._accepted_undo.get(session_id)):
             self.hold(session_id, UNDONE)
             return
-        if isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id):
+        if isinstance(self._store.status(session_id), Idle) and not self._turns.is_running_in(session_id):
             if self._fetched(session_id):
                 self._post(queued)
             else:
@@ -199,7 +199,7 @@ class PromptDispatcher:
         """Whether a prompt sent now is posted at once, and is the next that the session answers."""
         if not self._server.synced or session_id in self._store.deleted or not self._fetched(session_id):
             return False
-        return isinstance(self._store.status(session_id), Idle) and not self._turns.running_in(session_id)
+        return isinstance(self._store.status(session_id), Idle) and not self._turns.is_running_in(session_id)
 
     def _accept_undo(self, session_id: str) -> None:
         """Record that the user sends a prompt, which may remove the messages that are undone now."""

@@ -99,7 +99,8 @@ class TurnTracker:
     def running(self) -> list[Turn]:
         return [turn for turns in self._turns.values() for turn in turns if not turn.over]
 
-    def running_in(self, session_id: str) -> bool:
+    def is_running_in(self, session_id: str) -> bool:
+        """Whether a turn of the session runs."""
         return any(not turn.over for turn in self._turns.get(session_id, ()))
 
     def send(self, prompt: Prompt) -> Turn:
@@ -302,7 +303,7 @@ class TurnTracker:
     def _follow(self, session_id: str) -> Turn | None:
         """Start to follow the turn that the session runs, and return it; None if it is known or there is none."""
         transcript = self._store.transcript(session_id)
-        if isinstance(self._store.status(session_id), Idle) or transcript is None or self.running_in(session_id):
+        if isinstance(self._store.status(session_id), Idle) or transcript is None or self.is_running_in(session_id):
             return None
         newest = transcript.newest_prompt()
         if newest is None:

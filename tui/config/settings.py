@@ -1,7 +1,8 @@
 """Loads `Settings` from file, environment and flags. Flags override the environment, which overrides the file.
 
 The file is `settings.toml` in the platform's configuration folder. Secrets come from the environment or the file,
-never from a flag: flags are visible to all users of the machine.
+never from a flag: flags are visible to all users of the machine. The fields of its tables are in `display` (the screen,
+keys and notifications) and `core.diagnosis` (patience).
 """
 
 import os

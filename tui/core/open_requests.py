@@ -33,7 +33,7 @@ def asks_the_same(before: Request, now: Request) -> bool:
 
 
 class OpenRequests:
-    """`lineage` returns a session and its ancestors; a request is listed in each of them."""
+    """The requests by id, session, ancestor and call. `lineage` returns a session and its ancestors."""
 
     def __init__(self, lineage: Callable[[str], Sequence[str]], kept: int = MAX_REQUESTS) -> None:
         self._lineage = lineage

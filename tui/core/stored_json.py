@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def decode(body: bytes, shape: type[T]) -> T:
-    """The value. Raises `msgspec.DecodeError` for anything else."""
+    """The JSON as a value of `shape`. Raises `msgspec.DecodeError` if it is damaged or of another shape."""
     try:
         return msgspec.json.decode(body, type=shape)
     except RecursionError as error:

@@ -1,4 +1,7 @@
-"""How a turn ended, by the answer that the server stored and by what this client knows of aborts and rejections."""
+"""How a turn ended, by the answer that the server stored and by what this client knows of aborts and rejections.
+
+For a session that is idle without a complete answer `turn_ending_idle` decides; the table in `turn` lists all ends.
+"""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Decides how a turn has ended whose session is idle: finished, interrupted, cancelled, aborted or not sent.
+"""Decides how a turn has ended whose session is idle: finished, failed, interrupted, aborted or not sent.
 
 For a stored, complete answer `turn_ending` decides. Without state.
 """

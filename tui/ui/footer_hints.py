@@ -11,8 +11,8 @@ from tui.config.keymap import Scope
 from tui.ui.terminal_input import TextBurst
 from tui.widgets.prompt.prompt import PromptBox
 from tui.widgets.prompt.queue_list import QueueList
-from tui.widgets.requests.custom_answer import CustomAnswerForm
 from tui.widgets.requests.panel import RequestPanel
+from tui.widgets.requests.request_form import RequestForm
 from tui.widgets.transcript.view import TranscriptView
 
 ANSWERS = frozenset("123456789npx")
@@ -70,7 +70,7 @@ def are_keys(screen: Screen[Any], burst: TextBurst) -> bool:
         return not burst.is_paste or text.count("\r") == 1  # Enter leaves the field: what follows is for another part
     if isinstance(focused, TextArea):
         return not burst.is_paste
-    answers = isinstance(focused, CustomAnswerForm)
+    answers = isinstance(focused, RequestForm)
     if answers and text[0].isdecimal() and not burst.is_paste:
         return True  # it may open the field, which takes the rest
     bound = screen.active_bindings

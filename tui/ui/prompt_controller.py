@@ -156,7 +156,7 @@ class PromptController:
     def takes_now(self) -> bool:
         """Whether the server accepts a prompt now: some servers reject prompts while a turn runs."""
         traits = self._client.traits
-        return traits is None or traits.queues_prompts or not self._client.turns.running_in(self._session)
+        return traits is None or traits.queues_prompts or not self._client.turns.is_running_in(self._session)
 
     def send_now(self, text: str) -> None:
         """Send without waiting for the running turn; queue if the server does not accept that.

@@ -253,6 +253,7 @@ class InputParser(XTermParser):
                 yield from super()._sequence_to_key_events(character)
 
     def parse_mouse_code(self, code: str) -> Message | None:
+        """As Textual does, but in cells while a size is unknown or 0: pixels are divided by it."""
         sizes = (self.terminal_size, self.terminal_pixel_size)
         self.mouse_pixels = self.mouse_pixels and all(size is not None and all(size) for size in sizes)
         return super().parse_mouse_code(code)

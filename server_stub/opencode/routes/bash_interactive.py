@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState
-from server_stub.http.validation import expected, field, read_object
+from server_stub.http.validation import field, read_object, wrong_value
 
 
 def routes(server: ServerState) -> list[Route]:
@@ -19,7 +19,7 @@ def routes(server: ServerState) -> list[Route]:
         body = await read_object(request)
         output, code = field(body, "output", str), body.get("exitCode")
         if not isinstance(code, int | float):
-            raise expected("number", code, '["exitCode"]')
+            raise wrong_value("number", code, '["exitCode"]')
         server.requests.reply_command(request.path_params["rid"], output, int(code))
         return JsonResponse(True)
 

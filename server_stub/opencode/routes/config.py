@@ -8,7 +8,7 @@ from server_stub.domain.agent import Agent
 from server_stub.domain.json_encoding import Json, JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
-from server_stub.http.validation import expected, field, read_object
+from server_stub.http.validation import field, read_object, wrong_value
 
 SCHEMA = {"$schema": "https://opencode.ai/config.json"}
 HEARTBEAT_MS = range(1_000, 60_001)
@@ -64,7 +64,7 @@ def routes(server: ServerState, agent: Agent) -> list[Route]:
         field(body, "service", str)
         level = field(body, "level", str)
         if level not in LEVELS:
-            raise expected(" | ".join(f'"{known}"' for known in LEVELS), level, '["level"]')
+            raise wrong_value(" | ".join(f'"{known}"' for known in LEVELS), level, '["level"]')
         field(body, "message", str)
         return JsonResponse(True)
 
@@ -89,7 +89,7 @@ def _known(body: Json) -> Json:
     known: Json = {}
     if "username" in body:
         if not isinstance(body["username"], str | None):
-            raise expected("string | null", body["username"], '["username"]')
+            raise wrong_value("string | null", body["username"], '["username"]')
         known["username"] = body["username"]
     server = field(body, "server", dict, optional=True) or {}
     stream = field(server, "event_stream", dict, at='["server"]', optional=True) or {}
@@ -97,7 +97,7 @@ def _known(body: Json) -> Json:
         interval = stream["heartbeat_ms"]
         if interval not in HEARTBEAT_MS:
             span = f"{HEARTBEAT_MS.start} to {HEARTBEAT_MS.stop - 1}"
-            raise expected(f"an integer from {span}", interval, '["server"]["event_stream"]["heartbeat_ms"]')
+            raise wrong_value(f"an integer from {span}", interval, '["server"]["event_stream"]["heartbeat_ms"]')
         known["server"] = {"event_stream": {"heartbeat_ms": interval}}
     return known
 

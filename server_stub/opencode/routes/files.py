@@ -15,7 +15,7 @@ from server_stub.domain.json_encoding import JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
 from server_stub.http.file_listing import MAX_READ, paths_in
-from server_stub.http.validation import expected, limit_of
+from server_stub.http.validation import limit_of, wrong_value
 
 FOUND_RANGE = range(1, 201)
 FOUND = 10
@@ -32,7 +32,7 @@ def routes(server: ServerState) -> list[Route]:
         limit = limit_of(request, FOUND_RANGE.start, FOUND_RANGE.stop - 1) or FOUND
         only = request.query_params.get("type")
         if only not in (None, *TYPES):
-            raise expected(" | ".join(f'"{known}"' for known in TYPES), only, '["type"]', "Query")
+            raise wrong_value(" | ".join(f'"{known}"' for known in TYPES), only, '["type"]', "Query")
         if request.query_params.get("dirs") == "false":
             only = "file"
         paths = [

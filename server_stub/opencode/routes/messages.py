@@ -18,7 +18,7 @@ from server_stub.domain.json_encoding import Json, JsonResponse, encode
 from server_stub.domain.profiles import PaddingPolicy
 from server_stub.domain.state import Message, ServerState, Session
 from server_stub.http.held_response import HeldResponse
-from server_stub.http.validation import expected, field, identifier, limit_of, read_object, unexplained
+from server_stub.http.validation import field, identifier, limit_of, read_object, unexplained, wrong_value
 
 
 def routes(server: ServerState, agent: Agent) -> list[Route]:
@@ -177,10 +177,10 @@ def _prompt(body: Json) -> Prompt:
     for index, part in enumerate(parts):
         at = f'["parts"][{index}]'
         if not isinstance(part, dict):
-            raise expected("object", part, at)
+            raise wrong_value("object", part, at)
         kind = field(part, "type", str, at=at)
         if kind not in PART_TYPES:
-            raise expected(" | ".join(f'"{known}"' for known in PART_TYPES), kind, f'{at}["type"]')
+            raise wrong_value(" | ".join(f'"{known}"' for known in PART_TYPES), kind, f'{at}["type"]')
         if kind == "text":
             field(part, "text", str, at=at)
         if "id" in part:

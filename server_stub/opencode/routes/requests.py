@@ -9,7 +9,7 @@ from starlette.routing import Route
 from server_stub.domain.json_encoding import Json, JsonResponse
 from server_stub.domain.state import ServerState
 from server_stub.http.directory import directory_of
-from server_stub.http.validation import expected, field, identifier, option, read_object
+from server_stub.http.validation import field, identifier, option, read_object, wrong_value
 
 REPLIES = ("once", "always", "reject")
 
@@ -70,10 +70,10 @@ def _answers(body: Json) -> list[list[str]]:
     for index, answer in enumerate(answers):
         at = f'["answers"][{index}]'
         if not isinstance(answer, list):
-            raise expected("QuestionAnswer", answer, at)
+            raise wrong_value("QuestionAnswer", answer, at)
         for place, label in enumerate(answer):
             if not isinstance(label, str):
-                raise expected("string", label, f"{at}[{place}]")
+                raise wrong_value("string", label, f"{at}[{place}]")
     return answers
 
 

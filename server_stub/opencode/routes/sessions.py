@@ -11,7 +11,7 @@ from server_stub.domain.client_registry import ClientRegistry
 from server_stub.domain.json_encoding import Json, JsonResponse
 from server_stub.domain.state import ServerState, Session
 from server_stub.http.directory import directory_of
-from server_stub.http.validation import expected, field, identifier, read_object, unexplained
+from server_stub.http.validation import field, identifier, read_object, unexplained, wrong_value
 
 PAGE_SIZE = 100
 """Default limit of a list of sessions."""
@@ -80,7 +80,7 @@ def routes(server: ServerState, agent: Agent, clients: ClientRegistry) -> list[R
         if server.profile.revisions:
             check_revision(session, body)
         if not isinstance(body.get("title"), str | None):
-            raise expected("string | null", body["title"], '["title"]')
+            raise wrong_value("string | null", body["title"], '["title"]')
         changes = {name: body[name] for name in ("title", "time") if body.get(name) is not None}
         if server.profile.revisions and "title" in changes:
             changes |= {"titleSource": "user", "titleRevision": session.info["titleRevision"] + 2}

@@ -54,7 +54,7 @@ def routes(daemon: Daemon, abort_connection: Callable[[Scope], None]) -> list[Ro
 
 
 class EventStream(Response):
-    """Runs until the session ends, the client disconnects, or the reader is evicted as too slow."""
+    """The events of a session for one reader, until one of them ends or the reader is evicted as too slow."""
 
     reader: Reader
 

@@ -107,7 +107,7 @@ def routes(daemon: Daemon, workspace: Collection[str]) -> list[Route]:
     async def closed(request: Request) -> Response:
         """Close a session; its transcript is kept."""
         client_id = client_id_of(request)
-        await daemon.close(_live(request), client_id)
+        await daemon.close_session(_live(request), client_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def detached(request: Request) -> Response:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from server_stub.domain.api_errors import ApiError
 from server_stub.domain.json_encoding import Json
 from server_stub.domain.state import Session
-from server_stub.qwen.daemon import Daemon, not_found
+from server_stub.qwen.daemon import Daemon, session_not_found
 from server_stub.qwen.routes.request import QwenJson, body_of, client_id_of, refusal
 from server_stub.qwen.routes.sessions import restored_of
 from server_stub.qwen.stored_transcript import MAX_RECORDS, Record, records
@@ -102,7 +102,7 @@ def routes(daemon: Daemon) -> list[Route]:
         stored = {session.id: session for session in daemon.stored()}
         for session_id in ids:
             if session_id in daemon.live:
-                await daemon.close(daemon.live[session_id], None)
+                await daemon.close_session(daemon.live[session_id], None)
             if session_id in stored:
                 server.delete_session(stored[session_id])
         removed = [one for one in ids if one in stored]
@@ -115,7 +115,7 @@ def routes(daemon: Daemon) -> list[Route]:
         if found is not None:
             return found
         if not {"cursor", "snapshot"} & set(request.query_params):
-            raise not_found(session_id)
+            raise session_not_found(session_id)
         where = {"code": "transcript_snapshot_unavailable", "sessionId": session_id}
         raise refusal("Transcript snapshot is unavailable", HTTPStatus.CONFLICT, **where)
 

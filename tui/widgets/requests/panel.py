@@ -27,9 +27,9 @@ from tui.core.open_requests import asks_the_same
 from tui.widgets.base.guarded import Guarded
 from tui.widgets.base.static_text import StaticText
 from tui.widgets.focus.input_guard import InputGuard
-from tui.widgets.requests.custom_answer import CustomAnswerForm
 from tui.widgets.requests.head_text import head_text
 from tui.widgets.requests.outcome_text import progress_text
+from tui.widgets.requests.request_form import RequestForm
 from tui.widgets.requests.request_ui_state import RequestUiState
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ class RequestPanel(Vertical, Guarded):
         self._reply_status.display = bool(words)
         self._reply_status.show(words)
 
-    def has_left(self, form: CustomAnswerForm) -> bool:
+    def has_left(self, form: RequestForm) -> bool:
         """Whether the form is closed or collapsed: input that still reaches it is for the prompt."""
         return form is not self.open_form
 
@@ -288,8 +288,8 @@ class RequestPanel(Vertical, Guarded):
         """Ignore keys pressed before now: they are part of text that has no use here."""
         self._ignored_before = time.monotonic()
 
-    def guards(self, event: events.Key) -> bool:
-        """Whether the form must ignore this key: the input guard is active, or an answer is being sent."""
+    def takes_key(self, event: events.Key) -> bool:
+        """Handle a key before the form: ignore it, forward it or run an action of the panel; returns whether it did."""
         self._show_hint("")
         if event.key == "enter" and event.time < self._seen_at:  # pressed before the form was drawn
             self._show_hint(IGNORED)
@@ -365,7 +365,7 @@ class RequestPanel(Vertical, Guarded):
     def on_resize(self) -> None:
         self._draw_head()
 
-    def on_custom_answer_form_changed(self, event: CustomAnswerForm.Changed) -> None:
+    def on_request_form_changed(self, event: RequestForm.Changed) -> None:
         event.stop()
         body = self.ui_state.unsaved(event.draft)
         if body is not None:
@@ -388,7 +388,7 @@ class RequestPanel(Vertical, Guarded):
         self.show_reply_status(ReplyStatusChanged(request, "sending"))
         return True
 
-    def on_custom_answer_form_hint(self, event: CustomAnswerForm.Hint) -> None:
+    def on_request_form_hint(self, event: RequestForm.Hint) -> None:
         event.stop()
         self._show_hint(event.text)
 

@@ -16,8 +16,8 @@ from tui.core.sanitize import single_line
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, MUTED
 from tui.widgets.prompt.editor import Editor
-from tui.widgets.requests.custom_answer import AnswerInput, CustomAnswerForm, KeyOwner
 from tui.widgets.requests.option_row import Choice, OptionRow, label_column
+from tui.widgets.requests.request_form import AnswerInput, KeyOwner, RequestForm
 from tui.widgets.text.blocks import Code, Paragraph, TextBlock
 from tui.widgets.text.highlighting import plain_lines
 from tui.widgets.text.lines_view import LinesView
@@ -30,7 +30,7 @@ COVERS_SHOWN = 1_000
 """Maximum characters shown of the patterns that "always" covers."""
 
 
-class PermissionForm(CustomAnswerForm):
+class PermissionForm(RequestForm):
     """Shows the tool call. Enter on a row calls `ready` with reply and reason, before the next key is handled."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.PERMISSION)
@@ -119,7 +119,7 @@ class PermissionForm(CustomAnswerForm):
 
     def on_key(self, event: events.Key) -> None:
         here = self.screen.focused is self
-        if here and self.key_owner.guards(event):
+        if here and self.key_owner.takes_key(event):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
             self.close_words()

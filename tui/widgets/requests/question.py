@@ -19,8 +19,8 @@ from tui.core.sanitize import excerpt, single_line
 from tui.widgets.base.bindings import bindings
 from tui.widgets.base.static_text import BOLD, MUTED, SUCCESS, WARNING, StaticText
 from tui.widgets.prompt.editor import Editor
-from tui.widgets.requests.custom_answer import AnswerInput, CustomAnswerForm, KeyOwner
 from tui.widgets.requests.option_row import Choice, OptionRow, label_column
+from tui.widgets.requests.request_form import AnswerInput, KeyOwner, RequestForm
 from tui.widgets.text.blocks import Paragraph, TextBlock
 from tui.widgets.text.lines_view import LinesView
 
@@ -59,7 +59,7 @@ class TabLabel(StaticText):
         self.post_message(self.Clicked(self.tab))
 
 
-class QuestionForm(CustomAnswerForm):
+class QuestionForm(RequestForm):
     """Draws a draft. Enter on the last step calls `ready` before the next key; it does not send."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.QUESTION)
@@ -268,7 +268,7 @@ class QuestionForm(CustomAnswerForm):
 
     def on_key(self, event: events.Key) -> None:
         here = self.screen.focused is self
-        if self.wrote(event) or (here and self.key_owner.guards(event)):
+        if self.wrote(event) or (here and self.key_owner.takes_key(event)):
             event.prevent_default()
         elif event.key == "escape" and self.editor.display:
             self._leave_editor()

@@ -28,7 +28,7 @@ class RequestUiState(msgspec.Struct):
     is_connected: bool = True
 
     def question_draft(self, request: QuestionRequest) -> AnswerDraft:
-        """Return the draft of the answer; a new one if the request changed."""
+        """Return the draft of the answer: the current one, one that an earlier run saved, or a new one."""
         draft = self.drafts.get(request.id)
         if isinstance(draft, AnswerDraft) and draft.request.questions == request.questions:
             draft.request = request

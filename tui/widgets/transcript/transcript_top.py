@@ -17,7 +17,7 @@ class Loading(msgspec.Struct, frozen=True):
 
 
 class TranscriptTop(StaticText):
-    """Hidden if a short conversation is completely loaded."""
+    """One line above the messages: older ones exist, load or failed to. Hidden above a short, complete conversation."""
 
     DEFAULT_CSS = """
     TranscriptTop { height: auto; padding: 0 1; }

@@ -1,4 +1,4 @@
-"""A form with a text field that opens on demand."""
+"""Base class of the forms for questions and permissions: option rows, and a text field that opens on demand."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +16,7 @@ from tui.widgets.requests.request_ui_state import RequestDraft
 class KeyOwner(Protocol):
     """Owner of the form; decides where keys go."""
 
-    def has_left(self, form: "CustomAnswerForm") -> bool:
+    def has_left(self, form: "RequestForm") -> bool:
         """Whether the form is closed or collapsed: input that still reaches it is for the prompt."""
 
     def forward(self, event: events.Key | events.Paste) -> None:
@@ -26,8 +26,8 @@ class KeyOwner(Protocol):
     def may_write(self) -> bool:
         """Whether the form accepts text: not just after it appeared, nor after it was answered."""
 
-    def guards(self, event: events.Key) -> bool:
-        """Whether the form must ignore this key."""
+    def takes_key(self, event: events.Key) -> bool:
+        """Handle a key before the form does; returns whether that is all."""
 
 
 class AnswerInput(Editor):
@@ -41,13 +41,13 @@ class AnswerInput(Editor):
 
     def _forward(self, event: events.Key | events.Paste) -> None:
         form = self.parent
-        if isinstance(form, CustomAnswerForm) and form.key_owner.has_left(form):
+        if isinstance(form, RequestForm) and form.key_owner.has_left(form):
             event.stop()
             event.prevent_default()
             form.key_owner.forward(event)
 
 
-class CustomAnswerForm(VerticalScroll, Guarded, can_focus=True):
+class RequestForm(VerticalScroll, Guarded, can_focus=True):
     """Opens and closes `editor`. Subclasses handle its text in `words_ready`."""
 
     @dataclass
