@@ -161,7 +161,7 @@ def test_a_turn_continues_on_the_server_after_quitting(holdfast: Holdfast, stub:
     send(terminal, "ASK1")
     wait_for_request(terminal, "Which database?")
     terminal.press("ctrl+q")
-    terminal.wait_for(re.compile(r"continues on the server without you;.*questions\s+wait\s+there", re.DOTALL))
+    terminal.wait_for(re.compile(r"continues on the server without you;.*questions\s+stay\s+open", re.DOTALL))
     terminal.press("enter")
     assert terminal.wait_for_end() == 0
     assert open_questions(server) == ["Which database?"]

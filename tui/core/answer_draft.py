@@ -11,6 +11,7 @@ it returns `Step.SEND`. A request with one question is sent from that question; 
 """
 
 import hashlib
+import json
 from enum import Enum
 from functools import cached_property
 
@@ -242,4 +243,4 @@ class PermissionDraft(msgspec.Struct):
 
 
 def _digest(asked: object) -> str:
-    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
+    return hashlib.sha256(json.dumps(msgspec.to_builtins(asked)).encode()).hexdigest()

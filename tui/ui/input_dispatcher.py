@@ -7,8 +7,8 @@ same field and repetitions of the same key.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeAlias
 
 from textual import events
 from textual.app import App
@@ -18,6 +18,7 @@ from textual.widgets import Input, OptionList, TextArea
 from tui.ui.terminal_input import TextBurst
 
 Key: TypeAlias = events.Key | events.Paste
+Work: TypeAlias = Coroutine[Any, Any, None]
 PASSES = 2
 """Passes over the message queues from the focused widget up to the app: of the key, and of a message it caused."""
 EDITS = frozenset({"backspace", "delete", "left", "right", "home", "end"})
@@ -106,7 +107,9 @@ class InputDispatcher:
                         self._settle(path, self._turn)
 
     def _settle(self, path: list[DOMNode], turn: int, passes: int = PASSES) -> None:
-        _after(path, lambda: self._settled(path[0], turn, passes - 1))
+        rest = _after(path, lambda: self._settled(path[0], turn, passes - 1))
+        if rest is not None:  # no node takes a message: the app exits
+            rest.close()
 
     async def _settled(self, target: DOMNode, turn: int, passes: int) -> None:
         path = self._focused()
@@ -127,12 +130,9 @@ def kind_of(event: Key | TextBurst, target: DOMNode) -> str:
     return event.key if moves or (in_field and event.key in EDITS) else ""
 
 
-def _after(nodes: list[DOMNode], then: Callable[[], Awaitable[None]]) -> Awaitable[None] | None:
-    """Call `then` after each of `nodes` in turn has handled the messages in its queue. Removed nodes are skipped.
-
-    The last is the app: nothing is called while it exits.
-    """
+def _after(nodes: list[DOMNode], then: Callable[[], Work]) -> Work | None:
+    """Call `then` after each of `nodes` in turn has handled the messages in its queue. Removed nodes are skipped."""
     for at, node in enumerate(nodes):
         if node.call_later(_after, nodes[at + 1 :], then):
             return None
-    return None if nodes else then()
+    return then()
