@@ -243,7 +243,9 @@ def picture(snap_compare: Callable[..., bool]) -> Callable[..., bool]:
         async def run_before(pilot: Any) -> None:
             if session is not None:
                 await wait_until(lambda: client.store.transcript(session) is not None)
-            await act(AppHarness(client, app, pilot))
+            harness = AppHarness(client, app, pilot)
+            await act(harness)
+            await harness.settled()
             await pilot.pause()
 
         compared: App[None] = app
