@@ -4,6 +4,7 @@ import re
 import readline
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 from server_stub.domain.profiles import PROFILES
 from tests.end_to_end.stub import Stub, running_stub
 from tests.processes import clean_environment
-from tests.waiting import MAX_WAIT
+from tests.waiting import MAX_WAIT, block_until
 from tui.cli.line_reader import LineReader
+from tui.storage.journal import Journal
 
 TOP = Path(__file__).parents[2]
 NO_TEXT = re.compile(rb"[^\n\r\t\x20-\x7e\x80-\xff\x07]")
@@ -199,6 +201,28 @@ def test_a_prompt_for_a_server_that_is_down_is_kept_as_a_draft(tmp_path: Path) -
     plain.type("/quit")
     plain.until("not sent, saved as a draft: PLAIN kept")
     assert plain.end() == 0
+
+
+def test_a_request_of_another_session_does_not_end_the_input(opencode: Stub, tmp_path: Path) -> None:
+    other = opencode.http.post("/session", json={}).json()["id"]
+    opencode.http.post(f"/session/{other}/prompt_async", json={"parts": [{"type": "text", "text": "ASK1"}]})
+    block_until(lambda: opencode.http.get("/question").json())
+    done = piped(opencode, tmp_path / "home", "PLAIN one\n")
+    assert done.returncode == 0, done
+    assert "turn finished" in done.stdout
+    assert "not sent" not in done.stdout
+
+
+def test_a_draft_of_an_earlier_run_is_neither_replaced_nor_sent(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with running_stub(home, env={"HOLDFAST_STUB_PASSWORD": "right"}) as refusing:
+        piped(refusing, home, "PLAIN first\n")
+        again = piped(refusing, home, "PLAIN second\n/help\n")
+    assert "saved as a draft: PLAIN second" in again.stdout
+    assert "\n/new [TITLE]   begin a new session" in again.stdout
+    journal = Journal(home / ".local/state/holdfast", refusing.address, wall=time.time)
+    assert journal.draft("") == "PLAIN first\n\nPLAIN second"
+    journal.close()
 
 
 def test_the_input_ends_while_the_server_refuses_the_password(tmp_path: Path) -> None:

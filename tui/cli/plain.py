@@ -16,8 +16,8 @@ from tui.api.values import Event, ReplyEvent, RequestEvent, TextEvent
 from tui.cli.exit_codes import ExitCode
 from tui.cli.line_reader import LineReader
 from tui.cli.plain_requests import PlainRequests
-from tui.cli.plain_texts import HELP, REPLY_STATES, numbered, returned_text, turn_without_client
-from tui.cli.printing import Printer, seconds_text, turn_state, with_reason
+from tui.cli.plain_texts import HELP, REPLY_STATES, numbered, returned_text, status_text, turn_without_client
+from tui.cli.printing import Printer, with_reason
 from tui.client.client import Client
 from tui.core import changes as c
 from tui.core.connection_status import ConnectionState
@@ -49,12 +49,13 @@ class PlainApp:
         self._reporting = 0
         """The number of turns whose end is still to be said."""
         self._listed: list[Session] = []
+        self._earlier_draft = client.journal.draft("")
         self._unsent: list[str] = []
         """Prompts for a session that is not created yet."""
         self._was_live = False
         self._interrupts = 0
         self._commands: Mapping[str, Callable[[str], None]] = {
-            "/help": lambda rest: self._say(HELP),
+            "/help": lambda rest: self._say(*HELP.splitlines()),
             "/new": self._new,
             "/sessions": lambda rest: self._spawn(self._list_sessions()),
             "/open": self._open_session,
@@ -101,7 +102,6 @@ class PlainApp:
         """Say what is left behind."""
         client = self._client
         if self._unsent:
-            client.journal.save_draft("", "\n\n".join(self._unsent))
             self._say(f"not sent, saved as a draft: {single_line(self._unsent[0])}")
         waiting = client.prompts.waiting(self.session) if self.session else ()
         if waiting:
@@ -112,7 +112,11 @@ class PlainApp:
             self._say(f"{len(self._requests.open)} open: {', '.join(self._requests.open)}")
         if self._reader.interactive:
             return ExitCode.FINISHED
-        return ExitCode.NOT_SENT if self._unsent else ExitCode.WAITING if self._requests.open else ExitCode.FINISHED
+        return ExitCode.NOT_SENT if self._unsent else ExitCode.WAITING if self._needs_answer else ExitCode.FINISHED
+
+    @property
+    def _needs_answer(self) -> bool:
+        return self.session is not None and bool(self._client.store.requests_of(self.session))
 
     async def _read_and_rest(self) -> None:
         await self._read()
@@ -149,9 +153,8 @@ class PlainApp:
             self._say("no text follows /prompt")
             return
         if self.session is None:
-            self._client.journal.remember(text)
             self._unsent.append(text)
-            self._client.journal.save_draft("", "\n\n".join(self._unsent))
+            self._save_unsent()
             if len(self._unsent) == 1:
                 self._spawn(self._create_session())
             if not self._client.synced:
@@ -178,7 +181,7 @@ class PlainApp:
                 self._say(f"no session was created: {error.message}")
                 if error.permanent:
                     self._say(f"{error.hint} The text is saved: /draft sends it.".strip())
-                    self._unsent.clear()
+                    self._earlier_draft, self._unsent = self._client.journal.draft(""), []
                     return
                 await asyncio.sleep(2)
                 continue
@@ -186,7 +189,10 @@ class PlainApp:
             texts, self._unsent = self._unsent, []
             for text in texts:
                 self._client.prompts.submit(session.id, text)
-            self._client.journal.save_draft("", "")
+            self._save_unsent()
+
+    def _save_unsent(self) -> None:
+        self._client.journal.save_draft("", "\n\n".join(filter(None, (self._earlier_draft, *self._unsent))))
 
     async def _list_sessions(self) -> None:
         try:
@@ -244,15 +250,9 @@ class PlainApp:
         self._say(f"{what}: {excerpt(text)}")
 
     def _status(self) -> None:
-        line = self._client.connection_status()
-        words = [f"connection {line.state.value}", *([single_line(line.reason)] if line.reason else [])]
         turn = self._client.turn(self.session) if self.session else None
-        if turn is not None and not turn.over:
-            took = seconds_text(self._client.now() - turn.started)
-            words += [f"turn {turn_state(turn.state.value)} for {took}"]
-            if self._printer.running_tool:
-                words.append(single_line(self._printer.running_tool))
-        self._say(" · ".join(words))
+        connection, now = self._client.connection_status(), self._client.now()
+        self._say(status_text(connection, turn, now, self._printer.running_tool))
         self._requests.show()
 
     def _queue(self) -> None:
@@ -279,11 +279,12 @@ class PlainApp:
         self._say("it was sent meanwhile" if removed is None else f"removed: {single_line(removed.text, 200)}")
 
     def _send_draft(self) -> None:
-        place = self.session or ""
-        draft = self._client.journal.draft(place)
+        place = self.session
+        draft = self._client.journal.draft(place) if place else self._earlier_draft
         if not draft:
             self._say("there is no draft")
             return
+        self._earlier_draft = self._earlier_draft if place else ""
         self._prompt(draft)
         if place:
             self._client.journal.save_draft(place, "")
@@ -331,8 +332,8 @@ class PlainApp:
         self._say(f"connected to {self._client.address}{f', version {single_line(info.version, 40)}' if info else ''}")
         if self._wanted is not None:
             self._spawn(self._show(self._wanted))
-        elif draft := self._client.journal.draft(""):
-            self._say(f"not sent before: {single_line(draft, 200)}; /draft sends it")
+        elif self._earlier_draft:
+            self._say(f"not sent before: {single_line(self._earlier_draft, 200)}; /draft sends it")
 
     def _follow(self) -> None:
         """Report the session's newest turn, whoever began it."""
@@ -388,13 +389,12 @@ class PlainApp:
         """Wait until nothing is queued, nothing runs, or a request needs an answer that nobody can type."""
 
         def at_rest() -> bool:
-            if self._requests.open or self._client.connection_status().state is ConnectionState.STOPPED:
+            if self._needs_answer or self._client.connection_status().state is ConnectionState.STOPPED:
                 return True
             if self.session is None or self._unsent or self._reporting or not self._client.synced:
                 return self.session is None and not self._unsent and not self._reporting
             waiting = self._client.prompts.waiting(self.session)
-            return not self._client.turns.is_running_in(self.session) and (
-                not waiting or bool(self._client.prompts.held(self.session))
-            )
+            is_idle = not self._client.turns.is_running_in(self.session)
+            return is_idle and (not waiting or bool(self._client.prompts.held(self.session)))
 
         await self._until(at_rest)

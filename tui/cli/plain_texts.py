@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from tui.backends.base import Traits
+from tui.cli.printing import seconds_text, turn_state
 from tui.core.changes import DraftReturned
+from tui.core.connection_status import ConnectionStatus
 from tui.core.sanitize import single_line
+from tui.core.turn import Turn
 
 Item = TypeVar("Item")
 
@@ -27,6 +30,14 @@ REPLY_STATES = {
     "refused": "refused by the server",
     "stopped": "not sent",
 }
+
+
+def status_text(connection: ConnectionStatus, turn: Turn | None, now: float, tool: str) -> str:
+    """The connection, and the turn that runs, in which `tool` runs."""
+    words = [f"connection {connection.state.value}", single_line(connection.reason)]
+    if turn is not None and not turn.over:
+        words += [f"turn {turn_state(turn.state.value)} for {seconds_text(now - turn.started)}", single_line(tool)]
+    return " · ".join(filter(None, words))
 
 
 def returned_text(change: DraftReturned) -> str:
