@@ -46,7 +46,8 @@ def command(
     """Watch one or several servers: print events, or run a program for each.
 
     One event when a request opens or closes, when a turn ends, and when the connection is lost or back. It reconnects
-    by itself and runs until Ctrl-C or SIGTERM. Exits with 4 if no server accepts the connection.
+    by itself and runs until Ctrl-C or SIGTERM. A server that is
+    not running is waited for. Exits with 4 if none is an agent server, or each requires another password.
     """
     targets = [server_of(url, directory, family, ca_file) for url in dict.fromkeys(urls) or (None,)]
     argv = _argv(program) if program is not None else None

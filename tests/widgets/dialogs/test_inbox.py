@@ -310,6 +310,7 @@ async def test_a_paste_has_no_effect_and_says_so(at: str) -> None:
         harness.app.post_message(events.Paste("two\nlines"))
         await harness.shows("Text has no effect here.")
         assert (harness.main.prompt.text, harness.client.calls("answer")) == ("", [])
+        await harness.hides("Text has no effect here.")
 
 
 async def test_an_empty_inbox_has_a_message() -> None:

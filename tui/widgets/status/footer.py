@@ -2,6 +2,7 @@
 
 from textual.content import Content
 from textual.style import Style
+from textual.timer import Timer
 
 from tui.config.key_lookup import Hint, Keys, hints
 from tui.config.keymap import Scope
@@ -60,6 +61,10 @@ def _hint(hint: Hint) -> Content:
     return words.stylize(Style.from_meta({"@click": f"app.press({', '.join(map(repr, hint.pressed))})"}))
 
 
+SAID_SECONDS = 4.0
+"""Seconds for which a dialog says that text has no effect."""
+
+
 class DialogKeys(StaticText):
     """The last line of a dialog: its keys, and after text was typed, that the dialog takes none."""
 
@@ -69,14 +74,23 @@ class DialogKeys(StaticText):
         super().__init__(hint_line(keys), classes="keys")
         self._listed = keys
         self._said = ""
+        self._ends: Timer | None = None
 
     def show_keys(self, keys: Keys) -> None:
-        self._listed = keys
+        """Show other keys, and no words that were for the earlier ones."""
+        self._said, self._listed = "" if keys != self._listed else self._said, keys
         self._fit()
 
     def say(self, words: str) -> None:
-        """Show `words` before the keys."""
+        """Show `words` before the keys, for some seconds."""
+        if self._ends is not None:
+            self._ends.stop()
+        self._ends = self.set_timer(SAID_SECONDS, self._end)
         self._said = words
+        self._fit()
+
+    def _end(self) -> None:
+        self._said = ""
         self._fit()
 
     def on_resize(self) -> None:
