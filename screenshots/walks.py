@@ -119,7 +119,7 @@ def retried(terminal: Terminal, stub: Stub, take: Take) -> None:
     """The model's provider fails, and the server retries."""
     _settle(terminal)
     send(terminal, "RETRY 5")
-    take("retrying", re.compile(CALM + r".*provider failed", re.DOTALL))
+    take("retrying", re.compile(CALM + r".*the server retries", re.DOTALL))
 
 
 def still(terminal: Terminal, stub: Stub, take: Take) -> None:
