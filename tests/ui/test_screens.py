@@ -246,6 +246,8 @@ def picture(snap_compare: Callable[..., bool]) -> Callable[..., bool]:
             harness = AppHarness(client, app, pilot)
             await act(harness)
             await harness.settled()
+            app.main.transcript.vertical_scrollbar.refresh()  # may be one frame behind
+            await harness.settled()
             await pilot.pause()
 
         compared: App[None] = app
