@@ -41,7 +41,7 @@ def status_text(connection: ConnectionStatus, turn: Turn | None, now: float, too
 
 
 def returned_text(change: DraftReturned) -> str:
-    """What became of a prompt that is a draft again."""
+    """Why a prompt is a draft again: not sent, or not known to have arrived."""
     quoted = single_line(change.text, 200)
     if change.may_have_arrived:
         return f"unknown whether the server has it: {change.reason}: {quoted}; /draft sends it again and may double it"

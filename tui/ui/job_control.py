@@ -11,7 +11,7 @@ from textual.drivers.linux_driver import LinuxDriver
 
 
 class JobControlDriver(LinuxDriver):
-    """Starts the terminal input at SIGCONT only if SIGTSTP stopped it; else the app is told that it was resumed.
+    """Starts the terminal input at SIGCONT only if SIGTSTP stopped it; otherwise reports the resumption to the app.
 
     It overrides the handlers that Textual's driver sets when it is created, so that they never run.
     """

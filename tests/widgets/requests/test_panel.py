@@ -584,7 +584,7 @@ async def test_keys_right_after_the_next_key_belong_to_the_next_request() -> Non
         harness.burst("n", "enter")
         await harness.shows("May I change the callers?")
         await harness.settled()
-        assert harness.client.calls("answer") == [], "nobody has seen what Enter would have answered"
+        assert harness.client.calls("answer") == [], "the question was not drawn before Enter was pressed"
 
 
 async def test_enter_right_after_the_reject_key_answers_nothing() -> None:
